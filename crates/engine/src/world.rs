@@ -1,0 +1,105 @@
+//! The two verbs that the engine has for the world: look and act.
+//!
+//! Spoken in model types only. [`crate::docker::Docker`] implements them on a real engine; tests put a thin wrapper
+//! over `model::sim` in its place, with faults.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use mainstay_model::declared::Declared;
+use mainstay_model::identity::StackName;
+use mainstay_model::observed::{Observed, Scope};
+use mainstay_model::plan::{Step, StepId};
+
+pub trait World: Send + Sync + 'static {
+    /// One scoped snapshot, settled (sorted).
+    ///
+    /// # Errors
+    /// When the engine cannot be reached or refuses the listing itself; what cannot be read of a single thing
+    /// stands in [`Observed::unreadable`] instead.
+    fn look(&self, scope: &Scope) -> impl Future<Output = Result<Observed, WorldError>> + Send;
+
+    /// Does one step and returns when the world was seen to be as the step says.
+    ///
+    /// A step that is already true succeeds. Dropping the future cancels what can be cancelled (a build, a pull, a wait).
+    ///
+    /// # Errors
+    /// With the thing's name, the cause chain, hints, and a failed container's last lines.
+    fn act(
+        &self,
+        step: &Step,
+        context: &Context,
+        progress: &Progress,
+    ) -> impl Future<Output = Result<Acted, WorldError>> + Send;
+}
+
+/// What an act may need besides its step.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub stack: StackName,
+    /// There for `up`: the specs that `CreateContainer`, `CreateNetwork`, `BuildImage`… take by name.
+    pub declared: Option<Arc<Declared>>,
+    /// Container ids that earlier steps of this plan made.
+    pub made: BTreeMap<StepId, String>,
+}
+
+/// What an act leaves for later steps and for the record.
+#[derive(Clone, Debug, Default)]
+pub struct Acted {
+    /// Set by `CreateContainer`.
+    pub container_id: Option<String>,
+    /// A short remark for the progress line: `healthy`, `pulled 31 MB`, `was there`.
+    pub detail: Option<String>,
+}
+
+/// Where an act tells how far it is; a line of text, already free of secrets.
+#[derive(Clone)]
+pub struct Progress(Arc<dyn Fn(String) + Send + Sync>);
+
+impl Progress {
+    pub fn new(tell: impl Fn(String) + Send + Sync + 'static) -> Self {
+        Progress(Arc::new(tell))
+    }
+
+    pub fn silent() -> Self {
+        Progress::new(|_| {})
+    }
+
+    pub fn tell(&self, line: impl Into<String>) {
+        (self.0)(line.into());
+    }
+}
+
+/// Something that the world refused or that could not be seen.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct WorldError {
+    /// What was being done to which thing, as a lowercase fragment with names in backticks.
+    pub message: String,
+    pub hints: Vec<String>,
+    /// The last lines of the container concerned, oldest first.
+    pub log_tail: Vec<String>,
+    /// True when trying again later may help (engine away, time-out).
+    pub transient: bool,
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl WorldError {
+    pub fn new(message: impl Into<String>) -> Self {
+        WorldError { message: message.into(), hints: Vec::new(), log_tail: Vec::new(), transient: false, source: None }
+    }
+
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}

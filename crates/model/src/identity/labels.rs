@@ -1,0 +1,34 @@
+//! The labels on what Mainstay makes: Compose's own, so that `docker compose ps` and `logs` work on the same
+//! project, and ours, so that a stack can be taken up again from labels alone.
+
+/// Compose: the project. The scope of every listing.
+pub const PROJECT: &str = "com.docker.compose.project";
+/// Compose: the service of a container.
+pub const SERVICE: &str = "com.docker.compose.service";
+/// Compose: the number of a container among its service's, from 1.
+pub const NUMBER: &str = "com.docker.compose.container-number";
+/// Compose: `True` on a `run` container, `False` on a service's.
+pub const ONE_OFF: &str = "com.docker.compose.oneoff";
+/// Compose looks for this label before it calls a container its own.
+pub const CONFIG_HASH: &str = "com.docker.compose.config-hash";
+/// Compose: the image's id at creation.
+pub const IMAGE: &str = "com.docker.compose.image";
+/// Compose: `service:condition:restart`, comma separated; serves `start`, `stop` and `restart` without files.
+pub const DEPENDS_ON: &str = "com.docker.compose.depends_on";
+pub const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
+pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
+/// Compose: the key of a network in the file.
+pub const NETWORK: &str = "com.docker.compose.network";
+/// Compose: the key of a volume in the file.
+pub const VOLUME: &str = "com.docker.compose.volume";
+
+/// Ours: present on everything that Mainstay made; the value is the version that made it.
+pub const MADE_BY: &str = "dev.mainstay.made-by";
+/// Ours: field name to short digest, as JSON: what the container was made from, without any value.
+pub const FIELDS: &str = "dev.mainstay.fields";
+/// Ours: the declared attachments as JSON; the held ones, even when the journal is gone.
+pub const ATTACHMENTS: &str = "dev.mainstay.attachments";
+/// Ours: the stacks that this one requires, comma separated.
+pub const REQUIRES: &str = "dev.mainstay.requires";
+/// Ours, on networks and volumes: the digest of the declaration that they were made from.
+pub const DIGEST: &str = "dev.mainstay.digest";

@@ -1,0 +1,60 @@
+//! What one look has to bring: a stack, and the things outside of it that the stack names.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::declared::{Declared, NetworkMode};
+use crate::identity::{StackName, container_name};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    pub stack: StackName,
+    /// Container names that the stack wants, whoever has them now.
+    pub container_names: BTreeSet<String>,
+    /// Network names that the stack uses, its own and external ones.
+    pub networks: BTreeSet<String>,
+    pub volumes: BTreeSet<String>,
+    /// Image references whose local id is needed.
+    pub images: BTreeSet<String>,
+    /// Look at the members of the networks too (for warnings about names); costs one inspect a foreign member.
+    pub members: bool,
+}
+
+impl Scope {
+    /// Everything that carries the stack's label, and nothing more.
+    pub fn of_stack(stack: StackName) -> Self {
+        Scope {
+            stack,
+            container_names: BTreeSet::new(),
+            networks: BTreeSet::new(),
+            volumes: BTreeSet::new(),
+            images: BTreeSet::new(),
+            members: false,
+        }
+    }
+
+    /// What a plan for the whole declaration needs to see.
+    pub fn of(declared: &Declared) -> Self {
+        let mut scope = Scope::of_stack(declared.stack.clone());
+        for service in declared.services.values() {
+            match &service.container_name {
+                Some(name) => {
+                    scope.container_names.insert(name.clone());
+                }
+                None => {
+                    let names = (1..=service.replicas).map(|n| container_name(&declared.stack, &service.name, n));
+                    scope.container_names.extend(names);
+                }
+            }
+            if let NetworkMode::Container(name) = &service.network_mode {
+                scope.container_names.insert(name.clone());
+            }
+            scope.images.insert(service.image.clone());
+        }
+        scope.networks.extend(declared.networks.values().map(|network| network.name.clone()));
+        scope.volumes.extend(declared.volumes.values().map(|volume| volume.name.clone()));
+        scope.members = declared.networks.values().any(|network| network.external);
+        scope
+    }
+}

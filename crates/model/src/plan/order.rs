@@ -1,0 +1,104 @@
+//! What a person, or the loop, asked for. An order and a world give a plan.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::declared::{Attachment, Declared};
+use crate::identity::{ServiceName, StackName};
+
+/// An order for one stack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Order {
+    /// Make the world as declared.
+    Up {
+        declared: Box<Declared>,
+        options: UpOptions,
+    },
+    /// Take the stack's containers and networks away; volumes only when named.
+    Down(StackOrder),
+    Start(StackOrder),
+    Stop(StackOrder),
+    Restart(StackOrder),
+    /// The loop's own: bring back lost attachments of containers that are there. Never anything but live steps.
+    Hold {
+        stack: StackName,
+        services: Vec<HeldService>,
+    },
+}
+
+impl Order {
+    pub fn stack(&self) -> &StackName {
+        match self {
+            Order::Up { declared, .. } => &declared.stack,
+            Order::Down(order) | Order::Start(order) | Order::Stop(order) | Order::Restart(order) => &order.stack,
+            Order::Hold { stack, .. } => stack,
+        }
+    }
+
+    /// The verb as the command line says it.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Order::Up { .. } => "up",
+            Order::Down(_) => "down",
+            Order::Start(_) => "start",
+            Order::Stop(_) => "stop",
+            Order::Restart(_) => "restart",
+            Order::Hold { .. } => "hold",
+        }
+    }
+}
+
+/// What `up` was told besides the declaration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UpOptions {
+    /// Only these and what they depend on; empty means all.
+    pub services: BTreeSet<ServiceName>,
+    /// Leave dependencies out.
+    pub no_deps: bool,
+    /// Build images even when they are there.
+    pub build: bool,
+    /// Pull images even when they are there.
+    pub pull: bool,
+    /// Replace containers that do not differ.
+    pub force_recreate: bool,
+    /// Remove containers of services that the files no longer have; without it they are told and left.
+    pub remove_orphans: bool,
+    /// Make, but do not start.
+    pub no_start: bool,
+    /// Do not wait until services are ready; dependencies are waited for all the same.
+    pub no_wait: bool,
+    /// Replace containers of this stack that `docker compose` made.
+    pub take_over: bool,
+    /// Seconds that a service may take to become ready; default 300.
+    pub ready_within_secs: Option<u64>,
+}
+
+/// An order that needs no files: the world's labels say enough.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackOrder {
+    pub stack: StackName,
+    /// Empty means all.
+    #[serde(default)]
+    pub services: BTreeSet<ServiceName>,
+    /// `down`: the engine's names of the volumes to remove.
+    #[serde(default)]
+    pub volumes: BTreeSet<String>,
+    /// Seconds of grace instead of each container's own.
+    #[serde(default)]
+    pub timeout_secs: Option<u64>,
+    /// `start`, `restart`: do not wait until services are ready.
+    #[serde(default)]
+    pub no_wait: bool,
+}
+
+/// A service whose attachments are held, and the names of its containers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldService {
+    pub service: ServiceName,
+    /// Container names that stand for the service even when a foreign command made them without labels.
+    pub container_names: BTreeSet<String>,
+    pub attachments: Vec<Attachment>,
+}

@@ -1,0 +1,185 @@
+//! The words of a plan: an enum of actions, each case with its data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::declared::{Attachment, Condition};
+use crate::identity::{ServiceName, StackName, digest};
+
+/// Ordered steps toward one order for one stack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub stack: StackName,
+    /// The order's verb.
+    pub verb: String,
+    /// In an order in which they could run one by one; `needs` says what may run side by side.
+    pub steps: Vec<Step>,
+    /// Warnings, notes and refusals that belong to the plan. A plan with a refusal is not applied.
+    pub findings: Vec<Finding>,
+    /// Services that are as declared already.
+    pub unchanged: Vec<ServiceName>,
+}
+
+impl Plan {
+    /// Stable text for "the same plan": consent is given to a digest.
+    pub fn digest(&self) -> String {
+        digest(&(&self.stack, &self.verb, &self.steps))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    pub fn step(&self, id: StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+
+    /// The gravest impact among the steps.
+    pub fn impact(&self) -> Impact {
+        self.steps.iter().map(|step| step.impact).max().unwrap_or(Impact::Live)
+    }
+
+    pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.level == Level::Refusal)
+    }
+}
+
+/// Counted from 1 inside one plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(pub u32);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub id: StepId,
+    pub action: Action,
+    /// Why this step is there, as a lowercase fragment: "`environment.LOG_LEVEL` differs".
+    pub why: String,
+    pub impact: Impact,
+    /// Steps that must have succeeded before; all have smaller ids.
+    pub needs: Vec<StepId>,
+}
+
+/// What a step does to what runs, from harmless to grave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Impact {
+    /// Nothing that runs is restarted.
+    Live,
+    /// A new container takes over.
+    Replace,
+    /// A service is down for a moment, or for good.
+    Interrupt,
+    /// Data goes.
+    Destroy,
+}
+
+/// One thing done to the world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Action {
+    PullImage {
+        image: String,
+        platform: Option<String>,
+    },
+    /// Builds the image of a declared service and tags it.
+    BuildImage {
+        service: ServiceName,
+        image: String,
+    },
+    /// Makes a declared network; `key` is its key in the file.
+    CreateNetwork {
+        key: String,
+        name: String,
+    },
+    RemoveNetwork {
+        id: String,
+        name: String,
+    },
+    CreateVolume {
+        key: String,
+        name: String,
+    },
+    RemoveVolume {
+        name: String,
+    },
+    /// Makes a container of a declared service, with all its networks, not started. `name` may be a temporary one.
+    CreateContainer {
+        service: ServiceName,
+        number: u32,
+        name: String,
+        networks: Vec<String>,
+    },
+    /// Starts a container; one that the engine holds back after a crash is started at once.
+    StartContainer {
+        target: Target,
+    },
+    /// Signals, waits for the grace, then kills. `grace_secs` `None` means the container's own.
+    StopContainer {
+        target: Target,
+        grace_secs: Option<u64>,
+    },
+    /// Removes a container that does not run, and its anonymous volumes only when `volumes` says so.
+    RemoveContainer {
+        target: Target,
+        volumes: bool,
+    },
+    RenameContainer {
+        target: Target,
+        to: String,
+    },
+    /// Joins a network while the container runs or before it starts.
+    Attach {
+        target: Target,
+        attachment: Attachment,
+    },
+    /// Leaves a network: only ever a dead endpoint, or one with wrong aliases just before it is joined anew.
+    Detach {
+        target: Target,
+        network: String,
+        network_id: String,
+    },
+    /// Waits until the container meets the condition. `within_secs` ends the patience.
+    Await {
+        target: Target,
+        condition: Condition,
+        within_secs: u64,
+    },
+}
+
+/// A container that a step acts on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its name when the step runs, for people and for containers that this plan makes.
+    pub name: String,
+    pub service: Option<ServiceName>,
+    pub number: u32,
+    pub container: TargetContainer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetContainer {
+    /// One that was observed.
+    Id(String),
+    /// The one that an earlier step of this plan makes.
+    MadeBy(StepId),
+}
+
+/// Something to know about a plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    pub level: Level,
+    /// A stable word, such as `unresolvable-host`.
+    pub code: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// The plan must not be applied.
+    Refusal,
+    Warning,
+    Note,
+}
