@@ -1,0 +1,27 @@
+# Every target works on a fresh Debian machine: what is missing is installed by the target that needs it.
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down test check images bench clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## brings the three stacks of examples/pontea up on this machine, and says what to try
+	@scripts/demo.sh
+
+demo-down: ## takes everything that the demo made away
+	@scripts/demo-down.sh
+
+test: ## everything that CI runs: checks, unit tests, laws, and the binary against a real engine
+	@scripts/test.sh
+
+check: ## format, lints and the house's own rules; seconds, no engine
+	@scripts/check.sh
+
+images: ## builds the images of the tests and the demo that no registry gave
+	@images/build.sh
+
+bench: ## measures against `docker compose` and against bare engine calls, and prints ratios
+	@bench/run.sh
+
+clean: ## removes what was built here
+	@cargo clean
