@@ -1,0 +1,216 @@
+//! One test's world: names of its own, folders of its own, and an end that leaves nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::engine::{docker, docker_ok};
+use crate::server::Server;
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+pub struct Scene {
+    /// Starts every name that this scene makes.
+    prefix: String,
+    folder: TempDir,
+    stacks: std::cell::RefCell<BTreeSet<String>>,
+}
+
+/// What came of one run of the binary.
+#[derive(Debug)]
+pub struct Ran {
+    pub command: String,
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Scene {
+    /// A scene named after what it shows (`[a-z0-9]`, short).
+    pub fn new(name: &str) -> Scene {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970");
+        let nonce = since_epoch.subsec_nanos() ^ std::process::id().rotate_left(16);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("e2e-{name}-{nonce:08x}{number}");
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary folder");
+        Scene { prefix, folder, stacks: Default::default() }
+    }
+
+    /// The scene's own form of a name: of a stack, a container, a network that a test makes by hand.
+    pub fn name(&self, name: &str) -> String {
+        format!("{}-{name}", self.prefix)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn state_dir(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Writes `<name>/compose.yaml`; in the text, `{stack:other}` becomes the scene's name of the stack `other`.
+    /// The folder is named like the stack, so that `requires` finds it beside the others. Gives the folder.
+    pub fn stack(&self, name: &str, compose: &str) -> PathBuf {
+        let stack = self.name(name);
+        self.stacks.borrow_mut().insert(stack.clone());
+        let folder = self.folder.path().join(&stack);
+        fs::create_dir_all(&folder).expect("the stack's folder");
+        let text = format!("name: {stack}\n{}", self.fill(compose));
+        fs::write(folder.join("compose.yaml"), text).expect("the Compose file");
+        folder
+    }
+
+    /// Replaces `{stack:x}` by the scene's name of stack `x`.
+    pub fn fill(&self, text: &str) -> String {
+        let mut filled = text.to_owned();
+        while let Some(start) = filled.find("{stack:") {
+            let end = start + filled[start..].find('}').expect("`{stack:` is closed");
+            let name = self.name(&filled[start + "{stack:".len()..end]);
+            filled.replace_range(start..=end, &name);
+        }
+        filled
+    }
+
+    /// The container that Compose and Mainstay both would call number 1 of a service.
+    pub fn container(&self, stack: &str, service: &str) -> String {
+        format!("{}-{service}-1", self.name(stack))
+    }
+
+    /// A command of the built binary, sealed: own home and state, no colour, no terminal.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .env("MAINSTAY_STATE_DIR", self.state_dir())
+            .env("NO_COLOR", "1")
+            .env_remove("COMPOSE_FILE")
+            .env_remove("COMPOSE_PROJECT_NAME")
+            .env_remove("COMPOSE_PROFILES")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the binary in the scene's folder.
+    pub fn mainstay(&self, args: &[&str]) -> Ran {
+        let output = self.command(args).output().expect("the mainstay binary runs");
+        Ran {
+            command: format!("mainstay {}", args.join(" ")),
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Runs the binary on one stack of the scene: `mainstay --stack <folder> …`.
+    pub fn on(&self, stack: &str, args: &[&str]) -> Ran {
+        let folder = self.folder.path().join(self.name(stack));
+        let folder = folder.to_str().expect("a temporary path is text");
+        let mut all = vec!["--stack", folder];
+        all.extend(args);
+        self.mainstay(&all)
+    }
+
+    /// Starts `mainstay serve` and waits until its socket answers.
+    pub fn serve(&self) -> Server {
+        Server::start(self)
+    }
+
+    fn clean(&self) {
+        for (list, remove) in [
+            (vec!["ps", "--all", "--quiet"], vec!["rm", "--force", "--volumes"]),
+            (vec!["network", "ls", "--quiet"], vec!["network", "rm"]),
+            (vec!["volume", "ls", "--quiet"], vec!["volume", "rm"]),
+        ] {
+            for stack in self.stacks.borrow().iter() {
+                let filter = format!("label=com.docker.compose.project={stack}");
+                remove_all(&list, &filter, &remove);
+            }
+            remove_all(&list, &format!("name={}", self.prefix), &remove);
+        }
+    }
+}
+
+fn remove_all(list: &[&str], filter: &str, remove: &[&str]) {
+    let mut list = list.to_vec();
+    list.extend(["--filter", filter]);
+    for id in docker_ok(&list).split_whitespace() {
+        let mut remove = remove.to_vec();
+        remove.push(id);
+        docker(&remove);
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("MAINSTAY_E2E_KEEP").is_some() {
+            eprintln!("kept for a look: names starting with {}, folder {}", self.prefix, self.folder.path().display());
+            self.folder.disable_cleanup(true);
+            return;
+        }
+        self.clean();
+    }
+}
+
+/// The binary: `MAINSTAY_BIN`, or the one built beside the tests.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("MAINSTAY_BIN") {
+        return PathBuf::from(path);
+    }
+    let test = std::env::current_exe().expect("the test's own path");
+    let target = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+    let binary = target.join("mainstay");
+    assert!(binary.is_file(), "{} is not built: run `cargo build` first", binary.display());
+    binary
+}
+
+impl Ran {
+    /// Expects exit code 0.
+    #[track_caller]
+    pub fn ok(self) -> Ran {
+        self.code(0)
+    }
+
+    /// Expects this exit code.
+    #[track_caller]
+    pub fn code(self, code: i32) -> Ran {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "`{}`\n--- stdout\n{}\n--- stderr\n{}",
+            self.command,
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// Expects a text on standard error, where people are talked to.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Ran {
+        assert!(self.stderr.contains(text), "`{}` does not say {text:?}:\n{}", self.command, self.stderr);
+        self
+    }
+
+    /// Expects a text on standard output, where data is.
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Ran {
+        assert!(self.stdout.contains(text), "`{}` does not print {text:?}:\n{}", self.command, self.stdout);
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("`{}` printed no JSON ({error}):\n{}", self.command, self.stdout))
+    }
+}

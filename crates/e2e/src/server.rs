@@ -1,0 +1,70 @@
+//! A running `mainstay serve`, stopped or killed as a test wishes.
+
+use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::scene::Scene;
+use crate::wait::eventually;
+
+pub struct Server {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Server {
+    pub(crate) fn start(scene: &Scene) -> Server {
+        let log = scene.folder().join("serve.log");
+        let out = File::options().create(true).append(true).open(&log).expect("the server's log");
+        let mut child =
+            scene.command(&["serve"]).stdout(Stdio::null()).stderr(out).spawn().expect("mainstay serve starts");
+        let socket = scene.state_dir().join("mainstay.sock");
+        eventually("the server's socket answers", Duration::from_secs(15), || {
+            if let Ok(Some(status)) = child.try_wait() {
+                panic!("mainstay serve ended with {status}:\n{}", fs::read_to_string(&log).unwrap_or_default());
+            }
+            UnixStream::connect(&socket).ok()
+        });
+        Server { child, log }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it said so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the server can be killed");
+        self.child.wait().expect("the server ends");
+    }
+
+    /// SIGTERM, and waits until it has ended by itself.
+    pub fn stop(mut self) -> ExitStatus {
+        self.terminate();
+        self.child.wait().expect("the server ends")
+    }
+
+    /// SIGTERM without waiting.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("the `kill` command runs");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- mainstay serve said\n{}", self.log());
+        }
+        // A test that stopped it already finds nothing to kill here.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
