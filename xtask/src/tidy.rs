@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mainstay-engine", &["mainstay-model"]),
     ("mainstay", &["mainstay-engine", "mainstay-model"]),
     ("mainstay-e2e", &[]),
+    ("mainstay-bench", &[]),
     ("xtask", &[]),
 ];
 
