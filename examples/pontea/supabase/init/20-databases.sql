@@ -1,0 +1,2 @@
+CREATE DATABASE nocodb OWNER nocodb;
+CREATE DATABASE _supabase OWNER supabase_admin;

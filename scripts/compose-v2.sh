@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Fetches Docker Compose v2 from Debian, without installing it, and prints where it is.
+#
+#   compose=$(scripts/compose-v2.sh) && "$compose" -f compose.yaml up -d
+#
+# The program lands in target/tools/docker-compose; when it is there already, nothing is fetched. COMPOSE_V2 names
+# another one to use. Conformance tests and benchmarks compare with it; Mainstay itself does not need it.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOOLS=$(realpath -m "$HERE/../target/tools")
+PROGRAM=$TOOLS/docker-compose
+# The oldest Debian release that ships version 2.
+SUITE=trixie
+MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+
+say() { printf 'compose-v2: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+works() { "$1" version --short >/dev/null 2>&1; }
+
+# An apt with its own sources, lists and cache: the system's configuration is neither read nor changed.
+own_apt() {
+    apt-get -q -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+        -o Dir::State::lists="$work/lists" -o Dir::State::status=/dev/null -o Dir::Cache="$work/cache" \
+        -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o Acquire::Languages=none -o Acquire::Retries=3 \
+        -o APT::Sandbox::User="$(id -un)" "$@"
+}
+
+fetch() {
+    command -v apt-get >/dev/null || fail "this needs Debian or Ubuntu; elsewhere set COMPOSE_V2 to a docker-compose program"
+    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    [ -e "$keyring" ] || fail "$keyring is missing: apt-get install debian-archive-keyring"
+    mkdir -p "$TOOLS"
+    work=$(mktemp -d "$TOOLS/compose.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    mkdir -p "$work"/{lists/partial,cache/archives/partial}
+    echo "deb [signed-by=$keyring] $MIRROR $SUITE main" >"$work/sources.list"
+
+    say "fetching docker-compose from Debian $SUITE"
+    (
+        cd "$work"
+        { own_apt update && own_apt download docker-compose; } >log 2>&1 || { tail -n 15 log >&2; exit 1; }
+        dpkg -x docker-compose_*.deb unpacked
+    ) || fail "could not fetch it"
+    # Moved into place when whole: another run may be waiting for the file to appear.
+    mv "$work/unpacked/usr/libexec/docker/cli-plugins/docker-compose" "$PROGRAM"
+}
+
+main() {
+    local program=${COMPOSE_V2:-$PROGRAM}
+    if ! works "$program"; then
+        [ -z "${COMPOSE_V2:-}" ] || fail "COMPOSE_V2=$COMPOSE_V2 does not run"
+        fetch
+        works "$program" || fail "$program does not run"
+    fi
+    say "version $("$program" version --short)"
+    printf '%s\n' "$program"
+}
+
+main "$@"
