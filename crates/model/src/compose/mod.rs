@@ -6,9 +6,16 @@
 //! its file, line and column ([`diagnostic`]). Files are asked for by path through [`Files`]: who answers,
 //! a disk or a map in a test, is not known here.
 
+pub mod bytes;
+pub mod cast;
 pub mod diagnostic;
+pub mod dotenv;
+pub mod duration;
+pub mod interpolate;
 pub mod load;
+pub mod schema;
 pub mod tree;
+pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use load::{FileProblem, Files, LoadOptions, LoadRequest, Loaded, load};
