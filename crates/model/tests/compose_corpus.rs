@@ -6,14 +6,19 @@
 //! What is compared is acceptance: a file that the reference takes must pass here, with and without
 //! interpolation. The other way round is counted only, because much of what the reference refuses is
 //! found after this half (missing files, references that lead nowhere).
-#![expect(clippy::disallowed_methods, clippy::disallowed_macros, clippy::disallowed_types, reason = "a test reads files, times itself and says what it saw")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::disallowed_types,
+    reason = "a test reads files, times itself and says what it saw"
+)]
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the place")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use mainstay_model::compose::interpolate::{self, Interpolation};
-use mainstay_model::compose::{Diagnostic, FileId, Node, Severity, Tag, Value, cast, schema, yaml};
+use mainstay_model::compose::{Diagnostic, FileId, Node, Severity, Tag, Value, cast, dotenv, schema, yaml};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -72,6 +77,16 @@ fn read(bytes: &[u8], environment: Option<&BTreeMap<String, String>>) -> Result<
     if found.is_empty() { Ok(()) } else { Err(found) }
 }
 
+/// The caller's environment over the `.env` beside the file.
+fn with_dotenv(outer: BTreeMap<String, String>, file: &str) -> BTreeMap<String, String> {
+    let folder = file.rsplit_once('/').map_or(".", |(folder, _)| folder);
+    let Ok(bytes) = std::fs::read(format!("{folder}/.env")) else { return outer };
+    let found = dotenv::parse(&bytes, FileId(0), &|name| outer.get(name).cloned()).unwrap();
+    let mut all: BTreeMap<String, String> = found.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    all.extend(outer);
+    all
+}
+
 #[test]
 fn what_the_reference_takes_is_taken() {
     let Some(corpus) = corpus() else { return };
@@ -86,7 +101,9 @@ fn what_the_reference_takes_is_taken() {
             continue;
         };
         let environment = std::fs::read(format!("{corpus}/expected/full/{}.env.json", case.file)).ok();
-        let environment: Option<BTreeMap<String, String>> = environment.map(|json| serde_json::from_slice(&json).unwrap());
+        let environment: Option<BTreeMap<String, String>> =
+            environment.map(|json| serde_json::from_slice(&json).unwrap());
+        let environment = environment.map(|outer| with_dotenv(outer, &format!("{corpus}/files/{}", case.file)));
         for reading in ["noint", "full"] {
             if reading == "full" && environment.is_none() {
                 continue;
