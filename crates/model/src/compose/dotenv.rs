@@ -96,7 +96,8 @@ impl<'a> Reader<'a> {
         }
         match self.key() {
             Ok((key, false)) => {
-                let value = (self.lookup)(key);
+                // Where the caller has no value, one from above stays.
+                let value = (self.lookup)(key).or_else(|| self.found.get(key).cloned().flatten());
                 self.found.insert(key.to_owned(), value);
             }
             Ok((key, true)) => {
@@ -265,8 +266,10 @@ fn unescape(raw: &str) -> String {
             }
             Some(b'0') if digits == 3 => match u8::from_str_radix(&after[1..4], 8) {
                 Ok(code) => (char::from(code), 4),
-                Err(_) => ('\\', 0),
+                Err(_) => ('\\', 1),
             },
+            // Too short for a code: the reference loses the zero, and values must be equal in both tools.
+            Some(b'0') => ('\\', 1),
             _ => ('\\', 0),
         };
         out.push(text);
