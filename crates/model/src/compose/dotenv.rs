@@ -24,13 +24,27 @@ type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// # Errors
 /// Every complaint with its line.
 pub fn parse(bytes: &[u8], file: FileId, lookup: Lookup<'_>) -> Result<Vec<(String, Option<String>)>, Vec<Diagnostic>> {
+    parse_after(Vec::new(), bytes, file, lookup)
+}
+
+/// A file after others: its values may use what those said, and the result holds all of it, the later
+/// file over the earlier.
+///
+/// # Errors
+/// Every complaint with its line.
+pub fn parse_after(
+    before: Vec<(String, Option<String>)>,
+    bytes: &[u8],
+    file: FileId,
+    lookup: Lookup<'_>,
+) -> Result<Vec<(String, Option<String>)>, Vec<Diagnostic>> {
     let text = decode(bytes, file)?;
     let mut reader = Reader {
         rest: text,
         line: 1,
         file,
         lookup,
-        found: Variables::new(),
+        found: before.into_iter().collect(),
         complaints: Vec::new(),
         interpolation: Interpolation::default(),
     };
