@@ -5,6 +5,8 @@
 
 mod build;
 mod container;
+#[cfg(test)]
+mod corpus;
 mod files;
 mod health;
 pub mod keys;
