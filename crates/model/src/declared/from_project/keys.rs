@@ -484,3 +484,81 @@ fn is_blank(value: &Value) -> bool {
         Value::Bool(true) | Value::Int(_) | Value::Float(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::testing::{refused, warned, web, web_project};
+    use super::*;
+
+    #[test]
+    fn no_key_stands_twice_in_the_table() {
+        let mut seen = BTreeSet::new();
+        for group in KEYS {
+            for key in group.keys {
+                assert!(seen.insert((group.at, key.name)), "{}.{}", group.at, key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_likely_one() {
+        assert_eq!(
+            refused(&web_project(r#""enviroment": {}"#)),
+            ["`services.web.enviroment` is not a key that Compose knows (did you mean `environment`?)"]
+        );
+    }
+
+    #[test]
+    fn an_extension_of_others_is_let_be() {
+        web(r#""x-casaos": {"kitchen": true}, "labels": {"x": "y"}"#);
+    }
+
+    #[test]
+    fn a_key_that_would_change_what_runs_is_refused_by_name() {
+        assert_eq!(
+            refused(&web_project(r#""provider": {"type": "model"}"#)),
+            ["`services.web.provider` is not supported: services that a plugin provides are not built yet"]
+        );
+        for keys in [
+            r#""post_start": [{"command": ["a"]}]"#,
+            r#""pre_stop": [{"command": ["a"]}]"#,
+            r#""models": {"llm": {}, "other": {"endpoint_var": "URL"}}"#,
+            r#""credential_spec": {"file": "a"}"#,
+            r#""use_api_socket": true"#,
+            r#""build": {"context": "/a", "ssh": ["default"]}"#,
+            r#""build": {"context": "/a", "additional_contexts": {"b": "/b"}}"#,
+        ] {
+            assert_eq!(refused(&web_project(keys)).len(), 1, "{keys}");
+        }
+    }
+
+    #[test]
+    fn a_key_without_meaning_on_one_machine_is_warned_about() {
+        assert_eq!(
+            warned(&web_project(r#""deploy": {"placement": {"constraints": ["node.role==manager"]}}"#)),
+            [
+                "`services.web.deploy.placement` is not honoured: it is for a Swarm cluster, and this stack runs on one machine"
+            ]
+        );
+        assert_eq!(warned(&web_project(r#""develop": {"watch": [{"path": "/a"}]}"#)).len(), 1);
+    }
+
+    #[test]
+    fn a_key_that_asks_for_nothing_is_not_talked_about() {
+        web(
+            r#""deploy": {"placement": {}, "update_config": null}, "develop": null, "post_start": [], "use_api_socket": false"#,
+        );
+    }
+
+    #[test]
+    fn our_own_key_is_refused_where_it_is_never_read() {
+        assert_eq!(
+            refused(&web_project(r#""healthcheck": {"x-mainstay": {"probe": 1}}"#)),
+            [
+                "`services.web.healthcheck.x-mainstay` is never read (`x-mainstay` stands at the top of the file or in a service)"
+            ]
+        );
+    }
+}
