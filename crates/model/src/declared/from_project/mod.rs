@@ -18,7 +18,7 @@ mod ports;
 mod restart;
 mod service;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 mod volumes;
 mod x_mainstay;
 
