@@ -1,0 +1,150 @@
+//! What Compose cannot say: `x-mainstay`, at the top of the file and in a service.
+
+use std::collections::BTreeSet;
+
+use super::Project;
+use super::place::Place;
+use crate::compose::Diagnostic;
+use crate::compose::schema::suggest;
+use crate::identity::StackName;
+
+/// The key itself.
+const KEY: &str = "x-mainstay";
+
+/// Words at the top of the file; `requires` is honoured, the others not yet.
+const AT_THE_TOP: &[&str] = &["requires", "secrets", "smoke", "databases", "schedules"];
+
+/// Words in a service; none of them is honoured yet.
+const IN_A_SERVICE: &[&str] = &["routes", "probe", "rollout"];
+
+/// The stacks that this one needs, in the order in which they were named.
+pub(super) fn requires(project: &Project) -> Vec<StackName> {
+    let Some(place) = project.root.child(KEY) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (word, child) in place.children() {
+        match word {
+            "requires" => found = stacks(project, &child),
+            _ => tell(&child, word, AT_THE_TOP, IN_A_SERVICE, "belongs in a service"),
+        }
+    }
+    found
+}
+
+fn stacks(project: &Project, place: &Place) -> Vec<StackName> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for item in place.items() {
+        let Some(text) = item.as_text() else { continue };
+        match StackName::new(text) {
+            Ok(name) if name == project.stack => item.refuse("makes the stack require itself"),
+            Ok(name) => {
+                if seen.insert(name.clone()) {
+                    found.push(name);
+                }
+            }
+            Err(problem) => item.say(Diagnostic::error("bad-name", item.span, problem.to_string())),
+        }
+    }
+    found
+}
+
+/// Looks through a service's own words.
+pub(super) fn of_service(service: &Place) {
+    let Some(place) = service.child(KEY) else { return };
+    for (word, child) in place.children() {
+        tell(&child, word, IN_A_SERVICE, AT_THE_TOP, "belongs at the top of the file");
+    }
+}
+
+/// A known word is warned about, one from the other place is sent there, any other is refused.
+fn tell(place: &Place, word: &str, here: &[&str], there: &[&str], where_to: &str) {
+    let path = &place.path;
+    if here.contains(&word) {
+        let message = format!("`{path}` is not honoured by this version");
+        place.say(Diagnostic::warning("not-honoured", place.span, message));
+        return;
+    }
+    if there.contains(&word) {
+        place.say(Diagnostic::error(
+            "misplaced-key",
+            place.span,
+            format!("`{path}` is never read: `{word}` {where_to}"),
+        ));
+        return;
+    }
+    let complaint = Diagnostic::error("unknown-key", place.span, format!("`{path}` is not a word that Mainstay knows"));
+    place.say(match suggest(word, here.iter().copied()) {
+        Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
+        None => complaint.hint(format!("known here: `{}`", here.join("`, `"))),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{declared, refused, warned, web_project};
+
+    fn top(words: &str) -> String {
+        format!(r#"{{"services": {{"web": {{"image": "nginx"}}}}, "x-mainstay": {{{words}}}}}"#)
+    }
+
+    #[test]
+    fn required_stacks_are_kept_in_their_order_without_doubles() {
+        let required = declared(&top(r#""requires": ["supabase", "edge", "supabase"]"#)).requires;
+        let names: Vec<&str> = required.iter().map(AsRef::as_ref).collect();
+        assert_eq!(names, ["supabase", "edge"]);
+    }
+
+    #[test]
+    fn a_stack_cannot_require_itself_or_a_name_that_no_stack_can_have() {
+        assert_eq!(
+            refused(&top(r#""requires": ["shop"]"#)),
+            ["`x-mainstay.requires[0]` makes the stack require itself"]
+        );
+        assert_eq!(refused(&top(r#""requires": ["Supa Base"]"#)).len(), 1);
+    }
+
+    #[test]
+    fn words_of_later_versions_are_warned_about_once_each() {
+        assert_eq!(
+            warned(&top(r#""smoke": [{"url": "a"}, {"url": "b"}], "databases": {}, "secrets": {}"#)),
+            [
+                "`x-mainstay.smoke` is not honoured by this version",
+                "`x-mainstay.databases` is not honoured by this version",
+                "`x-mainstay.secrets` is not honoured by this version"
+            ]
+        );
+        assert_eq!(
+            warned(&web_project(r#""x-mainstay": {"routes": [{"host": "a"}], "probe": {"path": "/"}}"#)),
+            [
+                "`services.web.x-mainstay.routes` is not honoured by this version",
+                "`services.web.x-mainstay.probe` is not honoured by this version"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mistyped_word_is_refused_with_the_likely_one() {
+        assert_eq!(
+            refused(&top(r#""requries": ["supabase"]"#)),
+            ["`x-mainstay.requries` is not a word that Mainstay knows (did you mean `requires`?)"]
+        );
+        assert_eq!(
+            refused(&web_project(r#""x-mainstay": {"kitchen": 1}"#)),
+            [
+                "`services.web.x-mainstay.kitchen` is not a word that Mainstay knows (known here: `routes`, `probe`, `rollout`)"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_word_in_the_wrong_place_is_sent_to_the_right_one() {
+        assert_eq!(
+            refused(&web_project(r#""x-mainstay": {"requires": ["supabase"]}"#)),
+            ["`services.web.x-mainstay.requires` is never read: `requires` belongs at the top of the file"]
+        );
+        assert_eq!(
+            refused(&top(r#""routes": []"#)),
+            ["`x-mainstay.routes` is never read: `routes` belongs in a service"]
+        );
+    }
+}
