@@ -72,6 +72,8 @@ pub struct UpOptions {
     pub no_wait: bool,
     /// Replace containers of this stack that `docker compose` made.
     pub take_over: bool,
+    /// The images were pulled and built by the plan before this one: take them as observed and compare their ids.
+    pub images_are_fresh: bool,
     /// Seconds that a service may take to become ready; default 300.
     pub ready_within_secs: Option<u64>,
     /// `--env`, to be remembered with the stack; the declaration was read with it already.
