@@ -2,7 +2,7 @@
 
 use mainstay_model::identity::{OperationId, ServiceName, StackName};
 use mainstay_model::operation::{Event, What};
-use mainstay_model::plan::{Action, Target};
+use mainstay_model::plan::Action;
 use tokio::sync::mpsc;
 
 use crate::journal::now_text;
@@ -87,24 +87,20 @@ impl Words {
 
 /// The thing that a step is about, and the service that it belongs to.
 pub(crate) fn subject(action: &Action) -> (String, Option<&ServiceName>) {
-    match action {
-        Action::PullImage { image, .. } => (image.clone(), None),
-        Action::BuildImage { service, image } => (image.clone(), Some(service)),
+    let name = match action {
+        Action::PullImage { image, .. } | Action::BuildImage { image, .. } => image,
         Action::CreateNetwork { name, .. }
         | Action::RemoveNetwork { name, .. }
         | Action::CreateVolume { name, .. }
-        | Action::RemoveVolume { name } => (name.clone(), None),
-        Action::CreateContainer { service, name, .. } => (name.clone(), Some(service)),
+        | Action::RemoveVolume { name }
+        | Action::CreateContainer { name, .. } => name,
         Action::StartContainer { target }
         | Action::StopContainer { target, .. }
         | Action::RemoveContainer { target, .. }
         | Action::RenameContainer { target, .. }
         | Action::Attach { target, .. }
         | Action::Detach { target, .. }
-        | Action::Await { target, .. } => of_target(target),
-    }
-}
-
-fn of_target(target: &Target) -> (String, Option<&ServiceName>) {
-    (target.name.clone(), target.service.as_ref())
+        | Action::Await { target, .. } => &target.name,
+    };
+    (name.clone(), action.service())
 }

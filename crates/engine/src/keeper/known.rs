@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mainstay_model::declared::{Declared, NetworkMode, Service};
 use mainstay_model::identity::{ServiceName, container_name};
-use mainstay_model::plan::{Action, HeldService, Order, Plan, UpOptions};
+use mainstay_model::plan::{HeldService, Order, Plan, UpOptions};
 
 use crate::journal::{KnownChange, KnownStack, now_text};
 
@@ -56,9 +56,6 @@ fn hold(declared: &Declared, service: &Service) -> Option<HeldService> {
 fn touched(options: &UpOptions, plan: &Plan) -> BTreeSet<ServiceName> {
     let mut touched = options.services.clone();
     touched.extend(plan.unchanged.iter().cloned());
-    touched.extend(plan.steps.iter().filter_map(|step| match &step.action {
-        Action::CreateContainer { service, .. } => Some(service.clone()),
-        action => crate::apply::subject(action).1.cloned(),
-    }));
+    touched.extend(plan.steps.iter().filter_map(|step| step.action.service().cloned()));
     touched
 }

@@ -95,7 +95,7 @@ impl<W: World + Clone> Running<'_, W> {
     async fn look_again(&self) -> Option<Failure> {
         let order = afterwards::settled(self.order);
         match self.keeper.docker.look(&scope_of(&order)).await {
-            Ok(observed) => afterwards::what_remains(self.plan, &decided(&order, &observed)),
+            Ok(observed) => afterwards::what_remains(&order, self.plan, &decided(&order, &observed)),
             Err(error) => {
                 let mut failure = crate::apply::failure_of(&error);
                 failure.causes.insert(0, failure.message);
