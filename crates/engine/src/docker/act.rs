@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use mainstay_model::plan::{Action, Target, TargetContainer};
 
+use super::Docker;
 use super::await_ready::Patience;
 use super::create::Wanted;
-use super::Docker;
 use crate::world::{Acted, Context, Progress, WorldError};
 
 impl Docker {
@@ -63,8 +63,10 @@ fn undeclared(kind: &str, name: &str) -> WorldError {
 fn id_of<'a>(target: &'a Target, context: &'a Context) -> Result<&'a str, WorldError> {
     match &target.container {
         TargetContainer::Id(id) => Ok(id),
-        TargetContainer::MadeBy(step) => context.made.get(step).map(String::as_str).ok_or_else(|| {
-            WorldError::new(format!("`{}` was to be made by step {} and was not", target.name, step.0))
-        }),
+        TargetContainer::MadeBy(step) => {
+            context.made.get(step).map(String::as_str).ok_or_else(|| {
+                WorldError::new(format!("`{}` was to be made by step {} and was not", target.name, step.0))
+            })
+        }
     }
 }

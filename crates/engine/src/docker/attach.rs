@@ -35,7 +35,8 @@ impl Docker {
             )));
         };
         if !is_as_declared(&endpoint, attachment) {
-            let message = format!("`{name}` is on the network `{}` already, otherwise than declared", attachment.network);
+            let message =
+                format!("`{name}` is on the network `{}` already, otherwise than declared", attachment.network);
             let hint = format!("detach it first: `docker network disconnect {} {name}`", attachment.network);
             return Err(WorldError::new(message).hint(hint));
         }

@@ -151,10 +151,13 @@ impl Docker {
             return Ok(Acted { detail: Some("had the name".into()), ..Acted::default() });
         }
         let told = Refusal::new(format!("`{name}` could not be renamed to `{to}`"));
-        let holder = if status(&error) == Some(409) { self.inspect(to).await.ok().and_then(|seen| seen.id) } else { None };
+        let holder =
+            if status(&error) == Some(409) { self.inspect(to).await.ok().and_then(|seen| seen.id) } else { None };
         match holder {
             Some(holder) if holder == id => Ok(Acted { detail: Some("had the name".into()), ..Acted::default() }),
-            Some(_) => Err(told.explain(error).hint(format!("another container has the name: remove or rename `{to}`"))),
+            Some(_) => {
+                Err(told.explain(error).hint(format!("another container has the name: remove or rename `{to}`")))
+            }
             None => Err(told.explain(error)),
         }
     }

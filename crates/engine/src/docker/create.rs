@@ -120,7 +120,12 @@ impl Docker {
     }
 
     /// `service:x` of a namespace becomes the container that stands for it.
-    async fn namespace(&self, declared: &Declared, text: Option<&str>, doing: &str) -> Result<Option<String>, WorldError> {
+    async fn namespace(
+        &self,
+        declared: &Declared,
+        text: Option<&str>,
+        doing: &str,
+    ) -> Result<Option<String>, WorldError> {
         let Some(service) = text.and_then(|text| text.strip_prefix("service:")) else {
             return Ok(text.filter(|text| !text.is_empty()).map(str::to_owned));
         };
@@ -146,7 +151,8 @@ impl Docker {
         let found = timed(ANSWER_WITHIN, self.client.list_containers(Some(options))).await;
         let found = found.map_err(|error| Refusal::new(doing).explain(error))?;
         let newest = found.into_iter().max_by_key(|listed| listed.created).and_then(|listed| listed.id);
-        newest.ok_or_else(|| WorldError::new(format!("{doing}: the service `{service}` that it joins has no container")))
+        newest
+            .ok_or_else(|| WorldError::new(format!("{doing}: the service `{service}` that it joins has no container")))
     }
 
     /// The container that an interrupted run made under this name, if it is just what is wanted now.
@@ -172,7 +178,8 @@ impl Docker {
                     Some(stack) => format!("the stack `{stack}`"),
                     None => "somebody else".into(),
                 };
-                let hint = format!("a container `{name}` of {owner} is there: remove or rename it (`docker rename {name} …`)");
+                let hint =
+                    format!("a container `{name}` of {owner} is there: remove or rename it (`docker rename {name} …`)");
                 Err(refusal.explain(error).hint(hint))
             }
         }

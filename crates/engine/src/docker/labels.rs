@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn composes_dependency_label_is_read() {
-        let labels = HashMap::from([(DEPENDS_ON.to_owned(), "db:service_healthy:true,mq:service_started:false".into())]);
+        let labels =
+            HashMap::from([(DEPENDS_ON.to_owned(), "db:service_healthy:true,mq:service_started:false".into())]);
         let read = Seen(&labels).depends_on();
         assert_eq!(read.len(), 2);
         assert_eq!(read[0].1, "service_healthy");

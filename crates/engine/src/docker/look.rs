@@ -7,8 +7,8 @@ use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ContainerSummary, Network, Volume};
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
 use futures_util::stream::{self, StreamExt};
-use mainstay_model::identity::labels::PROJECT;
 use mainstay_model::identity::StackName;
+use mainstay_model::identity::labels::PROJECT;
 use mainstay_model::observed::{Container, Member, Observed, ObservedNetwork, ObservedVolume, Scope};
 
 use super::inspected::container_of;
@@ -53,7 +53,8 @@ impl Docker {
         // Only a stack that lacks containers asks who else has their names.
         if scope.container_names.iter().any(|name| !names.contains(name.as_str())) {
             let all = self.list_containers(None).await?;
-            let claimed = |listed: &&ContainerSummary| names_of(listed).any(|name| scope.container_names.contains(name));
+            let claimed =
+                |listed: &&ContainerSummary| names_of(listed).any(|name| scope.container_names.contains(name));
             ids.extend(all.iter().filter(claimed).filter_map(|listed| listed.id.clone()));
         }
         let mut part = Part::<Vec<Container>>::default();
@@ -105,7 +106,8 @@ impl Docker {
         let listing = self.client.list_volumes(Some(ListVolumesOptions { filters }));
         let ours = timed(ANSWER_WITHIN, listing).await;
         let ours = ours.map_err(|error| Refusal::new("volumes could not be listed").explain(error))?;
-        let mut part: Part<Vec<_>> = (ours.volumes.unwrap_or_default().into_iter().map(volume_of).collect(), Vec::new());
+        let mut part: Part<Vec<_>> =
+            (ours.volumes.unwrap_or_default().into_iter().map(volume_of).collect(), Vec::new());
         let known: BTreeSet<String> = part.0.iter().map(|volume| volume.name.clone()).collect();
         let one = |name: String| {
             let docker = self.clone();
@@ -187,11 +189,16 @@ impl Docker {
                 Err(error) => observed.unreadable.push(unread("container", &id[..id.len().min(12)], &error)),
             }
         }
-        let known: BTreeMap<&str, &Container> =
-            observed.containers.iter().chain(others.values()).map(|container| (container.id.as_str(), container)).collect();
+        let known: BTreeMap<&str, &Container> = observed
+            .containers
+            .iter()
+            .chain(others.values())
+            .map(|container| (container.id.as_str(), container))
+            .collect();
         for network in &mut observed.networks {
             let ids = on_network.get(&network.id).into_iter().flatten();
-            let members = ids.filter_map(|id| known.get(id.as_str())).map(|container| member_of(container, &network.name));
+            let members =
+                ids.filter_map(|id| known.get(id.as_str())).map(|container| member_of(container, &network.name));
             network.members = members.collect();
         }
     }
@@ -252,4 +259,3 @@ fn volume_of(volume: Volume) -> ObservedVolume {
         name: volume.name,
     }
 }
-

@@ -113,7 +113,10 @@ fn is_transient(error: &Error) -> bool {
 /// Messages of engines from 20.10 to 29, and what to do about them.
 const KNOWN: &[(&[&str], &str)] = &[
     (&["no such image"], "pull or build the image first (`mainstay up --pull`, or a `build` section)"),
-    (&["no space left on device"], "free disk space: `docker system df` shows what takes it; never prune volumes blindly"),
+    (
+        &["no space left on device"],
+        "free disk space: `docker system df` shows what takes it; never prune volumes blindly",
+    ),
     (
         &["could not find an available, non-overlapping", "all predefined address pools have been fully subnetted"],
         "the engine has no address range left for another network: remove unused networks, or set `default-address-pools` in its daemon.json",
@@ -131,11 +134,20 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     (&["executable file not found"], "the image has no such program: check `command` and `entrypoint`"),
     (&["exec format error"], "the image is for another processor: check `platform`"),
-    (&["could not select device driver"], "the engine has no driver for the requested device (GPU runtime not installed?)"),
-    (&["unauthorized", "authentication required", "access denied", "no basic auth"], "log in first: `docker login <registry>`"),
+    (
+        &["could not select device driver"],
+        "the engine has no driver for the requested device (GPU runtime not installed?)",
+    ),
+    (
+        &["unauthorized", "authentication required", "access denied", "no basic auth"],
+        "log in first: `docker login <registry>`",
+    ),
     (&["toomanyrequests"], "the registry limits anonymous pulls: log in, or wait"),
     (&["manifest unknown", "not found: manifest"], "the registry has no such tag"),
-    (&["operation not permitted", "unable to apply caps"], "the engine's machine does not grant this (capabilities, devices or limits)"),
+    (
+        &["operation not permitted", "unable to apply caps"],
+        "the engine's machine does not grant this (capabilities, devices or limits)",
+    ),
 ];
 
 fn hints(error: &Error) -> Vec<String> {
