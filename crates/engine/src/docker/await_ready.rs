@@ -57,9 +57,13 @@ impl Docker {
             return end;
         }
         let waiting = self.wait_by_events(id, name, patience.condition, &mut memory, progress);
-        match tokio::time::timeout(patience.within, waiting).await {
-            Ok(end) => end,
-            Err(_) => Err(self.out_of_patience(id, name, patience, &memory).await),
+        if let Ok(end) = tokio::time::timeout(patience.within, waiting).await {
+            return end;
+        }
+        // A last look: for what the health check said, and in case that it was just met.
+        match self.weigh(id, name, patience.condition, &mut memory, progress).await? {
+            Some(end) => end,
+            None => Err(self.out_of_patience(id, name, patience, &memory).await),
         }
     }
 
