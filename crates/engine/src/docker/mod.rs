@@ -16,6 +16,7 @@ mod create;
 mod events;
 // LATER mod exec;
 mod frames;
+mod glance;
 // LATER mod images;
 mod inject;
 mod inspected;
