@@ -17,6 +17,8 @@ mod events;
 mod exec;
 mod frames;
 mod images;
+mod glance;
+// LATER mod images;
 mod inject;
 mod inspected;
 mod labels;

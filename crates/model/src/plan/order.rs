@@ -76,6 +76,10 @@ pub struct UpOptions {
     pub images_are_fresh: bool,
     /// Seconds that a service may take to become ready; default 300.
     pub ready_within_secs: Option<u64>,
+    /// `--env`, to be remembered with the stack; the declaration was read with it already.
+    pub env: Option<String>,
+    /// `--profile`, to be remembered with the stack.
+    pub profiles: Vec<String>,
 }
 
 /// An order that needs no files: the world's labels say enough.

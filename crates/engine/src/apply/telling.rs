@@ -1,0 +1,69 @@
+//! The words for what is being done and was done, and the one way in which an operation speaks.
+
+use mainstay_model::identity::{OperationId, ServiceName, StackName};
+use mainstay_model::operation::{Event, What};
+use mainstay_model::plan::{Action, describe};
+use tokio::sync::mpsc;
+
+use crate::journal::now_text;
+
+/// Puts the time, the operation and the stack to what is told. A listener that went away stops nothing.
+#[derive(Clone)]
+pub(crate) struct Teller {
+    pub operation: OperationId,
+    pub stack: StackName,
+    /// `None` for the loop, which speaks through the journal alone.
+    pub events: Option<mpsc::UnboundedSender<Event>>,
+}
+
+impl Teller {
+    pub(crate) fn tell(&self, what: What) {
+        if let Some(events) = &self.events {
+            let event = Event { at: now_text(), operation: self.operation.clone(), stack: self.stack.clone(), what };
+            let _ = events.send(event);
+        }
+    }
+}
+
+/// "attached `nocodb-nocodb-1` to `supabase_default` as `nocodb`": the planner's words for a step, in the past.
+pub(crate) fn did(action: &Action) -> String {
+    let to_do = describe(action);
+    let (verb, rest) = to_do.split_once(' ').unwrap_or((&to_do, ""));
+    let past = match verb {
+        "build" => "built",
+        "stop" => "stopped",
+        "wait" => "waited",
+        "pull" => "pulled",
+        "start" => "started",
+        "attach" => "attached",
+        "detach" => "detached",
+        // create, remove, rename
+        _ => return format!("{verb}d {rest}"),
+    };
+    format!("{past} {rest}")
+}
+
+/// "could not attach `nocodb-nocodb-1` to `supabase_default` as `nocodb`"
+pub(crate) fn could_not(action: &Action) -> String {
+    format!("could not {}", describe(action))
+}
+
+/// The thing that a step is about, and the service that it belongs to.
+pub(crate) fn subject(action: &Action) -> (String, Option<&ServiceName>) {
+    let name = match action {
+        Action::PullImage { image, .. } | Action::BuildImage { image, .. } => image,
+        Action::CreateNetwork { name, .. }
+        | Action::RemoveNetwork { name, .. }
+        | Action::CreateVolume { name, .. }
+        | Action::RemoveVolume { name }
+        | Action::CreateContainer { name, .. } => name,
+        Action::StartContainer { target }
+        | Action::StopContainer { target, .. }
+        | Action::RemoveContainer { target, .. }
+        | Action::RenameContainer { target, .. }
+        | Action::Attach { target, .. }
+        | Action::Detach { target, .. }
+        | Action::Await { target, .. } => &target.name,
+    };
+    (name.clone(), action.service())
+}
