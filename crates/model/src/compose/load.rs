@@ -1,9 +1,15 @@
 //! The door of the dialect: a request in, one settled project out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::diagnostic::{Diagnostic, Diagnostics};
-use super::tree::{Node, Sources, Span};
+use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::environment::{self, Environment};
+use super::interpolate::{self, Interpolation};
+use super::model::{ModelFile, Scope, load_model};
+use super::name::{self, NameSources};
+use super::reading::Reading;
+use super::tree::{Map, Node, Sources, Span, Value};
+use super::{consistency, filepath, normalize, profiles, scalar, service_files};
 
 /// Who answers for files. Paths are absolute, joined and cleaned as text.
 pub trait Files {
@@ -102,15 +108,205 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     pub variables: Vec<VariableUse>,
     pub sources: Sources,
+    /// With what options it was loaded.
+    pub options: LoadOptions,
+}
+
+impl Loaded {
+    /// Whether values have their types. Without interpolation they cannot: the project then stands as written.
+    pub fn is_settled(&self) -> bool {
+        self.options.interpolate
+    }
+
+    /// The keys of a section (`networks`, `volumes`, `secrets`, `configs`, `models`) that an active service
+    /// uses. What nobody uses is declared but not made.
+    pub fn used(&self, section: &str) -> BTreeSet<&str> {
+        let mut used = BTreeSet::new();
+        let services = self.project.get("services").and_then(Node::as_map);
+        for (_, entry) in services.into_iter().flat_map(Map::iter) {
+            gather_used(&entry.node, section, &mut used);
+        }
+        used
+    }
+}
+
+fn gather_used<'a>(service: &'a Node, section: &str, used: &mut BTreeSet<&'a str>) {
+    let items = |node: Option<&'a Node>| node.and_then(Node::as_list).unwrap_or_default();
+    let source = |item: &'a Node| item.get("source").and_then(Node::as_str).filter(|source| !source.is_empty());
+    match section {
+        "networks" | "models" => {
+            let map = service.get(section).and_then(Node::as_map);
+            used.extend(map.into_iter().flat_map(Map::iter).map(|(key, _)| key));
+        }
+        "volumes" => {
+            let is_volume = |item: &&Node| item.get("type").and_then(Node::as_str) == Some("volume");
+            used.extend(items(service.get("volumes")).iter().filter(is_volume).filter_map(source));
+        }
+        _ => {
+            used.extend(items(service.get(section)).iter().filter_map(source));
+            let build = service.get("build").and_then(|build| build.get(section));
+            used.extend(items(build).iter().filter_map(source));
+        }
+    }
 }
 
 /// Reads, merges, checks and settles the files of a request.
 ///
 /// # Errors
 /// Every complaint of the whole load at once, each with its place.
-pub fn load(_request: &LoadRequest, _files: &dyn Files) -> Result<Loaded, Diagnostics> {
-    Err(Diagnostics {
-        list: vec![Diagnostic::error("not-yet", Span::NOWHERE, "reading is not built yet")],
+pub fn load(request: &LoadRequest, files: &dyn Files) -> Result<Loaded, Diagnostics> {
+    let mut reading = Reading::new(files);
+    let loaded = load_with(request, &mut reading);
+    let list = reading.take_diagnostics();
+    match loaded {
+        Some(loaded) if list.iter().all(|one| one.severity == Severity::Warning) => {
+            Ok(Loaded { warnings: list, variables: reading.variables, sources: reading.sources, ..loaded })
+        }
+        _ => Err(Diagnostics { list, sources: reading.sources }),
+    }
+}
+
+/// `None` when the complaints so far leave nothing to go on with.
+fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded> {
+    let options = request.options;
+    let project_directory = project_directory(request)?;
+    let mut environment = environment::gather(request, &project_directory, reading);
+    let files = open_files(request, &environment, reading)?;
+    let name = choose_name(request, &files, &environment, &project_directory, reading);
+    environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
+    let scope = Scope {
+        folder: project_directory.clone(),
+        printed_folder: project_directory.clone(),
+        environment,
+        options,
+        resolve_paths: options.resolve_paths,
+        home: request.environment.get("HOME").map(String::as_str),
+        chain: Vec::new(),
+    };
+    let mut project = load_model(files, &scope, reading);
+    if project.as_map().is_none_or(Map::is_empty) && !reading.has_errors() {
+        reading.say(
+            Diagnostic::error("empty-project", Span::NOWHERE, "the Compose files say nothing")
+                .hint("begin with `services:`"),
+        );
+    }
+    if reading.is_incomplete {
+        return None;
+    }
+    if options.normalize {
+        normalize::complete(&mut project, &name, &scope.environment);
+    }
+    let disabled_services = settle(&mut project, &name, request, &scope, reading);
+    Some(Loaded {
+        name,
+        project_directory,
+        project,
+        disabled_services,
+        warnings: Vec::new(),
+        variables: Vec::new(),
         sources: Sources::default(),
+        options,
+    })
+}
+
+/// Gives the project its types, turns off what no profile asks for, checks what refers to what and reads the
+/// files of the services. Gives back the services that are off.
+fn settle(
+    project: &mut Node,
+    name: &str,
+    request: &LoadRequest,
+    scope: &Scope<'_>,
+    reading: &mut Reading<'_>,
+) -> Node {
+    let options = request.options;
+    if !options.interpolate {
+        return Node::new(Value::Map(Map::default()), Span::NOWHERE);
+    }
+    let had_errors = reading.has_errors();
+    let mut found = Vec::new();
+    if let Some(map) = project.as_map_mut() {
+        map.set("name", Node::string(name, Span::NOWHERE));
+    }
+    normalize::settle(project, &mut found);
+    let variable = scope.environment.get("COMPOSE_PROFILES").map(String::as_str);
+    let active = profiles::active(&request.profiles, variable);
+    let disabled = profiles::take_disabled(project, &active);
+    if options.consistency {
+        consistency::check(project, &disabled, &mut found);
+    }
+    keep_new(&mut reading.diagnostics, found, had_errors);
+    service_files::read(project, &scope.folder, &scope.environment, options.resolve_env_files, reading);
+    disabled
+}
+
+/// Adds the complaints of a later stage, without those that only follow from an earlier one.
+fn keep_new(diagnostics: &mut Vec<Diagnostic>, found: Vec<Diagnostic>, had_errors: bool) {
+    let known: BTreeSet<Span> = diagnostics.iter().map(|one| one.span).collect();
+    diagnostics.extend(found.into_iter().filter(|one| {
+        !had_errors || !(one.span.is_written() && known.contains(&one.span) || one.code == "no-image")
+    }));
+}
+
+/// The folder that relative paths and the default name come from; `None` when there is no file.
+fn project_directory(request: &LoadRequest) -> Option<String> {
+    match &request.project_directory {
+        Some(directory) => Some(filepath::join(&request.working_directory, directory)),
+        None => request.files.first().map_or(Some(request.working_directory.clone()), |file| {
+            Some(filepath::folder(&filepath::join(&request.working_directory, file)))
+        }),
+    }
+}
+
+fn open_files(request: &LoadRequest, environment: &Environment, reading: &mut Reading<'_>) -> Option<Vec<ModelFile>> {
+    let mut paths = request.files.clone();
+    if paths.is_empty() {
+        paths = environment::compose_files(environment);
+    }
+    if paths.is_empty() {
+        reading.say(
+            Diagnostic::error("no-file", Span::NOWHERE, "no Compose file was given")
+                .hint("run this where a `compose.yaml` is, or name one with `--file`"),
+        );
+        return None;
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        let path = filepath::join(&request.working_directory, &path);
+        if let Some(documents) = reading.documents(&path, Span::NOWHERE) {
+            files.push(ModelFile { path, documents });
+        }
+    }
+    Some(files)
+}
+
+fn choose_name(
+    request: &LoadRequest,
+    files: &[ModelFile],
+    environment: &Environment,
+    project_directory: &str,
+    reading: &mut Reading<'_>,
+) -> String {
+    let documents = files.iter().flat_map(|file| &file.documents);
+    let named = documents.filter_map(|document| document.get("name")).filter_map(|name| {
+        let text = scalar::text(name).filter(|text| !text.is_empty())?;
+        Some((text, name.span))
+    });
+    let mut from_files = named.last();
+    if let Some((text, span)) = &mut from_files
+        && request.options.interpolate
+    {
+        let lookup = |name: &str| environment.get(name).cloned();
+        // The whole document is interpolated later: its complaints and variables are told then.
+        *text = interpolate::text(text, *span, &lookup, &mut Interpolation::default());
+    }
+    let sources = NameSources {
+        flag: request.project_name.as_deref(),
+        environment: environment.get("COMPOSE_PROJECT_NAME").map(String::as_str),
+        files: from_files.as_ref().map(|(text, span)| (text.as_str(), *span)),
+        project_directory,
+    };
+    name::choose(&sources).unwrap_or_else(|problem| {
+        reading.say(problem);
+        String::new()
     })
 }

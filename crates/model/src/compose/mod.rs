@@ -6,10 +6,32 @@
 //! its file, line and column ([`diagnostic`]). Files are asked for by path through [`Files`]: who answers,
 //! a disk or a map in a test, is not known here.
 
+pub mod bytes;
+pub mod cast;
+mod consistency;
 pub mod diagnostic;
+pub mod dotenv;
+pub mod duration;
+pub mod environment;
+mod extends;
+mod filepath;
+mod include;
+pub mod interpolate;
+mod keypath;
 pub mod load;
+mod merge;
+mod model;
+mod name;
+mod normalize;
+pub mod print;
+mod profiles;
+mod reading;
+mod scalar;
+pub mod schema;
+mod service_files;
 pub mod tree;
+pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use load::{FileProblem, Files, LoadOptions, LoadRequest, Loaded, load};
+pub use load::{FileProblem, Files, LoadOptions, LoadRequest, Loaded, VariableUse, load};
 pub use tree::{Entry, FileId, Map, Node, Sources, Span, Tag, Value};

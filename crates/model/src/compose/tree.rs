@@ -124,6 +124,18 @@ impl Node {
         matches!(self.value, Value::Null)
     }
 
+    /// Whether both say the same, wherever they stand and in whatever order their keys are.
+    pub fn same_as(&self, other: &Node) -> bool {
+        match (&self.value, &other.value) {
+            (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_as(b)),
+            (Value::Map(a), Value::Map(b)) => {
+                a.len() == b.len()
+                    && a.iter().all(|(key, entry)| b.get(key).is_some_and(|other| entry.node.same_as(other)))
+            }
+            (a, b) => a == b,
+        }
+    }
+
     /// The child under a key, when this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.as_map().and_then(|map| map.get(key))

@@ -1,0 +1,131 @@
+//! The environment of a load: the caller's variables, and under them what the env files say.
+
+use std::collections::BTreeMap;
+
+use super::diagnostic::Diagnostic;
+use super::dotenv;
+use super::filepath;
+use super::load::{FileProblem, LoadRequest};
+use super::reading::Reading;
+use super::scalar;
+use super::tree::Span;
+
+/// Names and values; of one name there is one value.
+pub type Environment = BTreeMap<String, String>;
+
+/// The Compose files that `COMPOSE_FILE` names, as they are written there. `COMPOSE_PATH_SEPARATOR` may say
+/// what stands between them.
+pub fn compose_files(environment: &Environment) -> Vec<String> {
+    let separator = environment.get("COMPOSE_PATH_SEPARATOR").map(String::as_str).filter(|text| !text.is_empty());
+    let names = environment.get("COMPOSE_FILE").map(String::as_str).unwrap_or_default();
+    names.split(separator.unwrap_or(":")).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// The caller's environment, completed from the env files of the request.
+pub fn gather(request: &LoadRequest, project_directory: &str, reading: &mut Reading<'_>) -> Environment {
+    let mut environment = request.environment.clone();
+    let mut files = request.env_files.clone();
+    if files.is_empty() {
+        files = named_by_variable(request);
+    }
+    if !files.is_empty() {
+        let said = read_files(&files, &environment, Span::NOWHERE, reading);
+        add_missing(&mut environment, said);
+        return environment;
+    }
+    let is_off = environment.get("COMPOSE_DISABLE_ENV_FILE").and_then(|text| scalar::truth(text)) == Some(true);
+    if !is_off {
+        let said = read_default(project_directory, &environment, Span::NOWHERE, reading);
+        add_missing(&mut environment, said);
+    }
+    environment
+}
+
+fn named_by_variable(request: &LoadRequest) -> Vec<String> {
+    let names = request.environment.get("COMPOSE_ENV_FILES").map(String::as_str).unwrap_or_default();
+    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names.map(|name| filepath::join(&request.working_directory, name)).collect()
+}
+
+/// What stands in `.env` of a folder; a folder without one says nothing.
+pub fn read_default(folder: &str, environment: &Environment, at: Span, reading: &mut Reading<'_>) -> Environment {
+    let path = filepath::join(folder, ".env");
+    match reading.content(&path) {
+        Err(FileProblem::Missing | FileProblem::Directory) => Environment::new(),
+        _ => read_files(&[path], environment, at, reading),
+    }
+}
+
+/// What several env files say together, the later over the earlier.
+pub fn read_files(paths: &[String], environment: &Environment, at: Span, reading: &mut Reading<'_>) -> Environment {
+    let mut said = Environment::new();
+    for path in paths {
+        let Some((file, bytes)) = reading.required(path, "env file", at) else { continue };
+        let lookup = |name: &str| environment.get(name).or_else(|| said.get(name)).cloned();
+        match dotenv::parse(&bytes, file, &lookup) {
+            Ok(entries) => {
+                said.extend(entries.into_iter().filter_map(|(name, value)| Some((name, value?))));
+            }
+            Err(problems) => reading.diagnostics.extend(problems),
+        }
+    }
+    said
+}
+
+/// Adds what is not there yet.
+pub fn add_missing(environment: &mut Environment, more: Environment) {
+    for (name, value) in more {
+        environment.entry(name).or_insert(value);
+    }
+}
+
+/// The lines of one env file or label file of a service; `None` when it is not there and need not be.
+pub fn read_service_file(
+    file: &ServiceFile<'_>,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    reading: &mut Reading<'_>,
+) -> Option<Vec<(String, Option<String>)>> {
+    let (id, bytes) = match reading.content(file.path) {
+        Ok(content) => content,
+        Err(FileProblem::Missing) if !file.is_required => return None,
+        Err(_) => reading.required(file.path, file.what, file.at)?,
+    };
+    let lines = match file.format {
+        None => dotenv::parse(&bytes, id, lookup),
+        Some("raw") => dotenv::parse_raw(&bytes, id),
+        Some(format) => Err(vec![
+            Diagnostic::error("env-file-format", file.at, format!("the env file format `{format}` is not known"))
+                .hint("write `format: raw`, or leave it out"),
+        ]),
+    };
+    match lines {
+        Ok(lines) => Some(lines),
+        Err(problems) => {
+            reading.diagnostics.extend(problems);
+            None
+        }
+    }
+}
+
+/// A file of variables or labels that a service names.
+pub struct ServiceFile<'a> {
+    pub path: &'a str,
+    pub what: &'a str,
+    pub format: Option<&'a str>,
+    pub is_required: bool,
+    pub at: Span,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compose_file_names_are_split_by_the_separator() {
+        let environment = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        assert_eq!(compose_files(&environment(&[("COMPOSE_FILE", "a.yaml:b.yaml")])), ["a.yaml", "b.yaml"]);
+        let named = [("COMPOSE_FILE", "a:1;b"), ("COMPOSE_PATH_SEPARATOR", ";")];
+        assert_eq!(compose_files(&environment(&named)), ["a:1", "b"]);
+        assert!(compose_files(&environment(&[])).is_empty());
+    }
+}

@@ -1,0 +1,107 @@
+//! From files to one merged project: each document is interpolated, completed by what it extends and
+//! includes, and laid over what stood before.
+
+use super::cast;
+use super::diagnostic::Diagnostic;
+use super::environment::Environment;
+use super::extends::Extender;
+use super::interpolate::{Interpolation, interpolate};
+use super::load::LoadOptions;
+use super::merge::{Resets, merge_project, settle_lists};
+use super::normalize;
+use super::reading::Reading;
+use super::schema;
+use super::tree::{Map, Node, Span, Value};
+
+/// What the files of one model share. An included file is a model of its own.
+pub struct Scope<'a> {
+    /// The absolute folder at which relative paths start.
+    pub folder: String,
+    /// The same folder as paths are printed from it: relative to the including model, absolute at the top.
+    pub printed_folder: String,
+    pub environment: Environment,
+    pub options: LoadOptions,
+    /// An included file always has its paths made to start at the folder of the file that includes it.
+    pub resolve_paths: bool,
+    pub home: Option<&'a str>,
+    /// The files that include this one, the outermost first.
+    pub chain: Vec<String>,
+}
+
+/// A file of a model with its documents.
+pub struct ModelFile {
+    pub path: String,
+    pub documents: Vec<Node>,
+}
+
+/// Merges the files of a model and gives them their long forms and defaults.
+pub fn load_model(files: Vec<ModelFile>, scope: &Scope<'_>, reading: &mut Reading<'_>) -> Node {
+    let mut project = Node::new(Value::Map(Map::default()), Span::NOWHERE);
+    let mut extender = Extender::new(scope);
+    for file in files {
+        for document in file.documents {
+            project = lay(project, document, &file.path, scope, &mut extender, reading);
+        }
+    }
+    normalize::add_defaults(&mut project);
+    normalize::check_exclusive(&project, &mut reading.diagnostics);
+    if scope.resolve_paths {
+        normalize::resolve_paths(&mut project, &scope.printed_folder, scope.home);
+    }
+    normalize::take_environment(&mut project, &scope.environment);
+    project
+}
+
+fn lay(
+    mut project: Node,
+    mut document: Node,
+    path: &str,
+    scope: &Scope<'_>,
+    extender: &mut Extender<'_>,
+    reading: &mut Reading<'_>,
+) -> Node {
+    let Some(resets) = prepare(&mut document, scope, reading) else { return project };
+    extender.extend_document(&mut document, path, &resets, reading);
+    resets.apply(&mut project);
+    super::include::include(&mut document, path, scope, reading);
+    project = merge_project(project, document, &mut reading.diagnostics);
+    settle_lists(&mut project);
+    reading.diagnostics.extend(schema::check(&project));
+    drop_version(&mut project, reading);
+    normalize::expand(&mut project, !scope.options.interpolate, &mut reading.diagnostics);
+    settle_lists(&mut project);
+    project
+}
+
+/// Takes the merge tags out of a document and interpolates it; `None` when it is no mapping at all.
+pub fn prepare(document: &mut Node, scope: &Scope<'_>, reading: &mut Reading<'_>) -> Option<Resets> {
+    if document.as_map().is_none() {
+        let message = format!("a Compose file is a mapping, but this is {}", document.kind());
+        reading.say(
+            Diagnostic::error("not-a-mapping", document.span, message).hint("begin with `services:` and indent below"),
+        );
+        return None;
+    }
+    let resets = Resets::take(document);
+    if scope.options.interpolate {
+        let lookup = |name: &str| scope.environment.get(name).cloned();
+        let mut gathered = Interpolation::default();
+        interpolate(document, &lookup, &mut gathered);
+        reading.diagnostics.extend(gathered.diagnostics);
+        reading.variables.extend(gathered.variables);
+        reading.diagnostics.extend(cast::cast(document));
+    }
+    Some(resets)
+}
+
+fn drop_version(project: &mut Node, reading: &mut Reading<'_>) {
+    let Some(map) = project.as_map_mut() else { return };
+    let at = map.0.get("version").map(|entry| entry.key_span);
+    if let Some(at) = at {
+        map.remove("version");
+        reading.say(
+            Diagnostic::warning("obsolete-version", at, "`version` means nothing any more")
+                .hint("remove the line, so that nobody takes it for something"),
+        );
+    }
+}

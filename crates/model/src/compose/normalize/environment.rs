@@ -1,0 +1,34 @@
+//! Values that come from the caller: a bare `NAME` in a list of variables, and the content of a config.
+
+use std::collections::BTreeMap;
+
+use crate::compose::tree::{Map, Node, Value};
+
+/// Fills in what the environment of this file knows. An included file has an environment of its own, so
+/// this runs for each file before it is laid into the project.
+pub fn take_environment(project: &mut Node, environment: &BTreeMap<String, String>) {
+    let Some(project) = project.as_map_mut() else { return };
+    for service in resources(project, "services") {
+        let Some(Value::List(lines)) = service.get_mut("environment").map(|node| &mut node.value) else { continue };
+        for line in lines {
+            if let Value::String(name) = &mut line.value
+                && let Some(value) = environment.get(name.as_str())
+            {
+                *name = format!("{name}={value}");
+            }
+        }
+    }
+    for config in resources(project, "configs") {
+        let Some(name) = config.get("environment") else { continue };
+        let span = name.span;
+        if let Some(value) = name.as_str().and_then(|name| environment.get(name)) {
+            let value = value.clone();
+            config.set("content", Node::string(value, span));
+        }
+    }
+}
+
+fn resources<'a>(project: &'a mut Map, section: &str) -> impl Iterator<Item = &'a mut Map> {
+    let section = project.get_mut(section).and_then(Node::as_map_mut);
+    section.into_iter().flat_map(|map| map.0.values_mut()).filter_map(|entry| entry.node.as_map_mut())
+}

@@ -1,0 +1,114 @@
+//! One load at work: the files it may still read, and everything it has to say.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::diagnostic::{Diagnostic, Severity};
+use super::load::{FileProblem, Files, VariableUse};
+use super::tree::{FileId, Node, Sources, Span};
+use super::yaml;
+
+/// More files than any stack has; an include that multiplies itself ends here.
+const MOST_FILES: usize = 1_000;
+/// A Compose file or an env file is text that a person wrote.
+const LARGEST_FILE: u64 = 8 * 1024 * 1024;
+/// All files of one load together.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A file that was read, for reading it again without asking for it.
+type Content = (FileId, Rc<[u8]>);
+
+/// The state of one load.
+pub struct Reading<'a> {
+    files: &'a dyn Files,
+    pub sources: Sources,
+    pub diagnostics: Vec<Diagnostic>,
+    pub variables: Vec<VariableUse>,
+    /// Something could not be read at all: what refers to it cannot be judged.
+    pub is_incomplete: bool,
+    known: BTreeMap<String, Content>,
+    opened: usize,
+    bytes: u64,
+}
+
+impl<'a> Reading<'a> {
+    pub fn new(files: &'a dyn Files) -> Self {
+        Reading {
+            files,
+            sources: Sources::default(),
+            diagnostics: Vec::new(),
+            variables: Vec::new(),
+            is_incomplete: false,
+            known: BTreeMap::new(),
+            opened: 0,
+            bytes: 0,
+        }
+    }
+
+    /// The content of a file.
+    ///
+    /// # Errors
+    /// Why there is none; nothing is said about it yet.
+    pub fn content(&mut self, path: &str) -> Result<Content, FileProblem> {
+        self.opened += 1;
+        if self.opened > MOST_FILES {
+            return Err(FileProblem::Other(format!("more than {MOST_FILES} files are used")));
+        }
+        if let Some((file, content)) = self.known.get(path) {
+            return Ok((*file, Rc::clone(content)));
+        }
+        let limit = LARGEST_FILE.min(MOST_BYTES.saturating_sub(self.bytes));
+        let bytes = self.files.read(path, limit)?;
+        self.bytes += bytes.len() as u64;
+        let file = self.sources.add(path, String::from_utf8_lossy(&bytes));
+        let content: Content = (file, bytes.into());
+        self.known.insert(path.to_owned(), content.clone());
+        Ok(content)
+    }
+
+    /// The content of a file that must be there; its absence is complained about at `at`.
+    pub fn required(&mut self, path: &str, what: &str, at: Span) -> Option<Content> {
+        match self.content(path) {
+            Ok(content) => Some(content),
+            Err(problem) => {
+                self.is_incomplete = true;
+                let hint = match problem {
+                    FileProblem::Missing => "check the path: it is relative to the file that names it",
+                    FileProblem::Denied => "let this user read the file",
+                    _ => "use a readable file",
+                };
+                self.say(Diagnostic::error("file", at, format!("the {what} `{path}` {problem}")).hint(hint));
+                None
+            }
+        }
+    }
+
+    /// The documents of a Compose file.
+    pub fn documents(&mut self, path: &str, at: Span) -> Option<Vec<Node>> {
+        let (file, bytes) = self.required(path, "file", at)?;
+        match yaml::parse(&bytes, file) {
+            Ok(documents) => Some(documents),
+            Err(problems) => {
+                self.is_incomplete = true;
+                self.diagnostics.extend(problems);
+                None
+            }
+        }
+    }
+
+    pub fn say(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Every complaint once, in the order of the files.
+    pub fn take_diagnostics(&mut self) -> Vec<Diagnostic> {
+        let mut list = std::mem::take(&mut self.diagnostics);
+        list.sort_by_key(|diagnostic| diagnostic.span);
+        list.dedup();
+        list
+    }
+}

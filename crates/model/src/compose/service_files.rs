@@ -1,0 +1,87 @@
+//! `env_file` and `label_file` of services, read into `environment` and `labels`.
+
+use super::environment::{Environment, ServiceFile, read_service_file};
+use super::filepath;
+use super::reading::Reading;
+use super::tree::{Map, Node, Span, Value};
+
+/// Reads the files of the services that are on, and takes the keys that named them away.
+pub fn read(project: &mut Node, folder: &str, environment: &Environment, variables: bool, reading: &mut Reading<'_>) {
+    let services = project.as_map_mut().and_then(|project| project.get_mut("services")).and_then(Node::as_map_mut);
+    for service in services.into_iter().flat_map(|map| map.0.values_mut()).filter_map(|entry| entry.node.as_map_mut()) {
+        if variables {
+            read_variables(service, folder, environment, reading);
+        }
+        read_labels(service, folder, reading);
+    }
+}
+
+fn read_variables(service: &mut Map, folder: &str, environment: &Environment, reading: &mut Reading<'_>) {
+    fill_from_caller(service, environment);
+    let Some(files) = service.remove("env_file") else { return };
+    let own = service.get("environment").and_then(Node::as_map).cloned().unwrap_or_default();
+    let mut said = Map::default();
+    for file in files.as_list().unwrap_or_default() {
+        let Some(path) = file.get("path").and_then(Node::as_str).filter(|path| !path.is_empty()) else { continue };
+        let path = filepath::join(folder, path);
+        let file = ServiceFile {
+            path: &path,
+            what: "env file",
+            format: file.get("format").and_then(Node::as_str),
+            is_required: file.get("required").and_then(Node::as_bool) != Some(false),
+            at: file.get("path").map_or(file.span, |path| path.span),
+        };
+        let text = |map: &Map, name: &str| map.get(name).and_then(Node::as_str).map(str::to_owned);
+        let lookup = |name: &str| {
+            environment.get(name).cloned().or_else(|| text(&own, name)).or_else(|| text(&said, name))
+        };
+        let Some(lines) = read_service_file(&file, &lookup, reading) else { continue };
+        for (name, value) in lines {
+            if let Some(value) = value {
+                said.set(name, Node::string(value, file.at));
+            }
+        }
+    }
+    lay_over(service, "environment", said, own);
+}
+
+fn read_labels(service: &mut Map, folder: &str, reading: &mut Reading<'_>) {
+    let Some(files) = service.remove("label_file") else { return };
+    let own = service.get("labels").and_then(Node::as_map).cloned().unwrap_or_default();
+    let mut said = Map::default();
+    for path in files.as_list().unwrap_or_default() {
+        let Some(text) = path.as_str().filter(|path| !path.is_empty()) else { continue };
+        let full = filepath::join(folder, text);
+        let file = ServiceFile { path: &full, what: "label file", format: None, is_required: true, at: path.span };
+        let lookup = |name: &str| said.get(name).and_then(Node::as_str).map(str::to_owned);
+        let Some(lines) = read_service_file(&file, &lookup, reading) else { continue };
+        for (name, value) in lines {
+            said.set(name, Node::string(value.unwrap_or_default(), path.span));
+        }
+    }
+    lay_over(service, "labels", said, own);
+}
+
+/// Names without a value take the caller's.
+fn fill_from_caller(service: &mut Map, environment: &Environment) {
+    let Some(variables) = service.get_mut("environment").and_then(Node::as_map_mut) else { return };
+    for (name, entry) in &mut variables.0 {
+        if entry.node.is_null()
+            && let Some(value) = environment.get(name)
+        {
+            entry.node.value = Value::String(value.clone());
+        }
+    }
+}
+
+/// What the service itself says wins over its files.
+fn lay_over(service: &mut Map, key: &str, mut below: Map, own: Map) {
+    if below.is_empty() {
+        return;
+    }
+    for (name, entry) in own.0 {
+        below.0.insert(name, entry);
+    }
+    let span = service.get(key).map_or(Span::NOWHERE, |node| node.span);
+    service.set(key, Node::new(Value::Map(below), span));
+}
