@@ -2,6 +2,8 @@
 
 pub mod engine;
 pub mod interrupt;
+pub mod notify;
+pub mod socket;
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
@@ -76,8 +78,8 @@ fn run(boot: Boot, command: Command) -> Outcome {
                 .build(),
             _ => tokio::runtime::Builder::new_current_thread().enable_all().build(),
         };
-        let runtime = runtime
-            .map_err(|error| Problem::world("runtime", "the program could not be started").caused_by(&error))?;
+        let runtime =
+            runtime.map_err(|error| Problem::world("runtime", "the program could not be started").caused_by(&error))?;
         let outcome = runtime.block_on(command.run(&boot));
         // A read of stdin that nobody answers any more must not keep the process.
         runtime.shutdown_timeout(Duration::ZERO);

@@ -52,6 +52,19 @@ pub fn find_in(boot: &Boot, directory: &Path) -> Find {
     }
 }
 
+/// The first chosen stack, which must have its files in a folder.
+///
+/// # Errors
+/// When it is not a folder with a Compose file.
+pub fn find_named(boot: &Boot, options: LoadOptions) -> Result<Find, Problem> {
+    refuse_file_flags(boot)?;
+    let value = boot.global.stack.first().map_or(".", String::as_str);
+    match named(boot, value)? {
+        Named::Files(find) => Ok(Find { options, ..find }),
+        Named::Name(_) => Err(unknown(boot, value)),
+    }
+}
+
 /// A stack where the journal says that it was brought up from.
 pub fn find_known(boot: &Boot, known: &KnownStack) -> Find {
     let mut find = find_in(boot, Path::new(&known.directory));
@@ -142,9 +155,8 @@ pub fn name(boot: &Boot, command: &str) -> Result<StackName, Problem> {
 }
 
 fn name_of(find: &Find) -> Result<StackName, Problem> {
-    let loaded = sources::load(find).map_err(|error| {
-        Problem::from(error).hint("a stack can also be named without its files: `--stack NAME`")
-    })?;
+    let loaded = sources::load(find)
+        .map_err(|error| Problem::from(error).hint("a stack can also be named without its files: `--stack NAME`"))?;
     Ok(StackName::new(loaded.name)?)
 }
 

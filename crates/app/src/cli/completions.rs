@@ -11,7 +11,9 @@ use crate::problem::Outcome;
 
 /// Write the completions of a shell to stdout.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mainstay completions bash > /etc/bash_completion.d/mainstay\n  mainstay completions fish > ~/.config/fish/completions/mainstay.fish")]
+#[command(
+    after_help = "Examples:\n  mainstay completions bash > /etc/bash_completion.d/mainstay\n  mainstay completions fish > ~/.config/fish/completions/mainstay.fish"
+)]
 pub struct Completions {
     /// The shell
     #[arg(value_enum)]

@@ -15,7 +15,9 @@ use crate::problem::{Outcome, Problem};
 
 /// Take a stack's containers and networks away; volumes stay unless they are named.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mainstay down                          the stack of this folder\n  mainstay down --stack nocodb           by name, without its files\n  mainstay down --volume db-data         and this volume, with its data")]
+#[command(
+    after_help = "Examples:\n  mainstay down                          the stack of this folder\n  mainstay down --stack nocodb           by name, without its files\n  mainstay down --volume db-data         and this volume, with its data"
+)]
 pub struct Down {
     /// Only these services
     #[arg(value_name = "SERVICE")]
@@ -56,8 +58,10 @@ impl Down {
             }));
         }
         match asked_for.first() {
-            Some(missing) => Err(Problem::usage("no-such-volume", format!("there is no volume `{missing}` of this stack"))
-                .hint("`docker volume ls` shows every volume; those of other stacks are not removed here")),
+            Some(missing) => {
+                Err(Problem::usage("no-such-volume", format!("there is no volume `{missing}` of this stack"))
+                    .hint("`docker volume ls` shows every volume; those of other stacks are not removed here"))
+            }
             None => Ok(orders),
         }
     }

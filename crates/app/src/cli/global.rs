@@ -47,7 +47,15 @@ pub struct Global {
     #[arg(long, global = true, help_heading = "How")]
     pub dry_run: bool,
     /// When to use colour [NO_COLOR is honoured]
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "How", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "How",
+        hide_possible_values = true
+    )]
     pub color: ColorChoice,
     /// Say only what is data or goes wrong
     #[arg(long, short = 'q', global = true, help_heading = "How")]

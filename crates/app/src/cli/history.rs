@@ -18,7 +18,9 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
 /// Show what happened: orders, repairs, what others did, and why.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mainstay history                                 the newest 50 entries of every stack\n  mainstay history --stack nocodb --limit 10\n  mainstay history --operation ID --steps          every step of one operation\n  mainstay history --follow --json                 one JSON object a line, as it happens")]
+#[command(
+    after_help = "Examples:\n  mainstay history                                 the newest 50 entries of every stack\n  mainstay history --stack nocodb --limit 10\n  mainstay history --operation ID --steps          every step of one operation\n  mainstay history --follow --json                 one JSON object a line, as it happens"
+)]
 pub struct History {
     /// Only what concerns this service
     #[arg(long, value_name = "SERVICE")]

@@ -22,7 +22,9 @@ use crate::wire::PlanAnswer;
 
 /// Show what a command would do, and change nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mainstay plan                      what `up` would do\n  mainstay plan up web --build       the same for one service\n  mainstay plan down                 what `down` would take away\n  mainstay plan --check              exit code 6 when there is something to do\n  mainstay plan --json | jq .steps   one JSON document a stack")]
+#[command(
+    after_help = "Examples:\n  mainstay plan                      what `up` would do\n  mainstay plan up web --build       the same for one service\n  mainstay plan down                 what `down` would take away\n  mainstay plan --check              exit code 6 when there is something to do\n  mainstay plan --json | jq .steps   one JSON document a stack"
+)]
 pub struct PlanArgs {
     /// End with 6 when there is something to do
     #[arg(long, visible_alias = "detailed-exitcode", global = true)]

@@ -15,7 +15,9 @@ use crate::ui::{Cell, Table, Tone};
 
 /// Show a stack's containers: state, health, ports and networks.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mainstay ps                      the stack of this folder\n  mainstay ps --all                every stack that is known here\n  mainstay ps --json | jq -r '.[] | select(.health != \"healthy\") | .name'")]
+#[command(
+    after_help = "Examples:\n  mainstay ps                      the stack of this folder\n  mainstay ps --all                every stack that is known here\n  mainstay ps --json | jq -r '.[] | select(.health != \"healthy\") | .name'"
+)]
 pub struct Ps {
     /// Every stack that is known here
     #[arg(long, short, conflicts_with = "stack")]
@@ -39,10 +41,15 @@ pub async fn run(boot: &Boot, args: Ps) -> Outcome {
     }
     if containers.is_empty() {
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        boot.ui.talk(&format!("no containers of {}", if names.is_empty() { "any stack".into() } else { names.join(", ") }));
+        boot.ui.talk(&format!(
+            "no containers of {}",
+            if names.is_empty() { "any stack".into() } else { names.join(", ") }
+        ));
         return Ok(ExitCode::SUCCESS);
     }
-    boot.ui.data(&table(&containers, args.all || names.len() > 1, jiff::Timestamp::now()).render(boot.ui.out, boot.ui.width))?;
+    boot.ui.data(
+        &table(&containers, args.all || names.len() > 1, jiff::Timestamp::now()).render(boot.ui.out, boot.ui.width),
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -69,7 +69,8 @@ fn sorted(mut wanted: Vec<Wanted>) -> Result<Vec<Wanted>, Problem> {
 /// A stack is ready when every service of it runs and none is starting or unhealthy. A container that has ended
 /// well and that nobody restarts has done its work.
 pub fn is_ready(observed: &Observed) -> bool {
-    let mut own = observed.containers.iter().filter(|c| !c.one_off && c.stack.as_ref() == Some(&observed.stack)).peekable();
+    let mut own =
+        observed.containers.iter().filter(|c| !c.one_off && c.stack.as_ref() == Some(&observed.stack)).peekable();
     own.peek().is_some() && own.all(is_container_ready)
 }
 
@@ -100,7 +101,9 @@ fn find_required(
                 format!("`{by}` requires the stack `{required}`, which is not up and whose files were not found"),
             )
             .hint(looked)
-            .hint(format!("name its folder too: `--stack DIR`, or bring it up first, or leave it out: `--no-deps` (`{by}` alone)")));
+            .hint(format!(
+                "name its folder too: `--stack DIR`, or bring it up first, or leave it out: `--no-deps` (`{by}` alone)"
+            )));
         }
     };
     let read = chosen::read_one(boot, &find)?;
@@ -109,7 +112,11 @@ fn find_required(
     }
     Err(Problem::files(
         "required-not-found",
-        format!("`{by}` requires the stack `{required}`, but the files in `{}` are of `{}`", sibling.display(), read.declared.stack),
+        format!(
+            "`{by}` requires the stack `{required}`, but the files in `{}` are of `{}`",
+            sibling.display(),
+            read.declared.stack
+        ),
     )
     .hint("name the folder of the required stack too: `--stack DIR`"))
 }

@@ -11,7 +11,9 @@ use crate::problem::{Outcome, Problem};
 
 /// Stop and start a stack's containers, in the order in which they depend on each other.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mainstay restart web                               one service\n  mainstay restart --stack supabase                  stacks that require it run on\n  mainstay restart --stack supabase --with-dependents")]
+#[command(
+    after_help = "Examples:\n  mainstay restart web                               one service\n  mainstay restart --stack supabase                  stacks that require it run on\n  mainstay restart --stack supabase --with-dependents"
+)]
 pub struct Restart {
     /// Only these services
     #[arg(value_name = "SERVICE")]

@@ -11,7 +11,9 @@ use crate::problem::{Outcome, Problem};
 
 /// Start a stack's stopped containers, in the order in which they depend on each other.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mainstay start                                     the stack of this folder\n  mainstay start --stack supabase --stack nocodb     required stacks come first\n  mainstay start web --no-wait")]
+#[command(
+    after_help = "Examples:\n  mainstay start                                     the stack of this folder\n  mainstay start --stack supabase --stack nocodb     required stacks come first\n  mainstay start web --no-wait"
+)]
 pub struct Start {
     /// Only these services
     #[arg(value_name = "SERVICE")]

@@ -11,7 +11,9 @@ use crate::problem::{Outcome, Problem};
 
 /// Stop a stack's containers and keep them, dependents before what they depend on.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mainstay stop                                      the stack of this folder\n  mainstay stop --stack supabase --stack nocodb      required stacks go last\n  mainstay stop web --timeout 60")]
+#[command(
+    after_help = "Examples:\n  mainstay stop                                      the stack of this folder\n  mainstay stop --stack supabase --stack nocodb      required stacks go last\n  mainstay stop web --timeout 60"
+)]
 pub struct Stop {
     /// Only these services
     #[arg(value_name = "SERVICE")]

@@ -16,7 +16,9 @@ use crate::problem::{Outcome, Problem};
 
 /// Make the world as the files declare it.
 #[derive(Debug, Default, Args)]
-#[command(after_help = "Examples:\n  mainstay up                              the stack of this folder\n  mainstay up web --build                  only `web` and what it depends on, built anew\n  mainstay up --stack ./supabase --stack ./nocodb --yes\n  mainstay up --dry-run                    only show what would be done")]
+#[command(
+    after_help = "Examples:\n  mainstay up                              the stack of this folder\n  mainstay up web --build                  only `web` and what it depends on, built anew\n  mainstay up --stack ./supabase --stack ./nocodb --yes\n  mainstay up --dry-run                    only show what would be done"
+)]
 pub struct Up {
     /// Only these services and what they depend on
     #[arg(value_name = "SERVICE")]

@@ -149,8 +149,7 @@ impl<'a> Walk<'a> {
         let interrupt = Interrupt::listen(&self.boot.ui);
         let (events, mut heard) = mpsc::unbounded_channel();
         let digest = job.plan.digest();
-        let apply =
-            self.client.apply(job.order.clone(), &digest, operation_id(), events, interrupt.token().clone());
+        let apply = self.client.apply(job.order.clone(), &digest, operation_id(), events, interrupt.token().clone());
         let mut apply = std::pin::pin!(apply);
         let mut screen = Progress::new(&self.boot.ui, &job.plan);
         let mut reveal = std::pin::pin!(tokio::time::sleep(progress::PATIENCE));

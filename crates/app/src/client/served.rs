@@ -135,10 +135,14 @@ fn nobody(socket: &std::path::Path, error: &std::io::Error) -> Result<Option<Ser
         std::io::ErrorKind::PermissionDenied => {
             Err(Problem::world("socket-denied", format!("the socket `{}` may not be used", socket.display()))
                 .caused_by(error)
-                .hint("run as the user who runs `mainstay serve`, or start it with `--socket-group` of a group of yours")
+                .hint(
+                    "run as the user who runs `mainstay serve`, or start it with `--socket-group` of a group of yours",
+                )
                 .hint("or use a state folder of your own: `--state-dir DIR`"))
         }
-        _ => Err(Problem::world("socket", format!("the socket `{}` cannot be used", socket.display())).caused_by(error)),
+        _ => {
+            Err(Problem::world("socket", format!("the socket `{}` cannot be used", socket.display())).caused_by(error))
+        }
     }
 }
 
@@ -149,7 +153,8 @@ async fn send(
     body: Option<&impl Serialize>,
 ) -> Result<Response<Incoming>, Problem> {
     let lost = |error: &dyn std::error::Error| {
-        Problem::world("server-lost", format!("the server on `{}` could not be asked", socket.display())).caused_by(error)
+        Problem::world("server-lost", format!("the server on `{}` could not be asked", socket.display()))
+            .caused_by(error)
     };
     let bytes = match body {
         Some(body) => serde_json::to_vec(body).map_err(|error| lost(&error))?,

@@ -88,7 +88,8 @@ fn state_dir(global: &Global, environment: &Environment) -> Result<PathBuf, Prob
         .filter(|path| path.is_absolute())
         .or_else(|| environment.get("HOME").map(|home| Path::new(home).join(".local/share")));
     data_home.map(|home| home.join("mainstay")).ok_or_else(|| {
-        Problem::usage("no-state-dir", "there is no home folder to keep the state in").hint("name one: `--state-dir DIR`")
+        Problem::usage("no-state-dir", "there is no home folder to keep the state in")
+            .hint("name one: `--state-dir DIR`")
     })
 }
 

@@ -133,7 +133,8 @@ impl Progress {
 
     fn show_bar(&mut self, step: StepId) {
         let (Some(bars), Some(running)) = (&self.bars, self.running.get_mut(&step)) else { return };
-        let template = if self.ui.err.is_on() { "{spinner:.cyan} {msg}  {elapsed:.dim}" } else { "{spinner} {msg}  {elapsed}" };
+        let template =
+            if self.ui.err.is_on() { "{spinner:.cyan} {msg}  {elapsed:.dim}" } else { "{spinner} {msg}  {elapsed}" };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = bars.add(ProgressBar::new_spinner().with_style(style).with_message(running.words.clone()));
         bar.enable_steady_tick(Duration::from_millis(100));

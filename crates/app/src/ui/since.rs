@@ -36,7 +36,10 @@ mod tests {
 
     #[test]
     fn durations_must_read_as_people_say_them() {
-        assert_eq!([took(0), took(49), took(151), took(59_400), took(185_000)].join(" "), "0.0s 0.0s 0.2s 59.4s 3m 05s");
+        assert_eq!(
+            [took(0), took(49), took(151), took(59_400), took(185_000)].join(" "),
+            "0.0s 0.0s 0.2s 59.4s 3m 05s"
+        );
         let now: Timestamp = "2026-07-01T12:00:00Z".parse().expect("a time");
         let said = |at: &str| ago(at, now);
         assert_eq!(said("2026-07-01T11:59:30Z"), "30s");

@@ -7,7 +7,9 @@
 //! An order carries the whole declaration with its secrets, so it only ever travels *to* the server; no answer
 //! contains one.
 
-use mainstay_model::identity::OperationId;
+use mainstay_engine::journal::{HistoryFilter, KnownStack};
+use mainstay_model::identity::{OperationId, StackName};
+use mainstay_model::observed::Container;
 use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Impact, Order, Plan};
 use serde::{Deserialize, Serialize};
@@ -74,6 +76,42 @@ pub struct Cancelled {
     pub operation: OperationId,
     /// False when no such operation runs.
     pub running: bool,
+}
+
+/// `GET /v1/history?…`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistoryQuery {
+    pub stack: Option<StackName>,
+    pub service: Option<String>,
+    pub operation: Option<OperationId>,
+    pub after: Option<i64>,
+    pub limit: Option<u32>,
+    pub steps: bool,
+    /// One line of JSON an entry, without an end.
+    pub follow: bool,
+}
+
+impl From<HistoryQuery> for HistoryFilter {
+    fn from(query: HistoryQuery) -> Self {
+        HistoryFilter {
+            stack: query.stack,
+            service: query.service,
+            operation: query.operation,
+            after: query.after,
+            limit: query.limit,
+            steps: query.steps,
+        }
+    }
+}
+
+/// `GET /v1/stacks/{name}`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StackAnswer {
+    pub stack: StackName,
+    /// What the journal knows; `None` when it was not brought up here.
+    pub known: Option<KnownStack>,
+    pub containers: Vec<Container>,
 }
 
 /// Every answer that is not a success, and the report of `--json`.
