@@ -1,0 +1,486 @@
+//! Every key of the dialect and what becomes of it here: the first law as a table.
+//!
+//! A key is honoured, has no effect by Compose's own rules, is warned about, or is refused; a key that is not in the
+//! table is refused. The rule for the choice: what would make something else run is refused, what cannot matter on one
+//! machine or belongs to another command is warned about.
+
+use super::place::Place;
+use super::suggest::closest;
+use crate::compose::{Diagnostic, Value};
+
+/// What becomes of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It does what Compose says that it does.
+    Honoured,
+    /// It was used up when the files were read, or it describes and has no effect in Compose either.
+    Quiet(&'static str),
+    /// It is told with its place, and the stack runs without it. The text says why that is harmless, after `: `.
+    Warned(&'static str),
+    /// The declaration is refused. The text says why, after `: `.
+    Refused(&'static str),
+}
+
+/// A key below a path.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    pub name: &'static str,
+    pub fate: Fate,
+}
+
+/// The keys that a mapping may have. In a path, `*` stands for any key and `[]` for the items of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    pub at: &'static str,
+    pub keys: &'static [Key],
+}
+
+const fn honoured(name: &'static str) -> Key {
+    Key { name, fate: Fate::Honoured }
+}
+const fn quiet(name: &'static str, why: &'static str) -> Key {
+    Key { name, fate: Fate::Quiet(why) }
+}
+const fn warned(name: &'static str, why: &'static str) -> Key {
+    Key { name, fate: Fate::Warned(why) }
+}
+const fn refused(name: &'static str, why: &'static str) -> Key {
+    Key { name, fate: Fate::Refused(why) }
+}
+
+const READ: &str = "used up when the files are read";
+const DESCRIBES: &str = "it describes, and has no effect in Compose either";
+const SWARM: &str = "it is for a Swarm cluster, and this stack runs on one machine";
+const WINDOWS: &str = "it is for Windows containers";
+const BUILDKIT: &str = "images are built by the engine's classic builder, which cannot do it";
+
+/// The table. Docs are generated from it.
+pub const KEYS: &[Group] = &[
+    Group {
+        at: "",
+        keys: &[
+            honoured("name"),
+            quiet("version", "Compose ignores it since v2"),
+            quiet("include", READ),
+            honoured("services"),
+            honoured("networks"),
+            honoured("volumes"),
+            honoured("configs"),
+            honoured("secrets"),
+            refused("models", "running models is not built yet"),
+        ],
+    },
+    SERVICE,
+    BUILD,
+    Group { at: "services.*.build.secrets[]", keys: FILE_REFERENCE },
+    Group { at: "services.*.build.ulimits.*", keys: ULIMIT },
+    Group { at: "services.*.ulimits.*", keys: ULIMIT },
+    Group { at: "services.*.configs[]", keys: FILE_REFERENCE },
+    Group { at: "services.*.secrets[]", keys: FILE_REFERENCE },
+    Group { at: "services.*.depends_on.*", keys: &[honoured("condition"), honoured("restart"), honoured("required")] },
+    Group {
+        at: "services.*.healthcheck",
+        keys: &[
+            honoured("test"),
+            honoured("interval"),
+            honoured("timeout"),
+            honoured("retries"),
+            honoured("start_period"),
+            honoured("start_interval"),
+            honoured("disable"),
+        ],
+    },
+    Group { at: "services.*.logging", keys: &[honoured("driver"), honoured("options")] },
+    Group {
+        at: "services.*.ports[]",
+        keys: &[
+            honoured("target"),
+            honoured("published"),
+            honoured("protocol"),
+            honoured("host_ip"),
+            quiet("mode", "it is for Swarm, and Compose writes it into every port"),
+            quiet("name", DESCRIBES),
+            quiet("app_protocol", DESCRIBES),
+        ],
+    },
+    Group {
+        at: "services.*.volumes[]",
+        keys: &[
+            honoured("type"),
+            honoured("source"),
+            honoured("target"),
+            honoured("read_only"),
+            honoured("bind"),
+            honoured("volume"),
+            honoured("tmpfs"),
+            honoured("image"),
+            quiet("consistency", "engines ignore it since 2020"),
+        ],
+    },
+    Group {
+        at: "services.*.volumes[].bind",
+        keys: &[
+            honoured("propagation"),
+            honoured("create_host_path"),
+            honoured("selinux"),
+            refused("recursive", "mounts below the bind are always taken along"),
+        ],
+    },
+    Group {
+        at: "services.*.volumes[].volume",
+        keys: &[
+            honoured("nocopy"),
+            honoured("subpath"),
+            warned("labels", "label the volume under the top-level `volumes` instead"),
+        ],
+    },
+    Group { at: "services.*.volumes[].tmpfs", keys: &[honoured("size"), honoured("mode")] },
+    Group { at: "services.*.volumes[].image", keys: &[honoured("subpath")] },
+    Group {
+        at: "services.*.networks.*",
+        keys: &[
+            honoured("aliases"),
+            honoured("ipv4_address"),
+            honoured("ipv6_address"),
+            honoured("link_local_ips"),
+            honoured("mac_address"),
+            honoured("driver_opts"),
+            honoured("priority"),
+            refused("gw_priority", "the default route follows `priority`; write that instead"),
+            refused("interface_name", "interfaces are named by the engine"),
+        ],
+    },
+    Group { at: "services.*.devices[]", keys: &[honoured("source"), honoured("target"), honoured("permissions")] },
+    Group { at: "services.*.gpus[]", keys: DEVICE_REQUEST },
+    Group {
+        at: "services.*.blkio_config",
+        keys: &[
+            honoured("weight"),
+            honoured("weight_device"),
+            honoured("device_read_bps"),
+            honoured("device_write_bps"),
+            honoured("device_read_iops"),
+            honoured("device_write_iops"),
+        ],
+    },
+    Group { at: "services.*.blkio_config.weight_device[]", keys: BLKIO },
+    Group { at: "services.*.blkio_config.device_read_bps[]", keys: BLKIO },
+    Group { at: "services.*.blkio_config.device_write_bps[]", keys: BLKIO },
+    Group { at: "services.*.blkio_config.device_read_iops[]", keys: BLKIO },
+    Group { at: "services.*.blkio_config.device_write_iops[]", keys: BLKIO },
+    Group {
+        at: "services.*.deploy",
+        keys: &[
+            honoured("mode"),
+            honoured("replicas"),
+            honoured("resources"),
+            honoured("restart_policy"),
+            warned("labels", SWARM),
+            warned("placement", SWARM),
+            warned("update_config", SWARM),
+            warned("rollback_config", SWARM),
+            warned("endpoint_mode", SWARM),
+        ],
+    },
+    Group { at: "services.*.deploy.resources", keys: &[honoured("limits"), honoured("reservations")] },
+    Group { at: "services.*.deploy.resources.limits", keys: &[honoured("cpus"), honoured("memory"), honoured("pids")] },
+    Group {
+        at: "services.*.deploy.resources.reservations",
+        keys: &[
+            honoured("memory"),
+            honoured("devices"),
+            warned("cpus", "an engine cannot reserve processors; Compose ignores it too"),
+            warned("generic_resources", SWARM),
+        ],
+    },
+    Group { at: "services.*.deploy.resources.reservations.devices[]", keys: DEVICE_REQUEST },
+    Group {
+        at: "services.*.deploy.restart_policy",
+        keys: &[
+            honoured("condition"),
+            honoured("max_attempts"),
+            warned("delay", "the engine chooses its own pauses between restarts; Compose ignores it too"),
+            warned("window", "the engine has no such window; Compose ignores it too"),
+        ],
+    },
+    Group {
+        at: "networks.*",
+        keys: &[
+            honoured("name"),
+            honoured("driver"),
+            honoured("driver_opts"),
+            honoured("ipam"),
+            honoured("external"),
+            honoured("internal"),
+            honoured("attachable"),
+            honoured("enable_ipv4"),
+            honoured("enable_ipv6"),
+            honoured("labels"),
+        ],
+    },
+    Group { at: "networks.*.ipam", keys: &[honoured("driver"), honoured("config"), honoured("options")] },
+    Group {
+        at: "networks.*.ipam.config[]",
+        keys: &[honoured("subnet"), honoured("ip_range"), honoured("gateway"), honoured("aux_addresses")],
+    },
+    Group {
+        at: "volumes.*",
+        keys: &[
+            honoured("name"),
+            honoured("driver"),
+            honoured("driver_opts"),
+            honoured("external"),
+            honoured("labels"),
+        ],
+    },
+    Group { at: "configs.*", keys: FILE_OBJECT },
+    Group { at: "secrets.*", keys: FILE_OBJECT },
+];
+
+const SERVICE: Group = Group {
+    at: "services.*",
+    keys: &[
+        honoured("annotations"),
+        warned("attach", "logs are followed with `mainstay logs`, and `up` shows none"),
+        honoured("blkio_config"),
+        honoured("build"),
+        honoured("cap_add"),
+        honoured("cap_drop"),
+        honoured("cgroup"),
+        honoured("cgroup_parent"),
+        honoured("command"),
+        honoured("configs"),
+        honoured("container_name"),
+        honoured("cpu_count"),
+        honoured("cpu_percent"),
+        honoured("cpu_period"),
+        honoured("cpu_quota"),
+        honoured("cpu_rt_period"),
+        honoured("cpu_rt_runtime"),
+        honoured("cpu_shares"),
+        honoured("cpus"),
+        honoured("cpuset"),
+        refused("credential_spec", WINDOWS),
+        honoured("depends_on"),
+        honoured("deploy"),
+        warned("develop", "it serves `docker compose watch`, and `up` does without"),
+        honoured("device_cgroup_rules"),
+        honoured("devices"),
+        honoured("dns"),
+        honoured("dns_opt"),
+        honoured("dns_search"),
+        honoured("domainname"),
+        honoured("entrypoint"),
+        quiet("env_file", READ),
+        honoured("environment"),
+        honoured("expose"),
+        quiet("extends", READ),
+        honoured("external_links"),
+        honoured("extra_hosts"),
+        honoured("gpus"),
+        honoured("group_add"),
+        honoured("healthcheck"),
+        honoured("hostname"),
+        honoured("image"),
+        honoured("init"),
+        honoured("ipc"),
+        honoured("isolation"),
+        quiet("label_file", READ),
+        honoured("labels"),
+        honoured("links"),
+        honoured("logging"),
+        honoured("mac_address"),
+        honoured("mem_limit"),
+        honoured("mem_reservation"),
+        honoured("mem_swappiness"),
+        honoured("memswap_limit"),
+        refused("models", "running models is not built yet"),
+        honoured("network_mode"),
+        honoured("networks"),
+        honoured("oom_kill_disable"),
+        honoured("oom_score_adj"),
+        honoured("pid"),
+        honoured("pids_limit"),
+        honoured("platform"),
+        honoured("ports"),
+        refused(
+            "post_start",
+            "commands after the start are not built yet, and without them the service would not be the same",
+        ),
+        refused(
+            "pre_start",
+            "commands before the start are not built yet, and without them the service would not be the same",
+        ),
+        refused("pre_stop", "commands before the stop are not built yet, and without them it could lose work"),
+        honoured("privileged"),
+        quiet("profiles", READ),
+        refused("provider", "services that a plugin provides are not built yet"),
+        honoured("pull_policy"),
+        warned("pull_refresh_after", "images are pulled when missing, or when `--pull` asks for it"),
+        honoured("read_only"),
+        honoured("restart"),
+        honoured("runtime"),
+        honoured("scale"),
+        honoured("secrets"),
+        honoured("security_opt"),
+        honoured("shm_size"),
+        honoured("stdin_open"),
+        honoured("stop_grace_period"),
+        honoured("stop_signal"),
+        honoured("storage_opt"),
+        honoured("sysctls"),
+        honoured("tmpfs"),
+        honoured("tty"),
+        honoured("ulimits"),
+        refused("use_api_socket", "mount the engine's socket under `volumes` instead, where it can be seen"),
+        honoured("user"),
+        honoured("userns_mode"),
+        honoured("uts"),
+        honoured("volumes"),
+        honoured("volumes_from"),
+        honoured("working_dir"),
+    ],
+};
+
+const BUILD: Group = Group {
+    at: "services.*.build",
+    keys: &[
+        refused("additional_contexts", BUILDKIT),
+        honoured("args"),
+        honoured("cache_from"),
+        warned("cache_to", "the image is the same without; the engine keeps its own cache"),
+        honoured("context"),
+        honoured("dockerfile"),
+        honoured("dockerfile_inline"),
+        refused("entitlements", BUILDKIT),
+        honoured("extra_hosts"),
+        refused("isolation", WINDOWS),
+        honoured("labels"),
+        honoured("network"),
+        honoured("no_cache"),
+        refused("no_cache_filter", BUILDKIT),
+        honoured("platforms"),
+        honoured("privileged"),
+        warned("provenance", "the image is the same without its attestation"),
+        honoured("pull"),
+        warned("sbom", "the image is the same without its attestation"),
+        honoured("secrets"),
+        honoured("shm_size"),
+        refused("ssh", BUILDKIT),
+        honoured("tags"),
+        honoured("target"),
+        honoured("ulimits"),
+    ],
+};
+
+const ULIMIT: &[Key] = &[honoured("soft"), honoured("hard"), honoured("single")];
+
+const FILE_REFERENCE: &[Key] =
+    &[honoured("source"), honoured("target"), honoured("uid"), honoured("gid"), honoured("mode")];
+
+const FILE_OBJECT: &[Key] = &[
+    quiet("name", "it names an object of a Swarm cluster"),
+    honoured("file"),
+    honoured("content"),
+    honoured("environment"),
+    honoured("external"),
+    warned("labels", SWARM),
+    refused("driver", "secret drivers belong to Swarm"),
+    refused("driver_opts", "secret drivers belong to Swarm"),
+    refused("template_driver", "the file would be given without its templates filled in"),
+];
+
+const DEVICE_REQUEST: &[Key] =
+    &[honoured("driver"), honoured("count"), honoured("device_ids"), honoured("capabilities"), honoured("options")];
+
+/// Compose prints these two in capitals.
+const BLKIO: &[Key] = &[
+    honoured("path"),
+    honoured("rate"),
+    honoured("weight"),
+    quiet("Path", "as Compose prints `path`"),
+    quiet("Rate", "as Compose prints `rate`"),
+    quiet("Weight", "as Compose prints `weight`"),
+];
+
+/// Holds every key of the project against the table.
+pub(super) fn check(project: &Place) {
+    walk(project, "");
+}
+
+fn walk(place: &Place, at: &str) {
+    match &place.node.value {
+        Value::Map(_) => walk_mapping(place, at),
+        Value::List(_) => {
+            let below = format!("{at}[]");
+            for item in place.items() {
+                walk(&item, &below);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn walk_mapping(place: &Place, at: &str) {
+    let group = KEYS.iter().find(|group| group.at == at);
+    for (name, child) in place.children() {
+        let below = if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+        match group {
+            Some(group) if name.starts_with("x-") => extension(&child, group, name),
+            Some(group) => match group.keys.iter().find(|key| key.name == name) {
+                Some(key) if matches!(key.fate, Fate::Honoured) => walk(&child, &below),
+                Some(key) => tell(&child, key.fate),
+                None => unknown(&child, group, name),
+            },
+            None => walk(&child, &format!("{at}.*")),
+        }
+    }
+}
+
+/// Extensions are ignored by Compose and by us, save our own, which is read where it may stand.
+fn extension(place: &Place, group: &Group, name: &str) {
+    if name == "x-mainstay" && !matches!(group.at, "" | "services.*") {
+        place.say(
+            Diagnostic::error("misplaced-key", place.span, format!("`{}` is never read", place.path))
+                .hint("`x-mainstay` stands at the top of the file or in a service"),
+        );
+    }
+}
+
+fn tell(place: &Place, fate: Fate) {
+    if is_blank(&place.node.value) {
+        return;
+    }
+    let path = &place.path;
+    match fate {
+        Fate::Warned(why) => {
+            let message = format!("`{path}` is not honoured: {why}");
+            place.say(Diagnostic::warning("not-honoured", place.span, message));
+        }
+        Fate::Refused(why) => {
+            let message = format!("`{path}` is not supported: {why}");
+            place.say(Diagnostic::error("unsupported-key", place.span, message));
+        }
+        Fate::Honoured | Fate::Quiet(_) => {}
+    }
+}
+
+fn unknown(place: &Place, group: &Group, name: &str) {
+    let complaint =
+        Diagnostic::error("unknown-key", place.span, format!("`{}` is not a key that Compose knows", place.path));
+    place.say(match closest(name, group.keys.iter().map(|key| key.name)) {
+        Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
+        None => complaint,
+    });
+}
+
+/// Whether a value asks for nothing: null, `false`, or empty all the way down.
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::List(items) => items.iter().all(|item| is_blank(&item.value)),
+        Value::Map(map) => map.iter().all(|(_, entry)| is_blank(&entry.node.value)),
+        Value::Bool(true) | Value::Int(_) | Value::Float(_) => false,
+    }
+}

@@ -1,0 +1,100 @@
+//! From a loaded Compose project to the typed wish.
+//!
+//! The tree is read in the long form that `docker compose config` prints, with values as they are meant: `$$` was
+//! unescaped before. Reading never stops at the first complaint, so that a file is corrected in one go.
+
+mod build;
+mod container;
+#[cfg(test)]
+mod corpus;
+mod files;
+mod health;
+pub mod keys;
+mod limits;
+mod mounts;
+mod networks;
+mod place;
+mod ports;
+mod quantity;
+mod restart;
+mod service;
+mod suggest;
+#[cfg(test)]
+mod testing;
+mod volumes;
+mod x_mainstay;
+
+use super::Declared;
+use crate::compose::{Diagnostic, Loaded, Severity};
+use crate::identity::StackName;
+use place::{Complaints, Place};
+
+/// A wish, and what was warned about on the way.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub declared: Declared,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// What every part of a declaration may need to know of the whole.
+struct Project<'a> {
+    stack: StackName,
+    directory: &'a str,
+    root: Place<'a>,
+}
+
+/// Reads the settled tree into types, and `x-mainstay` with it.
+///
+/// # Errors
+/// Every complaint at once, each with its place: a key that Mainstay does not honour and may not ignore, a value
+/// outside its range, an `x-mainstay` key that does not exist.
+pub fn declare(loaded: &Loaded) -> Result<Settled, Vec<Diagnostic>> {
+    let complaints = Complaints::default();
+    let declared = read(loaded, &complaints);
+    let mut list = complaints.into_list();
+    list.sort_by_key(|complaint| (complaint.severity, complaint.span.file, complaint.span.line, complaint.span.column));
+    list.dedup();
+    match declared {
+        Some(declared) if list.iter().all(|complaint| complaint.severity == Severity::Warning) => {
+            Ok(Settled { declared, warnings: list })
+        }
+        _ => Err(list),
+    }
+}
+
+/// Nothing only where there is nothing to go on with; otherwise the complaints decide.
+fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
+    let root = Place::root(&loaded.project, complaints);
+    let stack = match StackName::new(loaded.name.as_str()) {
+        Ok(stack) => stack,
+        Err(problem) => {
+            root.say(Diagnostic::error("bad-name", root.span, problem.to_string()));
+            return None;
+        }
+    };
+    keys::check(&root);
+    let project = Project { stack: stack.clone(), directory: &loaded.project_directory, root };
+    let networks = networks::declared(&project);
+    let volumes = volumes::declared(&project);
+    let services = service::all(&project, &networks, &volumes);
+    let requires = x_mainstay::requires(&project);
+    Some(Declared {
+        stack,
+        directory: loaded.project_directory.clone(),
+        files: compose_files(loaded),
+        networks: networks::used(networks, &services),
+        volumes: volumes::used(volumes, &services),
+        services,
+        requires,
+    })
+}
+
+/// The Compose files among everything that was read, absolute.
+fn compose_files(loaded: &Loaded) -> Vec<String> {
+    let is_yaml = |path: &&str| path.ends_with(".yaml") || path.ends_with(".yml");
+    let absolute = |path: &str| match path.starts_with('/') {
+        true => path.to_owned(),
+        false => format!("{}/{}", loaded.project_directory.trim_end_matches('/'), path.trim_start_matches("./")),
+    };
+    loaded.sources.paths().filter(is_yaml).map(absolute).collect()
+}

@@ -1,0 +1,132 @@
+//! What a container sees of the host's folders, of volumes, of memory and of images.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::place::Place;
+use super::quantity;
+use super::suggest::closest;
+use crate::compose::{Diagnostic, Value};
+use crate::declared::Volume;
+use crate::declared::container::{ContainerSpec, Mount, MountKind};
+
+/// The service's `volumes`, in their order.
+pub(super) fn read(service: &Place, declared: &BTreeMap<String, Volume>) -> Vec<Mount> {
+    let Some(child) = service.child("volumes") else { return Vec::new() };
+    child.items().iter().filter_map(|item| one(item, declared)).collect()
+}
+
+fn one(item: &Place, declared: &BTreeMap<String, Volume>) -> Option<Mount> {
+    if item.node.as_map().is_none() {
+        item.refuse("must be in the long form here, with `type` and `target`");
+        return None;
+    }
+    let Some(target) = item.word("target") else {
+        item.refuse("needs a `target`: the path in the container");
+        return None;
+    };
+    let kind = kind(item)?;
+    let bind = item.child("bind");
+    let volume = item.child("volume");
+    let tmpfs = item.child("tmpfs");
+    let subpath = |place: Option<Place>| place.and_then(|place| place.word("subpath"));
+    Some(Mount {
+        kind,
+        source: source(item, kind, declared)?,
+        target,
+        read_only: item.flag("read_only"),
+        create_host_path: kind == MountKind::Bind && bind.as_ref().is_some_and(|bind| bind.flag("create_host_path")),
+        propagation: bind.as_ref().and_then(|bind| bind.word("propagation")),
+        selinux: bind.as_ref().and_then(|bind| bind.word("selinux")),
+        no_copy: volume.as_ref().is_some_and(|volume| volume.flag("nocopy")),
+        subpath: subpath(volume).or_else(|| subpath(item.child("image"))),
+        size_bytes: tmpfs.as_ref().and_then(|tmpfs| tmpfs.size("size")),
+        mode: tmpfs.and_then(|tmpfs| tmpfs.child("mode")).and_then(|mode| permissions(&mode)),
+    })
+}
+
+fn kind(item: &Place) -> Option<MountKind> {
+    let word = item.word("type");
+    match word.as_deref() {
+        Some("bind") => Some(MountKind::Bind),
+        Some("volume") => Some(MountKind::Volume),
+        Some("tmpfs") => Some(MountKind::Tmpfs),
+        Some("npipe") => Some(MountKind::Npipe),
+        Some("image") => Some(MountKind::Image),
+        Some("cluster") => {
+            item.refuse("is a `cluster` volume, and those are for a Swarm cluster");
+            None
+        }
+        other => {
+            item.refuse(format!(
+                "has the type `{}`, and must have `bind`, `volume`, `tmpfs` or `image`",
+                other.unwrap_or("")
+            ));
+            None
+        }
+    }
+}
+
+/// The outer option is nothing when the mount cannot be read, the inner one when it has no source.
+fn source(item: &Place, kind: MountKind, declared: &BTreeMap<String, Volume>) -> Option<Option<String>> {
+    let word = item.word("source");
+    match (kind, word) {
+        (MountKind::Tmpfs, _) | (MountKind::Volume, None) => Some(None),
+        (MountKind::Volume, Some(key)) => match declared.get(&key) {
+            Some(volume) => Some(Some(volume.name.clone())),
+            None => {
+                item.say(missing_volume(item, &key, declared));
+                None
+            }
+        },
+        (MountKind::Bind, Some(path)) if !path.starts_with('/') => {
+            item.refuse(format!("binds `{path}`, and must bind an absolute path here"));
+            None
+        }
+        (_, Some(source)) => Some(Some(source)),
+        (_, None) => {
+            item.refuse("needs a `source`");
+            None
+        }
+    }
+}
+
+fn missing_volume(item: &Place, key: &str, declared: &BTreeMap<String, Volume>) -> Diagnostic {
+    let message =
+        format!("`{}` names the volume `{key}`, which is not declared under the top-level `volumes`", item.path);
+    let complaint = Diagnostic::error("no-such-volume", item.span, message);
+    match closest(key, declared.keys().map(String::as_str)) {
+        Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
+        None => complaint.hint(format!("declare it: `volumes: {{ {key}: {{}} }}`")),
+    }
+}
+
+/// Permission bits: octal text, or the number that YAML made of it.
+pub(super) fn permissions(place: &Place) -> Option<u32> {
+    let Value::String(text) = &place.node.value else { return place.as_int() };
+    let mode = quantity::mode(text);
+    if mode.is_none() {
+        place.refuse(format!("is `{text}`, and must be octal permission bits such as `0440`"));
+    }
+    mode
+}
+
+/// The service's `tmpfs`: `path`, or `path:options`.
+pub(super) fn tmpfs(service: &Place) -> BTreeMap<String, String> {
+    let split = |text: String| match text.split_once(':') {
+        Some((path, options)) => (path.to_owned(), options.to_owned()),
+        None => (text, String::new()),
+    };
+    service.strings("tmpfs").into_iter().map(split).collect()
+}
+
+/// Two things at one path of the container: the engine would refuse it later, in its own words.
+pub(super) fn refuse_doubles(service: &Place, spec: &ContainerSpec) {
+    let mounted = spec.mounts.iter().map(|mount| mount.target.as_str());
+    let mut seen = BTreeSet::new();
+    for target in mounted.chain(spec.tmpfs.keys().map(String::as_str)) {
+        if !seen.insert(target.trim_end_matches('/')) {
+            let message = format!("`{}` mounts two things at `{target}`", service.path);
+            service.say(Diagnostic::error("mounted-twice", service.span, message));
+        }
+    }
+}

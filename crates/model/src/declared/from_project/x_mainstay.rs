@@ -1,0 +1,80 @@
+//! What Compose cannot say: `x-mainstay`, at the top of the file and in a service.
+
+use std::collections::BTreeSet;
+
+use super::Project;
+use super::place::Place;
+use super::suggest::closest;
+use crate::compose::Diagnostic;
+use crate::identity::StackName;
+
+/// The key itself.
+const KEY: &str = "x-mainstay";
+
+/// Words at the top of the file; `requires` is honoured, the others not yet.
+const AT_THE_TOP: &[&str] = &["requires", "secrets", "smoke", "databases", "schedules"];
+
+/// Words in a service; none of them is honoured yet.
+const IN_A_SERVICE: &[&str] = &["routes", "probe", "rollout"];
+
+/// The stacks that this one needs, in the order in which they were named.
+pub(super) fn requires(project: &Project) -> Vec<StackName> {
+    let Some(place) = project.root.child(KEY) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (word, child) in place.children() {
+        match word {
+            "requires" => found = stacks(project, &child),
+            _ => tell(&child, word, AT_THE_TOP, IN_A_SERVICE, "belongs in a service"),
+        }
+    }
+    found
+}
+
+fn stacks(project: &Project, place: &Place) -> Vec<StackName> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for item in place.items() {
+        let Some(text) = item.as_text() else { continue };
+        match StackName::new(text) {
+            Ok(name) if name == project.stack => item.refuse("makes the stack require itself"),
+            Ok(name) => {
+                if seen.insert(name.clone()) {
+                    found.push(name);
+                }
+            }
+            Err(problem) => item.say(Diagnostic::error("bad-name", item.span, problem.to_string())),
+        }
+    }
+    found
+}
+
+/// Looks through a service's own words.
+pub(super) fn of_service(service: &Place) {
+    let Some(place) = service.child(KEY) else { return };
+    for (word, child) in place.children() {
+        tell(&child, word, IN_A_SERVICE, AT_THE_TOP, "belongs at the top of the file");
+    }
+}
+
+/// A known word is warned about, one from the other place is sent there, any other is refused.
+fn tell(place: &Place, word: &str, here: &[&str], there: &[&str], where_to: &str) {
+    let path = &place.path;
+    if here.contains(&word) {
+        let message = format!("`{path}` is not honoured by this version");
+        place.say(Diagnostic::warning("not-honoured", place.span, message));
+        return;
+    }
+    if there.contains(&word) {
+        place.say(Diagnostic::error(
+            "misplaced-key",
+            place.span,
+            format!("`{path}` is never read: `{word}` {where_to}"),
+        ));
+        return;
+    }
+    let complaint = Diagnostic::error("unknown-key", place.span, format!("`{path}` is not a word that Mainstay knows"));
+    place.say(match closest(word, here.iter().copied()) {
+        Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
+        None => complaint.hint(format!("known here: `{}`", here.join("`, `"))),
+    });
+}
