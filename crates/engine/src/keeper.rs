@@ -1,24 +1,35 @@
 //! The door of the engine: one value that keeps stacks, whoever hosts it (`mainstay serve`, or a command by itself).
 
+mod afterwards;
+mod known;
+mod operation;
+#[cfg(test)]
+mod tests;
+pub(crate) mod writers;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use mainstay_model::identity::{OperationId, StackName};
 use mainstay_model::observed::{Observed, Scope};
 use mainstay_model::operation::{Event, Verdict};
-use mainstay_model::plan::{Order, Plan};
+use mainstay_model::plan::{Order, Plan, decide};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::docker::Docker;
 use crate::journal::{Entry, HistoryFilter, Journal, KnownStack};
-use crate::world::WorldError;
+use crate::world::{World, WorldError};
+use writers::Writers;
 
 /// Plans, applies, remembers. Cheap to clone.
 #[derive(Clone)]
-pub struct Keeper {
-    pub docker: Docker,
+pub struct Keeper<W = Docker> {
+    pub docker: W,
     pub journal: Arc<Journal>,
+    /// Who asks, for the record.
+    actor: Arc<str>,
+    pub(crate) writers: Arc<Writers>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -45,14 +56,24 @@ pub enum KeeperError {
     },
 }
 
-impl Keeper {
+impl<W: World + Clone> Keeper<W> {
     /// Connects to the engine and opens the journal under its lock.
     ///
     /// # Errors
     /// [`KeeperError::Locked`] when another process owns the folder; the engine's or the journal's own trouble.
-    pub async fn open(state_dir: PathBuf, docker: Docker) -> Result<Keeper, KeeperError> {
-        let journal = Journal::open(&state_dir)?;
-        Ok(Keeper { docker, journal: Arc::new(journal) })
+    pub async fn open(state_dir: PathBuf, docker: W) -> Result<Keeper<W>, KeeperError> {
+        let opening = tokio::task::spawn_blocking(move || Journal::open(&state_dir));
+        let journal = match opening.await {
+            Ok(journal) => journal?,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        Ok(Keeper { docker, journal: Arc::new(journal), actor: "mainstay".into(), writers: Arc::default() })
+    }
+
+    /// The same keeper, whose operations are recorded as asked for by `actor`: "`mainstay up` by root".
+    #[must_use]
+    pub fn acting_for(&self, actor: &str) -> Keeper<W> {
+        Keeper { actor: actor.into(), ..self.clone() }
     }
 
     /// Looks and decides. Changes nothing.
@@ -60,14 +81,15 @@ impl Keeper {
     /// # Errors
     /// When the world cannot be looked at.
     pub async fn plan(&self, order: &Order) -> Result<Plan, KeeperError> {
-        let _ = order;
-        Err(WorldError::new("not built yet").into())
+        let observed = self.docker.look(&scope_of(order)).await?;
+        Ok(decided(order, &observed))
     }
 
     /// Looks again, decides again, and walks the plan if it is still the one with this digest.
     ///
     /// One writer a stack: a second apply on the same stack is [`KeeperError::Busy`]. Events go to `events` as they
     /// happen; a receiver that went away stops nothing. Cancelling ends what runs, skips the rest and leaves a record.
+    /// Dropping the future drops what runs with it; the record says so.
     ///
     /// # Errors
     /// See [`KeeperError`]; a failed step is not an error here but [`Verdict::Failed`].
@@ -79,20 +101,25 @@ impl Keeper {
         events: mpsc::UnboundedSender<Event>,
         cancel: CancellationToken,
     ) -> Result<Verdict, KeeperError> {
-        let _ = (order, shown_digest, operation, events, cancel);
-        Err(WorldError::new("not built yet").into())
-    }
-
-    /// Watches the engine's events and holds declared attachments until cancelled. Never polls while events flow.
-    pub async fn hold(&self, cancel: CancellationToken) {
-        cancel.cancelled().await;
+        let stack = order.stack().clone();
+        let writing = self.writers.order(&stack, &operation).await;
+        let _writing = writing.map_err(|operation| KeeperError::Busy { stack, operation })?;
+        let plan = self.plan(&order).await?;
+        if plan.refusals().next().is_some() {
+            return Err(KeeperError::Refused { plan: Box::new(plan) });
+        }
+        if plan.digest() != shown_digest {
+            return Err(KeeperError::PlanChanged { plan: Box::new(plan) });
+        }
+        operation::Running { keeper: self, order: &order, plan: &plan, operation: &operation, cancel: &cancel }
+            .to_its_end(events)
+            .await
     }
 
     /// # Errors
     /// When the world cannot be looked at.
     pub async fn look(&self, scope: &Scope) -> Result<Observed, KeeperError> {
-        let _ = scope;
-        Err(WorldError::new("not built yet").into())
+        Ok(self.docker.look(scope).await?)
     }
 
     /// The stacks that the journal knows, by name.
@@ -109,5 +136,31 @@ impl Keeper {
     /// When the journal cannot be read.
     pub fn history(&self, filter: &HistoryFilter) -> Result<Vec<Entry>, KeeperError> {
         self.journal.history(filter).map_err(|source| KeeperError::Journal { doing: "read", source })
+    }
+}
+
+/// The planner's answer, with the second reader's objections as refusals.
+pub(crate) fn decided(order: &Order, observed: &Observed) -> Plan {
+    decide(order, observed)
+}
+
+/// What one look has to bring for this order.
+pub(crate) fn scope_of(order: &Order) -> Scope {
+    match order {
+        Order::Up { declared, .. } => Scope::of(declared),
+        Order::Down(order) => {
+            let mut scope = Scope::of_stack(order.stack.clone());
+            scope.volumes.extend(order.volumes.iter().cloned());
+            scope
+        }
+        Order::Start(order) | Order::Stop(order) | Order::Restart(order) => Scope::of_stack(order.stack.clone()),
+        Order::Hold { stack, services } => {
+            let mut scope = Scope::of_stack(stack.clone());
+            for service in services {
+                scope.container_names.extend(service.container_names.iter().cloned());
+                scope.networks.extend(service.attachments.iter().map(|attachment| attachment.network.clone()));
+            }
+            scope
+        }
     }
 }

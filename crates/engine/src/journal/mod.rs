@@ -1,22 +1,51 @@
 //! Everything is remembered here: one SQLite file (WAL) in the state folder, and the lock that makes its owner the
 //! only writer. The only room with SQL of ours.
+//!
+//! Writes go through one thread that puts whatever is waiting into one transaction ([`writer`]), so that a hundred
+//! steps side by side do not queue up behind a hundred commits, and no async caller ever sits on a disk. Reads have a
+//! connection of their own: WAL lets them see the last commit while a write is under way.
 
-use std::path::Path;
+mod history;
+mod id;
+mod lock;
+mod operations;
+mod schema;
+mod stacks;
+#[cfg(test)]
+mod tests;
+mod time;
+mod trouble;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
 
 use mainstay_model::identity::{OperationId, StackName};
 use mainstay_model::plan::HeldService;
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
+pub use history::NewEntry;
+pub use id::new_operation_id;
+pub(crate) use operations::verdict_text;
+pub use operations::{Beginning, KnownChange, OperationRecord, StepEnd, StepOutcome, StepRecord};
+pub(crate) use time::{now_text, text_of};
+pub use trouble::JournalError;
+
 use crate::keeper::KeeperError;
+use lock::StateLock;
+use writer::Writer;
 
-pub struct Journal {}
+/// The file's name inside the state folder.
+pub const FILE_NAME: &str = "journal.db";
 
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct JournalError {
-    pub message: String,
-    #[source]
-    pub source: Option<rusqlite::Error>,
+/// Dropping it writes out what is still queued and gives the lock back.
+pub struct Journal {
+    path: PathBuf,
+    // The order of the fields is the order of their ends: the writer flushes, the reader closes, then the lock goes.
+    writer: Writer,
+    reader: Mutex<Connection>,
+    _lock: StateLock,
 }
 
 /// A line of history.
@@ -83,23 +112,36 @@ pub struct KnownStack {
 }
 
 impl Journal {
-    /// Takes the lock, opens or makes the file, and brings its schema up to date.
+    /// Takes the lock, opens or makes the file, brings its schema up to date, and tells of operations whose process
+    /// ended in the middle.
     ///
     /// # Errors
     /// [`KeeperError::Locked`], or why the file cannot be used.
-    pub fn open(_state_dir: &Path) -> Result<Journal, KeeperError> {
-        Ok(Journal {})
+    pub fn open(state_dir: &Path) -> Result<Journal, KeeperError> {
+        let lock = StateLock::take(state_dir)?;
+        let opened = |source| KeeperError::Journal { doing: "opened", source };
+        let path = state_dir.join(FILE_NAME);
+        let mut connection = schema::open_for_writing(&path).map_err(opened)?;
+        schema::bring_up_to_date(&mut connection, &path).map_err(opened)?;
+        operations::close_interrupted(&mut connection)
+            .and_then(|()| history::trim(&connection))
+            .map_err(|source| opened(JournalError::of(&path, source)))?;
+        let reader = schema::open_for_reading(&path).map_err(opened)?;
+        let writer = Writer::start(connection, path.clone()).map_err(opened)?;
+        Ok(Journal { path, writer, reader: Mutex::new(reader), _lock: lock })
     }
 
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn stacks(&self) -> Result<Vec<KnownStack>, JournalError> {
-        Ok(Vec::new())
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn history(&self, _filter: &HistoryFilter) -> Result<Vec<Entry>, JournalError> {
-        Ok(Vec::new())
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        // A panic while reading leaves a connection that can still read.
+        self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+        read(&self.reader()).map_err(|source| JournalError::of(&self.path, source))
     }
 }

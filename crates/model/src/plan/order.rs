@@ -72,8 +72,14 @@ pub struct UpOptions {
     pub no_wait: bool,
     /// Replace containers of this stack that `docker compose` made.
     pub take_over: bool,
+    /// The images were pulled and built by the plan before this one: take them as observed and compare their ids.
+    pub images_are_fresh: bool,
     /// Seconds that a service may take to become ready; default 300.
     pub ready_within_secs: Option<u64>,
+    /// `--env`, to be remembered with the stack; the declaration was read with it already.
+    pub env: Option<String>,
+    /// `--profile`, to be remembered with the stack.
+    pub profiles: Vec<String>,
 }
 
 /// An order that needs no files: the world's labels say enough.

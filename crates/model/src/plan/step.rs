@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::declared::{Attachment, Condition};
 use crate::identity::{ServiceName, StackName, digest};
+use crate::observed::Container;
 
 /// Ordered steps toward one order for one stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -144,6 +145,60 @@ pub enum Action {
         condition: Condition,
         within_secs: u64,
     },
+}
+
+impl Action {
+    /// The container that the action is about, when it is there already or made by an earlier step.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Action::StartContainer { target }
+            | Action::StopContainer { target, .. }
+            | Action::RemoveContainer { target, .. }
+            | Action::RenameContainer { target, .. }
+            | Action::Attach { target, .. }
+            | Action::Detach { target, .. }
+            | Action::Await { target, .. } => Some(target),
+            _ => None,
+        }
+    }
+
+    /// The same, for the planner's own numbering.
+    pub(super) fn target_mut(&mut self) -> Option<&mut Target> {
+        match self {
+            Action::StartContainer { target }
+            | Action::StopContainer { target, .. }
+            | Action::RemoveContainer { target, .. }
+            | Action::RenameContainer { target, .. }
+            | Action::Attach { target, .. }
+            | Action::Detach { target, .. }
+            | Action::Await { target, .. } => Some(target),
+            _ => None,
+        }
+    }
+
+    pub fn makes_container(&self) -> bool {
+        matches!(self, Action::CreateContainer { .. })
+    }
+
+    /// The service whose containers or image the action is about.
+    pub fn service(&self) -> Option<&ServiceName> {
+        match self {
+            Action::BuildImage { service, .. } | Action::CreateContainer { service, .. } => Some(service),
+            _ => self.target().and_then(|target| target.service.as_ref()),
+        }
+    }
+}
+
+impl Target {
+    /// A container as it was observed.
+    pub fn observed(container: &Container) -> Self {
+        Target {
+            name: container.name.clone(),
+            service: container.service.clone(),
+            number: container.number,
+            container: TargetContainer::Id(container.id.clone()),
+        }
+    }
 }
 
 /// A container that a step acts on.

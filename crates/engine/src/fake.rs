@@ -1,0 +1,280 @@
+//! A world for tests: containers and networks in memory, faults where a test wants them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use mainstay_model::declared::{Attachment, NetworkMode};
+use mainstay_model::identity::{ServiceName, StackName};
+use mainstay_model::observed::{
+    Container, Endpoint, Health, Maker, Observed, ObservedNetwork, ObservedVolume, Scope, State,
+};
+use mainstay_model::plan::{Action, Step, StepId, Target, TargetContainer};
+
+use crate::world::{Acted, Context, Progress, World, WorldError};
+
+#[derive(Clone, Default)]
+pub(crate) struct FakeWorld {
+    pub inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    pub containers: Vec<Container>,
+    pub networks: Vec<ObservedNetwork>,
+    pub volumes: Vec<ObservedVolume>,
+    pub images: BTreeMap<String, String>,
+    /// Steps that fail, whatever they do.
+    pub failing: BTreeSet<StepId>,
+    /// Steps that never end by themselves.
+    pub hanging: BTreeSet<StepId>,
+    /// What every act takes.
+    pub slowness: Duration,
+    /// Acts that say they did something and did not.
+    pub lying: bool,
+    pub unreachable: bool,
+    /// What was done, in the order in which it ended.
+    pub done: Vec<Action>,
+    pub looks: usize,
+    pub running: usize,
+    pub most_running: usize,
+    next_id: u32,
+}
+
+impl FakeWorld {
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    pub fn with_network(self, name: &str) -> Self {
+        self.lock().add_network(name);
+        self
+    }
+
+    pub fn with_container(self, stack: &str, service: &str, networks: &[&str]) -> Self {
+        {
+            let mut inner = self.lock();
+            let id = inner.fresh_id();
+            let mut container = container(&id, stack, service);
+            container.state = State::Running;
+            container.endpoints =
+                networks.iter().map(|network| inner.endpoint(&attachment(network, service))).collect();
+            inner.containers.push(container);
+        }
+        self
+    }
+
+    pub fn done(&self) -> Vec<Action> {
+        self.lock().done.clone()
+    }
+
+    pub fn networks_of(&self, name: &str) -> Vec<String> {
+        let inner = self.lock();
+        let found = inner.containers.iter().find(|container| container.name == name).unwrap();
+        found.endpoints.iter().map(|endpoint| endpoint.network.clone()).collect()
+    }
+}
+
+pub(crate) fn attachment(network: &str, service: &str) -> Attachment {
+    Attachment { key: network.into(), network: network.into(), aliases: vec![service.into()], ..Attachment::default() }
+}
+
+pub(crate) fn container(id: &str, stack: &str, service: &str) -> Container {
+    Container {
+        id: id.into(),
+        name: format!("{stack}-{service}-1"),
+        maker: Maker::Mainstay,
+        stack: Some(StackName::new(stack).unwrap()),
+        service: Some(ServiceName::new(service).unwrap()),
+        number: 1,
+        one_off: false,
+        image: "tiny:1".into(),
+        image_id: "sha256:1".into(),
+        state: State::Created,
+        health: Health::Unverified,
+        exit_code: None,
+        oom_killed: false,
+        started_at: String::new(),
+        finished_at: String::new(),
+        created_at: "2026-11-20T10:00:00Z".into(),
+        restart_count: 0,
+        restarts_itself: true,
+        endpoints: Vec::new(),
+        network_mode: "bridge".into(),
+        fields: Some(BTreeMap::new()),
+        declared_attachments: None,
+        depends_on: Vec::new(),
+        requires: Vec::new(),
+        ports: Vec::new(),
+    }
+}
+
+impl Inner {
+    pub fn fresh_id(&mut self) -> String {
+        self.next_id += 1;
+        format!("{:064x}", self.next_id)
+    }
+
+    pub fn add_network(&mut self, name: &str) -> String {
+        let id = self.fresh_id();
+        self.networks.push(ObservedNetwork {
+            id: id.clone(),
+            name: name.into(),
+            maker: Maker::Foreign,
+            stack: None,
+            key: None,
+            driver: "bridge".into(),
+            internal: false,
+            digest: None,
+            members: Vec::new(),
+        });
+        id
+    }
+
+    fn endpoint(&self, attachment: &Attachment) -> Endpoint {
+        let network = self.networks.iter().find(|network| network.name == attachment.network);
+        Endpoint {
+            network: attachment.network.clone(),
+            network_id: network.map(|network| network.id.clone()).unwrap_or_default(),
+            aliases: attachment.aliases.clone(),
+            ..Endpoint::default()
+        }
+    }
+
+    pub fn named(&mut self, name: &str) -> &mut Container {
+        self.containers.iter_mut().find(|container| container.name == name).unwrap()
+    }
+
+    fn target(&mut self, target: &Target, context: &Context) -> Result<&mut Container, WorldError> {
+        let id = match &target.container {
+            TargetContainer::Id(id) => id,
+            TargetContainer::MadeBy(step) => context.made.get(step).ok_or_else(|| WorldError::new("not made"))?,
+        };
+        let found = self.containers.iter_mut().find(|container| container.id == *id);
+        found.ok_or_else(|| WorldError::new(format!("no such container `{}`", target.name)))
+    }
+
+    fn play(&mut self, step: &Step, context: &Context) -> Result<Acted, WorldError> {
+        let mut acted = Acted::default();
+        match &step.action {
+            Action::PullImage { image, .. } | Action::BuildImage { image, .. } => {
+                self.images.insert(image.clone(), format!("sha256:{image}"));
+            }
+            Action::CreateNetwork { name, key } => {
+                let id = self.add_network(name);
+                let made = self.networks.iter_mut().find(|network| network.id == id);
+                if let (Some(network), Some(declared)) = (made, &context.declared) {
+                    network.maker = Maker::Mainstay;
+                    network.stack = Some(context.stack.clone());
+                    network.key = Some(key.clone());
+                    network.digest = declared.networks.get(key).map(mainstay_model::identity::digest);
+                }
+            }
+            Action::RemoveNetwork { id, .. } => self.networks.retain(|network| network.id != *id),
+            Action::CreateVolume { .. } | Action::RemoveVolume { .. } | Action::Await { .. } => {}
+            Action::CreateContainer { service, number, name, .. } => {
+                let id = self.create(service, *number, name, context);
+                acted.container_id = Some(id);
+            }
+            Action::StartContainer { target } => {
+                let container = self.target(target, context)?;
+                container.state = State::Running;
+                container.started_at = "2026-11-20T10:00:01Z".into();
+            }
+            Action::StopContainer { target, .. } => {
+                let container = self.target(target, context)?;
+                (container.state, container.exit_code) = (State::Exited, Some(143));
+            }
+            Action::RemoveContainer { target, .. } => {
+                let id = self.target(target, context)?.id.clone();
+                self.containers.retain(|container| container.id != id);
+            }
+            Action::RenameContainer { target, to } => self.target(target, context)?.name = to.clone(),
+            Action::Attach { target, attachment } => {
+                if !self.networks.iter().any(|network| network.name == attachment.network) {
+                    return Err(WorldError::new(format!("network `{}` not found", attachment.network)));
+                }
+                let endpoint = self.endpoint(attachment);
+                self.target(target, context)?.endpoints.push(endpoint);
+            }
+            Action::Detach { target, network, .. } => {
+                self.target(target, context)?.endpoints.retain(|endpoint| endpoint.network != *network);
+            }
+        }
+        Ok(acted)
+    }
+
+    fn create(&mut self, service: &ServiceName, number: u32, name: &str, context: &Context) -> String {
+        let id = self.fresh_id();
+        let mut made = container(&id, context.stack.as_str(), service.as_str());
+        (made.number, made.name) = (number, name.to_owned());
+        if let Some(service) = context.declared.as_ref().and_then(|declared| declared.services.get(service)) {
+            made.image.clone_from(&service.image);
+            made.image_id = self.images.get(&service.image).cloned().unwrap_or_default();
+            made.fields = Some(service.fields());
+            if service.network_mode == NetworkMode::Attached {
+                made.endpoints = service.attachments.iter().map(|attachment| self.endpoint(attachment)).collect();
+                made.declared_attachments = Some(service.attachments.clone());
+            }
+        }
+        self.containers.push(made);
+        id
+    }
+}
+
+/// Counts an act as running for as long as it lives, dropped ones too.
+struct Counted(FakeWorld);
+
+impl Counted {
+    fn new(world: &FakeWorld) -> Self {
+        let mut inner = world.lock();
+        inner.running += 1;
+        inner.most_running = inner.most_running.max(inner.running);
+        Counted(world.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.lock().running -= 1;
+    }
+}
+
+impl World for FakeWorld {
+    async fn look(&self, scope: &Scope) -> Result<Observed, WorldError> {
+        let mut inner = self.lock();
+        inner.looks += 1;
+        if inner.unreachable {
+            return Err(WorldError::new("nobody answers"));
+        }
+        let mut observed = Observed::empty(scope.stack.clone());
+        let meant = |c: &&Container| c.stack.as_ref() == Some(&scope.stack) || scope.container_names.contains(&c.name);
+        observed.containers = inner.containers.iter().filter(meant).cloned().collect();
+        let meant = |n: &&ObservedNetwork| n.stack.as_ref() == Some(&scope.stack) || scope.networks.contains(&n.name);
+        observed.networks = inner.networks.iter().filter(meant).cloned().collect();
+        observed.images = inner.images.clone();
+        observed.settle();
+        Ok(observed)
+    }
+
+    async fn act(&self, step: &Step, context: &Context, progress: &Progress) -> Result<Acted, WorldError> {
+        let _counted = Counted::new(self);
+        progress.tell("at it");
+        let (slowness, hangs) = {
+            let inner = self.lock();
+            (inner.slowness, inner.hanging.contains(&step.id))
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(slowness).await;
+        let mut inner = self.lock();
+        if inner.failing.contains(&step.id) {
+            let cause = std::io::Error::other("the wire was cut");
+            return Err(WorldError::new("the engine refused").caused_by(cause).hint("try again"));
+        }
+        let acted = if inner.lying { Acted::default() } else { inner.play(step, context)? };
+        inner.done.push(step.action.clone());
+        Ok(acted)
+    }
+}

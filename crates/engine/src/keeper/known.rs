@@ -1,0 +1,61 @@
+//! What is remembered of a stack when an order on it has succeeded: where its files are, and what the loop holds.
+
+use std::collections::BTreeSet;
+
+use mainstay_model::declared::{Declared, NetworkMode, Service};
+use mainstay_model::identity::{ServiceName, container_name};
+use mainstay_model::plan::{HeldService, Order, Plan, UpOptions};
+
+use crate::journal::{KnownChange, KnownStack, now_text};
+
+pub(super) fn change_after(order: &Order, plan: &Plan, before: Option<KnownStack>) -> KnownChange {
+    match order {
+        Order::Up { declared, options } => {
+            KnownChange::Remember(Box::new(known_stack(declared, options, plan, before)))
+        }
+        Order::Down(order) => KnownChange::Release(order.stack.clone(), order.services.iter().cloned().collect()),
+        Order::Start(_) | Order::Stop(_) | Order::Restart(_) | Order::Hold { .. } => KnownChange::Nothing,
+    }
+}
+
+fn known_stack(declared: &Declared, options: &UpOptions, plan: &Plan, before: Option<KnownStack>) -> KnownStack {
+    let mut held: Vec<HeldService> = declared.services.values().filter_map(|service| hold(declared, service)).collect();
+    if !options.services.is_empty() {
+        // Only a part came up. The containers of the others are still those of an earlier declaration, and so is
+        // what is held of them: a new network must not reach them by the back door.
+        let touched = touched(options, plan);
+        held.retain(|held| touched.contains(&held.service));
+        let earlier = before.into_iter().flat_map(|known| known.held);
+        held.extend(earlier.filter(|held| !touched.contains(&held.service)));
+        held.sort_by(|a, b| a.service.cmp(&b.service));
+    }
+    KnownStack {
+        stack: declared.stack.clone(),
+        directory: declared.directory.clone(),
+        files: declared.files.clone(),
+        env: options.env.clone(),
+        profiles: options.profiles.clone(),
+        requires: declared.requires.clone(),
+        held,
+        up_at: Some(now_text()),
+    }
+}
+
+fn hold(declared: &Declared, service: &Service) -> Option<HeldService> {
+    if service.network_mode != NetworkMode::Attached || service.attachments.is_empty() {
+        return None;
+    }
+    let container_names = match &service.container_name {
+        Some(name) => BTreeSet::from([name.clone()]),
+        None => (1..=service.replicas).map(|n| container_name(&declared.stack, &service.name, n)).collect(),
+    };
+    Some(HeldService { service: service.name.clone(), container_names, attachments: service.attachments.clone() })
+}
+
+/// The services that an `up` of a part brought up or found as declared.
+fn touched(options: &UpOptions, plan: &Plan) -> BTreeSet<ServiceName> {
+    let mut touched = options.services.clone();
+    touched.extend(plan.unchanged.iter().cloned());
+    touched.extend(plan.steps.iter().filter_map(|step| step.action.service().cloned()));
+    touched
+}

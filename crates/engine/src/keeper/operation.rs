@@ -1,0 +1,173 @@
+//! One order from its plan to its verdict: begun in the journal, walked, looked at, closed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mainstay_model::identity::OperationId;
+use mainstay_model::operation::{Event, Failure, Verdict, What};
+use mainstay_model::plan::{Order, Plan};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Keeper, KeeperError, afterwards, decided, known, scope_of};
+use crate::apply::{Manner, Teller, Walk, Walked};
+use crate::journal::{Beginning, EntryKind, Journal, JournalError, KnownChange, NewEntry, StepOutcome, verdict_text};
+use crate::world::World;
+
+pub(super) struct Running<'a, W> {
+    pub keeper: &'a Keeper<W>,
+    pub order: &'a Order,
+    pub plan: &'a Plan,
+    pub operation: &'a OperationId,
+    pub cancel: &'a CancellationToken,
+}
+
+impl<W: World + Clone> Running<'_, W> {
+    pub(super) async fn to_its_end(&self, events: mpsc::UnboundedSender<Event>) -> Result<Verdict, KeeperError> {
+        let began = Instant::now();
+        let teller = Teller { operation: self.operation.clone(), stack: self.plan.stack.clone(), events: Some(events) };
+        // Refused here, a full disk has cost nothing: no step was taken.
+        self.keeper.journal.begin(self.beginning()).await.map_err(unwritable)?;
+        let open = Open { journal: &self.keeper.journal, operation: Some(self.operation) };
+        teller.tell(What::Planned { plan: self.plan.clone(), digest: self.plan.digest() });
+        let (verdict, walked, failure) = if self.plan.is_empty() {
+            (Verdict::Unchanged, None, None)
+        } else {
+            let walked = self.walk(&teller).await;
+            match walked.verdict {
+                Verdict::Done => match self.look_again().await {
+                    None => (Verdict::Done, Some(walked), None),
+                    Some(failure) => (Verdict::Failed, Some(walked), Some(failure)),
+                },
+                verdict => (verdict, Some(walked), None),
+            }
+        };
+        let entry = self.ending(verdict, walked.as_ref(), failure.as_ref(), began.elapsed());
+        let change = self.change(verdict);
+        let finished = self.keeper.journal.finish(self.operation.clone(), verdict, true, Some(entry), change).await;
+        open.close();
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        teller.tell(What::Finished { verdict, took_ms, failure });
+        finished.map_err(unwritable)?;
+        Ok(verdict)
+    }
+
+    fn beginning(&self) -> Beginning {
+        let mut entry = NewEntry::new(
+            EntryKind::Operation,
+            Some(self.plan.stack.clone()),
+            format!("`{}` began: {}", self.plan.verb, count(self.plan.steps.len(), "step")),
+        );
+        entry.operation = Some(self.operation.clone());
+        entry.evidence = json!({ "actor": &*self.keeper.actor, "digest": self.plan.digest() });
+        Beginning {
+            operation: self.operation.clone(),
+            plan: self.plan.clone(),
+            digest: self.plan.digest(),
+            actor: self.keeper.actor.to_string(),
+            durable: true,
+            // That an order found nothing to do is one line, told at its end.
+            entry: (!self.plan.is_empty()).then_some(entry),
+        }
+    }
+
+    async fn walk(&self, teller: &Teller) -> Walked {
+        let declared = match self.order {
+            Order::Up { declared, .. } => Some(Arc::new(declared.as_ref().clone())),
+            _ => None,
+        };
+        Walk {
+            world: &self.keeper.docker,
+            journal: &self.keeper.journal,
+            operation: self.operation,
+            plan: self.plan,
+            declared,
+            teller,
+            cancel: self.cancel,
+            manner: Manner::Order,
+        }
+        .go()
+        .await
+    }
+
+    /// One look after the walk. A world that cannot be seen is not known to be as declared.
+    async fn look_again(&self) -> Option<Failure> {
+        let order = afterwards::settled(self.order);
+        match self.keeper.docker.look(&scope_of(&order)).await {
+            Ok(observed) => afterwards::what_remains(&order, self.plan, &decided(&order, &observed)),
+            Err(error) => {
+                let mut failure = crate::apply::failure_of(&error);
+                failure.causes.insert(0, failure.message);
+                failure.message = "every step was done, but the world could not be looked at afterwards".into();
+                Some(failure)
+            }
+        }
+    }
+
+    fn change(&self, verdict: Verdict) -> KnownChange {
+        match verdict {
+            Verdict::Done | Verdict::Unchanged => {
+                // What cannot be read is written anew.
+                let before = self.keeper.journal.stack(&self.plan.stack).ok().flatten();
+                known::change_after(self.order, self.plan, before)
+            }
+            Verdict::Failed | Verdict::Cancelled => KnownChange::Nothing,
+        }
+    }
+
+    fn ending(&self, verdict: Verdict, walked: Option<&Walked>, failure: Option<&Failure>, took: Duration) -> NewEntry {
+        let verb = &self.plan.verb;
+        let of = |outcome| walked.map_or(0, |walked| walked.count(outcome));
+        let (failed, skipped) = (of(StepOutcome::Failed), of(StepOutcome::Skipped) + of(StepOutcome::Cancelled));
+        let done = count(of(StepOutcome::Done), "step");
+        let secs = took.as_secs_f64();
+        let summary = match (verdict, failure) {
+            (Verdict::Unchanged, _) => format!("`{verb}` found nothing to do"),
+            (Verdict::Done, _) => format!("`{verb}` done: {done} in {secs:.1} s"),
+            (Verdict::Cancelled, _) => format!("`{verb}` cancelled: {done} done, {skipped} not done"),
+            (Verdict::Failed, Some(failure)) => format!("`{verb}` failed: {}", failure.message),
+            (Verdict::Failed, None) => {
+                format!("`{verb}` failed: {} failed, {done} done, {skipped} not done", count(failed, "step"))
+            }
+        };
+        let mut entry = NewEntry::new(EntryKind::Operation, Some(self.plan.stack.clone()), summary);
+        entry.operation = Some(self.operation.clone());
+        entry.evidence = json!({
+            "verdict": verdict_text(verdict),
+            "actor": &*self.keeper.actor,
+            "digest": self.plan.digest(),
+            "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "failure": failure,
+        });
+        entry
+    }
+}
+
+/// An operation that stands open in the journal. Dropped before it was closed, it is recorded as interrupted.
+struct Open<'a> {
+    journal: &'a Journal,
+    operation: Option<&'a OperationId>,
+}
+
+impl Open<'_> {
+    fn close(mut self) {
+        self.operation = None;
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Some(operation) = self.operation {
+            self.journal.abandon(operation.clone());
+        }
+    }
+}
+
+fn unwritable(source: JournalError) -> KeeperError {
+    KeeperError::Journal { doing: "written", source }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

@@ -1,0 +1,105 @@
+//! `hold`: the loop's own order. It brings back lost attachments and nothing else.
+//!
+//! Every step is live. A container that works is never stopped for it, one that crashed because of it is started
+//! after it is attached, and one that a person stopped is attached and left.
+
+use std::collections::BTreeMap;
+
+use super::attachments::repair;
+use super::draft::Draft;
+use super::networks::{Place, only_one};
+use crate::identity::StackName;
+use crate::observed::{Container, Observed, State};
+use crate::plan::{Action, HeldService, Impact, Level, StepId, Target};
+
+pub(super) fn hold(stack: &StackName, services: &[HeldService], world: &Observed) -> Draft {
+    let mut draft = Draft::default();
+    let mut held: Vec<&HeldService> = services.iter().collect();
+    held.sort_by_key(|service| &service.service);
+    let places = places(&mut draft, &held, world);
+    for service in held {
+        let containers: Vec<&Container> =
+            world.containers.iter().filter(|container| stands_for(container, stack, service)).collect();
+        let before = draft.steps().len();
+        for container in &containers {
+            hold_container(&mut draft, container, service, &places);
+        }
+        if draft.steps().len() == before && !containers.is_empty() {
+            draft.unchanged.push(service.service.clone());
+        }
+    }
+    draft
+}
+
+/// By label, whoever made it; or by name, when a foreign command made it without labels. A container that says it
+/// belongs to another stack or service is not meant, whatever its name.
+fn stands_for(container: &Container, stack: &StackName, service: &HeldService) -> bool {
+    if container.one_off || matches!(container.state, State::Removing | State::Dead) {
+        return false;
+    }
+    match (&container.stack, &container.service) {
+        (Some(of), Some(named)) => of == stack && *named == service.service,
+        (None, _) => service.container_names.contains(&container.name),
+        (Some(_), None) => false,
+    }
+}
+
+/// A held network that is not there, or there twice, is told and waited for: the hold makes and removes no network.
+fn places(draft: &mut Draft, held: &[&HeldService], world: &Observed) -> BTreeMap<String, Place> {
+    let mut places = BTreeMap::new();
+    for attachment in held.iter().flat_map(|service| &service.attachments) {
+        let name = &attachment.network;
+        if places.contains_key(name) {
+            continue;
+        }
+        let place = match only_one(world, name) {
+            Ok(Some(network)) => Place::There(network.id.clone()),
+            Ok(None) => {
+                let message = format!("the held network `{name}` does not exist");
+                let hint = "its stack makes it: `mainstay up` there; the attachments come back by themselves";
+                draft.tell(Level::Warning, "missing-network", message, Some(hint));
+                Place::Nowhere
+            }
+            Err(ids) => {
+                let message = format!("{} networks are called `{name}`: its attachments cannot be held", ids.len());
+                let hint = format!("look with `docker network inspect {}`", ids.join(" "));
+                draft.tell(Level::Warning, "ambiguous-network", message, Some(&hint));
+                Place::Nowhere
+            }
+        };
+        places.insert(name.clone(), place);
+    }
+    places
+}
+
+fn hold_container(draft: &mut Draft, container: &Container, service: &HeldService, places: &BTreeMap<String, Place>) {
+    let mut repairs: Vec<StepId> = Vec::new();
+    for attachment in &service.attachments {
+        let place = places.get(&attachment.network).unwrap_or(&Place::Nowhere);
+        repairs.extend(repair(draft, container, attachment, place));
+    }
+    if repairs.is_empty() {
+        return;
+    }
+    if let Some(why) = crashed(container) {
+        let action = Action::StartContainer { target: Target::observed(container) };
+        draft.add(action, Impact::Live, why, repairs);
+    }
+}
+
+/// Why a container can be taken to be down because of what was just repaired.
+///
+/// A policy that restarts leaves a container exited only when a person stopped it or when the engine gave up. The exit
+/// code tells them apart: a stop ends with the code of its signal (SIGINT, SIGTERM, or SIGKILL after the grace) or, if
+/// the program ends cleanly on it, with 0.
+fn crashed(container: &Container) -> Option<String> {
+    const BY_SIGNAL: [i64; 3] = [130, 137, 143];
+    match (container.state, container.exit_code) {
+        (State::Restarting, _) => Some("it waits after a crash, and its networks are back".into()),
+        (State::Exited, Some(code)) if container.restarts_itself && code != 0 => {
+            let by_person = BY_SIGNAL.contains(&code) && !container.oom_killed;
+            (!by_person).then(|| format!("it crashed (exit code {code}), and its networks are back"))
+        }
+        _ => None,
+    }
+}

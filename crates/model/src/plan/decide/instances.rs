@@ -1,0 +1,192 @@
+//! How a container takes its place, and how those that stood there go.
+//!
+//! Create under a free name, stop the old, start the new, wait until it is ready, remove the old, give the new its
+//! name. Everything that can fail without harm (images, networks, dependencies) comes before the stop, and the old
+//! container is removed only after the new one is proven: until then the way back is to start it again.
+
+use std::collections::BTreeMap;
+
+use super::containers::is_up;
+use super::up::Up;
+use crate::declared::{Condition, Service};
+use crate::observed::{Container, Health};
+use crate::plan::{Action, Impact, StepId, Target};
+
+/// What stands for one place at the end of the plan.
+pub(super) struct Instance<'a> {
+    pub target: Target,
+    /// As observed; `None` for one that this plan makes.
+    pub kept: Option<&'a Container>,
+    pub created: Option<StepId>,
+    pub started: Option<StepId>,
+    /// Stopped and started by this plan though it did not differ.
+    pub restarted: bool,
+    pub awaits: BTreeMap<Condition, StepId>,
+}
+
+impl<'a> Instance<'a> {
+    pub fn kept(container: &'a Container) -> Self {
+        Instance {
+            target: Target::observed(container),
+            kept: Some(container),
+            created: None,
+            started: None,
+            restarted: false,
+            awaits: BTreeMap::new(),
+        }
+    }
+
+    pub fn made(target: Target, created: StepId) -> Self {
+        Instance {
+            target,
+            kept: None,
+            created: Some(created),
+            started: None,
+            restarted: false,
+            awaits: BTreeMap::new(),
+        }
+    }
+
+    /// The last step after which this instance is as good as this plan makes it.
+    fn proven(&self) -> Option<StepId> {
+        self.awaits.values().last().copied().or(self.started)
+    }
+}
+
+/// Whether a container is started.
+pub(super) enum Start {
+    /// It runs and goes on running.
+    Runs,
+    /// It does not run; with the reason for starting it.
+    Needed(String),
+    /// It runs and has to stop and start; with the reason.
+    Again(String),
+    /// It does not run and is not started.
+    Left,
+}
+
+/// A container about to take a place.
+pub(super) struct Taking<'a> {
+    pub instance: Instance<'a>,
+    /// Steps before its start: its making, or its attachments.
+    pub prepared: Vec<StepId>,
+    /// Those that stand for the same place and go.
+    pub others: Vec<&'a Container>,
+    /// The final name.
+    pub name: String,
+    pub start: Start,
+}
+
+impl<'a> Up<'a> {
+    pub fn take_place(&mut self, service: &'a Service, taking: Taking<'a>) {
+        let Taking { mut instance, prepared, others, name, start } = taking;
+        let serving: Vec<&Container> = others.iter().copied().filter(|other| is_up(other)).collect();
+        if matches!(start, Start::Left) && self.options.no_start && !serving.is_empty() {
+            // Made but not to be started: the old one serves on, and the next `up` finds the new one ready to go.
+            self.instances.entry(service.name.clone()).or_default().push(instance);
+            return;
+        }
+        let mut before: Vec<StepId> = prepared.clone();
+        if matches!(start, Start::Needed(_) | Start::Again(_)) {
+            before.extend(self.ready_dependencies(service));
+            if !serving.is_empty() || matches!(start, Start::Again(_)) {
+                // Several containers of a service go one after the other, so that some always serve.
+                let last = self.instances.get(&service.name).and_then(|instances| instances.last());
+                before.extend(last.and_then(Instance::proven));
+            }
+        }
+        let runs_on = matches!(start, Start::Runs);
+        if let Start::Again(why) = &start {
+            let stop = self.stop(&instance.target, instance.kept, why, &before);
+            before.push(stop);
+            instance.restarted = true;
+        }
+        if !runs_on {
+            before.extend(self.stop_all(&serving, &instance.target.name, &before));
+        }
+        if let Start::Needed(why) | Start::Again(why) = start {
+            let action = Action::StartContainer { target: instance.target.clone() };
+            let step = self.draft.add(action, Impact::Live, why, before.iter().copied());
+            self.ports.starts(step, service);
+            instance.started = Some(step);
+        }
+        let instances = self.instances.entry(service.name.clone()).or_default();
+        instances.push(instance);
+        let index = instances.len() - 1;
+        let proven = self.prove(service, index);
+        let mut gone: Vec<StepId> = prepared.into_iter().chain(proven).collect();
+        if runs_on {
+            let taker = self.instances[&service.name][index].target.name.clone();
+            gone.extend(self.stop_all(&serving, &taker, &gone.clone()));
+        }
+        self.clear_place(service, index, &others, &gone, name);
+    }
+
+    /// The wait that belongs to an instance by itself, unless nobody wants to wait.
+    fn prove(&mut self, service: &Service, index: usize) -> Option<StepId> {
+        let instance = &self.instances[&service.name][index];
+        let (started, kept) = (instance.started, instance.kept);
+        if self.options.no_wait || self.options.no_start {
+            return started;
+        }
+        let one_shot = self.is_one_shot(&service.name);
+        let unfinished = kept
+            .is_some_and(|container| is_up(container) && (one_shot || matches!(container.health, Health::Starting)));
+        if started.is_some() {
+            let condition = self.ready_condition(service);
+            return Some(self.wait_for(&service.name, index, condition, "`up` waits until it is ready"));
+        }
+        if unfinished {
+            let condition = if one_shot { Condition::Completed } else { Condition::Healthy };
+            return Some(self.wait_for(&service.name, index, condition, "it is not ready yet"));
+        }
+        None
+    }
+
+    /// Removes those who stood here and gives the name to the one who stays.
+    fn clear_place(
+        &mut self,
+        service: &Service,
+        index: usize,
+        others: &[&'a Container],
+        proven: &[StepId],
+        name: String,
+    ) {
+        let taker = self.instances[&service.name][index].target.clone();
+        let mut needs: Vec<StepId> = proven.to_vec();
+        for other in others {
+            let action = Action::RemoveContainer { target: Target::observed(other), volumes: false };
+            let mut after = proven.to_vec();
+            after.extend(self.ports.stop_of(&other.id));
+            let step = self.draft.add(action, Impact::Live, format!("`{}` has taken its place", taker.name), after);
+            self.names.freed_by(&other.name, step);
+            needs.push(step);
+        }
+        if taker.name != name {
+            self.names.wants(taker, name, needs);
+        }
+    }
+
+    fn stop_all(&mut self, serving: &[&'a Container], taker: &str, before: &[StepId]) -> Vec<StepId> {
+        let why = format!("it gives way to `{taker}`");
+        let stops = serving.iter().map(|other| self.stop(&Target::observed(other), Some(other), &why, before));
+        stops.collect()
+    }
+
+    fn stop(&mut self, target: &Target, container: Option<&Container>, why: &str, before: &[StepId]) -> StepId {
+        let action = Action::StopContainer { target: target.clone(), grace_secs: None };
+        let step = self.draft.add(action, Impact::Interrupt, why, before.iter().copied());
+        if let Some(container) = container {
+            self.ports.stops(&container.id, step);
+        }
+        step
+    }
+
+    /// Takes away a container that stands for no place.
+    pub fn stop_and_remove(&mut self, container: &'a Container, why: &str) {
+        let stop = is_up(container).then(|| self.stop(&Target::observed(container), Some(container), why, &[]));
+        let action = Action::RemoveContainer { target: Target::observed(container), volumes: false };
+        let step = self.draft.add(action, Impact::Live, why, stop);
+        self.names.freed_by(&container.name, step);
+    }
+}

@@ -1,0 +1,100 @@
+//! The networks that the services use: made when missing, never changed.
+
+use std::collections::BTreeSet;
+
+use super::up::Up;
+use crate::declared::Network;
+use crate::identity::digest;
+use crate::observed::{Maker, Observed, ObservedNetwork};
+use crate::plan::{Action, Impact, Level, StepId};
+
+/// What there is under the name of a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// One network, by id.
+    There(String),
+    /// This plan makes it.
+    Made(StepId),
+    /// A required stack makes it before this plan is applied.
+    Promised,
+    /// Nothing that could be joined; a finding says why.
+    Nowhere,
+}
+
+/// The one network with a name. Two of a name cannot be told apart by those who join by name.
+pub(super) fn only_one<'w>(world: &'w Observed, name: &'w str) -> Result<Option<&'w ObservedNetwork>, Vec<String>> {
+    let found: Vec<&ObservedNetwork> = world.networks_named(name).collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        several => Err(several.iter().map(|network| network.id.clone()).collect()),
+    }
+}
+
+impl<'a> Up<'a> {
+    pub fn networks(&mut self) {
+        let in_scope = self.declared.services.values().filter(|service| self.scope.contains(&service.name));
+        let used: BTreeSet<&String> = in_scope.flat_map(|s| &s.attachments).map(|a| &a.key).collect();
+        let whole_stack = self.options.services.is_empty();
+        for (key, network) in &self.declared.networks {
+            if whole_stack || used.contains(key) {
+                let place = self.network(key, network);
+                self.places.insert(network.name.clone(), place);
+            }
+        }
+    }
+
+    fn network(&mut self, key: &str, network: &Network) -> Place {
+        let name = &network.name;
+        match only_one(self.world, name) {
+            Err(ids) => {
+                let message = format!("{} networks are called `{name}`", ids.len());
+                let hint =
+                    format!("look with `docker network inspect {}` and remove the one that nobody uses", ids.join(" "));
+                self.draft.tell(Level::Refusal, "ambiguous-network", message, Some(&hint));
+                Place::Nowhere
+            }
+            Ok(Some(found)) => {
+                self.tell_about_network(network, found);
+                Place::There(found.id.clone())
+            }
+            Ok(None) if network.external => self.missing_external_network(name),
+            Ok(None) => {
+                let action = Action::CreateNetwork { key: key.into(), name: name.clone() };
+                Place::Made(self.draft.add(action, Impact::Live, "it does not exist", []))
+            }
+        }
+    }
+
+    fn missing_external_network(&mut self, name: &str) -> Place {
+        // A required stack is brought up first; whoever shows this plan before that sees the network as promised.
+        if !self.declared.requires.is_empty() {
+            let stacks = super::listed(&self.declared.requires);
+            let message = format!("the network `{name}` is not there yet; it is expected from the required {stacks}");
+            self.draft.tell(Level::Note, "promised-network", message, None);
+            return Place::Promised;
+        }
+        let message = format!("the external network `{name}` does not exist");
+        let hint = format!(
+            "`docker network create {name}`, or name the stack that makes it under `x-mainstay: {{ requires: [...] }}`"
+        );
+        self.draft.tell(Level::Refusal, "missing-network", message, Some(&hint));
+        Place::Nowhere
+    }
+
+    fn tell_about_network(&mut self, network: &Network, found: &ObservedNetwork) {
+        let name = &network.name;
+        if network.external {
+            return;
+        }
+        if found.stack.as_ref() != Some(&self.declared.stack) {
+            let message = format!("the network `{name}` was not made for this stack; it is used as it is");
+            let hint = "`external: true` says so in the file";
+            self.draft.tell(Level::Warning, "foreign-network", message, Some(hint));
+        } else if found.maker == Maker::Mainstay && found.digest.as_ref().is_some_and(|was| *was != digest(network)) {
+            let message = format!("the network `{name}` was made from another declaration; it is used as it is");
+            let hint = format!("`mainstay down` and `mainstay up` of `{}` make it anew", self.declared.stack);
+            self.draft.tell(Level::Warning, "network-differs", message, Some(&hint));
+        }
+    }
+}
