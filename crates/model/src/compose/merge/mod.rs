@@ -8,7 +8,7 @@ mod rules;
 mod unique;
 
 pub use reset::Resets;
-pub use unique::settle_lists;
+pub use unique::{is_named_list, settle_lists};
 
 use rules::Rule;
 

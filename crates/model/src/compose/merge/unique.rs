@@ -53,6 +53,11 @@ fn settle(before: Vec<Node>, name: Name) -> Vec<Node> {
     after
 }
 
+/// Whether the items of the list at a place have names.
+pub fn is_named_list(path: &[&str]) -> bool {
+    name_at(path).is_some()
+}
+
 fn name_at(path: &[&str]) -> Option<Name> {
     let name: Name = match path {
         ["services", _, key] => match *key {

@@ -2,6 +2,9 @@
 
 use serde_json::{Map as Object, Number, Value as Json};
 
+use super::natural;
+use crate::compose::keypath::{KeyPath, Room};
+use crate::compose::merge::is_named_list;
 use crate::compose::normalize::{Keep, PROJECT, Shape, Struct};
 use crate::compose::scalar;
 use crate::compose::tree::{Map, Node, Value};
@@ -22,7 +25,7 @@ pub struct Form {
 
 pub fn print(project: &Node, form: Form) -> Json {
     if !form.settled {
-        return raw(project);
+        return raw(project, KeyPath::ROOT, form.dialect);
     }
     let printer = Printer { dialect: form.dialect };
     let mut out = printer.structure(project, &PROJECT);
@@ -37,21 +40,36 @@ pub fn print(project: &Node, form: Form) -> Json {
     Json::Object(out)
 }
 
-/// As it was written, with every mapping in the order of its keys. An empty list is printed as nothing.
-fn raw(node: &Node) -> Json {
+/// As it was written, with every mapping in the order of its keys. The reference prints an empty list as
+/// nothing, except where it has made sure that no item stands twice.
+fn raw(node: &Node, path: KeyPath<'_>, dialect: Dialect) -> Json {
     match &node.value {
-        Value::List(items) if items.is_empty() => Json::Null,
-        Value::List(items) => Json::Array(items.iter().map(raw).collect()),
-        Value::Map(map) => sorted(map.iter().map(|(key, entry)| (key.to_owned(), raw(&entry.node)))),
+        Value::List(items) if items.is_empty() && !stays_empty(path) => Json::Null,
+        Value::List(items) => {
+            Json::Array(items.iter().map(|item| raw(item, path.child(KeyPath::ITEM), dialect)).collect())
+        }
+        Value::Map(map) => {
+            sorted(map.iter().map(|(key, entry)| (key.to_owned(), raw(&entry.node, path.child(key), dialect))), dialect)
+        }
         Value::String(text) => Json::String(text.clone()),
-        _ => number(node),
+        _ => number(node, dialect),
     }
 }
 
-fn sorted(entries: impl Iterator<Item = (String, Json)>) -> Json {
-    let mut object: Object<String, Json> = entries.collect();
-    object.sort_keys();
-    Json::Object(object)
+fn stays_empty(path: KeyPath<'_>) -> bool {
+    let mut room = Room::default();
+    let parts = path.parts(&mut room);
+    let is_resolved = matches!(parts, ["services", _, "environment"] | ["services", _, "build", "args"]);
+    is_named_list(parts) && !is_resolved
+}
+
+fn sorted(entries: impl Iterator<Item = (String, Json)>, dialect: Dialect) -> Json {
+    let mut entries: Vec<(String, Json)> = entries.collect();
+    match dialect {
+        Dialect::Json => entries.sort_by(|a, b| a.0.cmp(&b.0)),
+        Dialect::Yaml => entries.sort_by(|a, b| natural::compare(&a.0, &b.0)),
+    }
+    Json::Object(entries.into_iter().collect())
 }
 
 /// `$` is doubled, so that the printed file can be read again.
@@ -59,12 +77,14 @@ fn escape(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-fn number(node: &Node) -> Json {
+fn number(node: &Node, dialect: Dialect) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
         Value::Int(value) => whole(*value),
-        Value::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => whole(*value as i128),
+        Value::Float(value) if dialect == Dialect::Json && value.fract() == 0.0 && value.abs() < 1e15 => {
+            whole(*value as i128)
+        }
         Value::Float(value) => Number::from_f64(*value).map_or_else(|| Json::String(scalar::float(*value)), Json::Number),
         Value::String(text) => Json::String(escape(text)),
         Value::List(_) | Value::Map(_) => Json::Null,
@@ -111,9 +131,13 @@ impl Printer {
                 out.insert(name, printed);
             }
         }
+        // What the environment gives is not printed: the name of the variable stands for it.
+        if out.contains_key("environment") && !out["environment"].is_object() {
+            out.shift_remove("content");
+        }
         if self.dialect == Dialect::Yaml {
             let mut more: Vec<_> = map.iter().filter(|(key, _)| key.starts_with("x-")).collect();
-            more.sort_by_key(|(key, _)| *key);
+            more.sort_by(|a, b| natural::compare(a.0, b.0));
             out.extend(more.into_iter().map(|(key, entry)| (escape(key), self.free(&entry.node))));
         }
         out
@@ -149,7 +173,7 @@ impl Printer {
                 Json::Array(items.iter().map(|item| self.value(item, *shape)).collect())
             }
             (Shape::Map(shape), Value::Map(map)) => {
-                sorted(map.iter().map(|(key, entry)| (escape(key), self.value(&entry.node, *shape))))
+                sorted(map.iter().map(|(key, entry)| (escape(key), self.value(&entry.node, *shape))), self.dialect)
             }
             (Shape::EnvFile, Value::Map(file)) => self.env_file(file),
             (Shape::Ssh, Value::Map(keys)) => {
@@ -193,8 +217,8 @@ impl Printer {
     fn free(&self, node: &Node) -> Json {
         match &node.value {
             Value::List(items) => Json::Array(items.iter().map(|item| self.free(item)).collect()),
-            Value::Map(map) => sorted(map.iter().map(|(key, entry)| (escape(key), self.free(&entry.node)))),
-            _ => number(node),
+            Value::Map(map) => sorted(map.iter().map(|(key, entry)| (escape(key), self.free(&entry.node))), self.dialect),
+            _ => number(node, self.dialect),
         }
     }
 }

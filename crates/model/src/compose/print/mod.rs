@@ -1,6 +1,8 @@
 //! A settled project as `docker compose config` prints it.
 
 mod json;
+mod natural;
+mod plain;
 mod yaml;
 
 use super::load::Loaded;

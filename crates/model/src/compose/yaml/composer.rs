@@ -107,7 +107,7 @@ impl Composer {
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&RawTag>, anchor: usize, span: Span) {
-        let merge_tag = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("merge"));
+        let merge_tag = tag.and_then(scalar::yaml_name).is_some_and(|name| name == "merge");
         if self.awaits_key() && text == "<<" && (merge_tag || tag.is_none() && style == ScalarStyle::Plain) {
             self.begin_merge(span);
             return;
@@ -143,7 +143,7 @@ impl Composer {
             return;
         }
         if let Some(raw) = tag
-            && !raw.is_yaml_core_schema()
+            && scalar::yaml_name(raw).is_none()
             && merge_tag_of(tag) == Tag::None
         {
             self.complain(complaint::unknown_tag(tag, span));

@@ -4,6 +4,8 @@
 //! text, so that `restart: no` keeps its meaning), but a leading zero still means octal, because
 //! `mode: 0440` is written everywhere. What does not fit 64 bits becomes a float, as it does there.
 
+use std::borrow::Cow;
+
 use granit_parser::{ScalarStyle, Tag};
 
 use super::super::tree::Value;
@@ -20,12 +22,17 @@ pub(super) enum Reading {
     UnknownTag,
 }
 
+/// The name of a tag of YAML's own (`!!str`, `!!merge`); `None` for any other tag.
+pub(super) fn yaml_name(tag: &Tag) -> Option<Cow<'_, str>> {
+    tag.suffix_in_namespace("tag:yaml.org,2002:")
+}
+
 /// Reads a scalar with its style and tag.
 pub(super) fn read(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Reading {
     let Some(tag) = tag else {
         return if style == ScalarStyle::Plain { plain(text) } else { string(text) };
     };
-    let Some(kind) = tag.core_suffix() else {
+    let Some(kind) = yaml_name(tag) else {
         return match (tag.handle(), tag.suffix()) {
             // `! text` asks for a string.
             ("", "!") | ("!", "") => string(text),
@@ -35,7 +42,7 @@ pub(super) fn read(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Reading
             _ => Reading::UnknownTag,
         };
     };
-    match kind {
+    match kind.as_ref() {
         "str" => string(text),
         "int" => checked(text, "a whole number", |value| matches!(value, Value::Int(_))),
         "bool" => checked(text, "`true` or `false`", |value| matches!(value, Value::Bool(_))),
