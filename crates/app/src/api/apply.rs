@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use mainstay_engine::KeeperError;
+use mainstay_engine::{KeeperError, World};
 use mainstay_model::operation::{Event, Verdict};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinError, JoinHandle};
@@ -18,7 +18,7 @@ use super::error::{ApiError, error_body, read};
 use crate::problem::{Kind, Problem};
 use crate::wire::{ApplyLine, ApplyRequest, ErrorBody};
 
-pub async fn apply(State(api): State<Api>, body: Bytes) -> Result<Response, ApiError> {
+pub async fn apply<W: World + Clone>(State(api): State<Api<W>>, body: Bytes) -> Result<Response, ApiError> {
     let request: ApplyRequest = read(&body)?;
     let place = api.running.begin(&request.operation)?;
     let (events, mut heard) = unbounded_channel();

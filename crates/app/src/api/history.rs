@@ -9,6 +9,7 @@ use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
+use mainstay_engine::World;
 use mainstay_engine::journal::HistoryFilter;
 
 use super::Api;
@@ -19,8 +20,8 @@ use crate::wire::HistoryQuery;
 /// How often a follower's journal is asked for what is new.
 const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 
-pub async fn list(
-    State(api): State<Api>,
+pub async fn list<W: World + Clone>(
+    State(api): State<Api<W>>,
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let Query(query) =
@@ -38,7 +39,7 @@ pub async fn list(
 }
 
 /// The next entries as lines; `None` when the server stops or the journal cannot be read any more.
-async fn next_lines(api: &Api, filter: &mut HistoryFilter, at_once: bool) -> Option<Bytes> {
+async fn next_lines<W: World + Clone>(api: &Api<W>, filter: &mut HistoryFilter, at_once: bool) -> Option<Bytes> {
     let mut at_once = at_once;
     loop {
         if !at_once {

@@ -16,32 +16,36 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use mainstay_engine::Keeper;
+use mainstay_engine::docker::Docker;
+use mainstay_engine::{Keeper, World};
 use tokio_util::sync::CancellationToken;
 
 pub use running::Running;
 
+use crate::wire::EngineVersion;
+
 /// An order carries a whole declaration with its inline files; more than this is a mistake.
 const LARGEST_REQUEST_BYTES: usize = 64 * 1024 * 1024;
 
-/// What every answer may need. Cheap to clone.
+/// What every answer may need. Cheap to clone. The world is the engine, or a simulated one in tests.
 #[derive(Clone)]
-pub struct Api {
-    pub keeper: Keeper,
+pub struct Api<W = Docker> {
+    pub keeper: Keeper<W>,
+    pub engine: EngineVersion,
     pub running: Arc<Running>,
     /// Cancelled when the server stops: answers without an end must end then.
     pub stopping: CancellationToken,
 }
 
-pub fn router(api: Api) -> Router {
+pub fn router<W: World + Clone>(api: Api<W>) -> Router {
     Router::new()
-        .route("/v1/version", get(version::show))
-        .route("/v1/plan", post(plan::decide))
-        .route("/v1/apply", post(apply::apply))
-        .route("/v1/operations/{id}/cancel", post(operations::cancel))
-        .route("/v1/history", get(history::list))
-        .route("/v1/stacks", get(stacks::list))
-        .route("/v1/stacks/{name}", get(stacks::show))
+        .route("/v1/version", get(version::show::<W>))
+        .route("/v1/plan", post(plan::decide::<W>))
+        .route("/v1/apply", post(apply::apply::<W>))
+        .route("/v1/operations/{id}/cancel", post(operations::cancel::<W>))
+        .route("/v1/history", get(history::list::<W>))
+        .route("/v1/stacks", get(stacks::list::<W>))
+        .route("/v1/stacks/{name}", get(stacks::show::<W>))
         .fallback(error::no_such_resource)
         .method_not_allowed_fallback(error::no_such_verb)
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST_BYTES))

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use mainstay_engine::World;
 use mainstay_engine::journal::KnownStack;
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::Scope;
@@ -11,11 +12,11 @@ use super::error::Answer;
 use crate::problem::Problem;
 use crate::wire::StackAnswer;
 
-pub async fn list(State(api): State<Api>) -> Answer<Vec<KnownStack>> {
+pub async fn list<W: World + Clone>(State(api): State<Api<W>>) -> Answer<Vec<KnownStack>> {
     Ok(Json(api.keeper.stacks()?))
 }
 
-pub async fn show(State(api): State<Api>, Path(name): Path<String>) -> Answer<StackAnswer> {
+pub async fn show<W: World + Clone>(State(api): State<Api<W>>, Path(name): Path<String>) -> Answer<StackAnswer> {
     let stack = StackName::new(name).map_err(Problem::from)?;
     let known = api.keeper.stacks()?.into_iter().find(|one| one.stack == stack);
     let observed = api.keeper.look(&Scope::of_stack(stack.clone())).await?;

@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 
+use mainstay_engine::World;
+
 use super::Api;
-use crate::boot::engine;
 use crate::wire::Version;
 
-pub async fn show(State(api): State<Api>) -> Json<Version> {
+pub async fn show<W: World + Clone>(State(api): State<Api<W>>) -> Json<Version> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Json(Version { version, pid: std::process::id(), engine: Some(engine::version(&api.keeper.docker)) })
+    Json(Version { version, pid: std::process::id(), engine: Some(api.engine) })
 }

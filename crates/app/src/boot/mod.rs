@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use mainstay_engine::docker::Docker;
-use mainstay_model::identity::OperationId;
 
 use crate::cli::{Cli, Command, Global};
 use crate::config::{Environment, Settings};
@@ -95,12 +94,4 @@ fn bug(panic: &(dyn std::any::Any + Send)) -> Problem {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("the program stopped where it never should");
     Problem::new(Kind::Bug, "panic", words)
-}
-
-/// A new operation's id: sortable by time, and not the same twice.
-pub fn operation_id() -> OperationId {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S");
-    let chance = std::hash::RandomState::new().build_hasher().finish();
-    OperationId(format!("{now}-{:06x}", chance & 0xff_ffff))
 }

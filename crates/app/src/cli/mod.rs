@@ -29,16 +29,14 @@ use crate::problem::Outcome;
 
 pub use global::Global;
 
-/// Keeps Docker Compose stacks standing.
-///
-/// Every change is a plan first: `mainstay plan` shows it, `mainstay up` shows it and does it.
+/// Keeps Docker Compose stacks standing. Every change is a plan first
 #[derive(Debug, Parser)]
 #[command(
     name = "mainstay",
     version,
     disable_help_subcommand = true,
     max_term_width = 110,
-    after_help = "Examples:\n  mainstay up                      bring the stack of this folder up\n  mainstay up --stack ./supabase --stack ./nocodb\n  mainstay plan                    show what `up` would do\n  mainstay ps --all                show every stack that is known here\n  mainstay history --follow        watch what happens, and why\n\nExit codes: 0 done or nothing to do, 1 a step failed, 2 usage, 3 stack files, 4 engine or state folder,\n5 consent not given, 6 drift (`plan --check`), 70 a bug, 130 interrupted."
+    after_help = "Examples:\n  mainstay up                      bring the stack of this folder up\n  mainstay up --stack ./supabase --stack ./nocodb\n  mainstay plan                    show what `up` would do\n  mainstay ps --all                show every stack that is known here\n  mainstay history --follow        watch what happens, and why\n\nExit codes: 0 done or nothing to do, 1 a step failed, 2 usage, 3 stack files,\n4 engine or state folder, 5 consent not given, 6 drift (`plan --check`),\n70 a bug, 130 interrupted (docs/EXIT-CODES.md)."
 )]
 pub struct Cli {
     /// A Compose file, as `--file`; only before the command

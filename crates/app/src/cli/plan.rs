@@ -69,7 +69,7 @@ async fn up_orders(boot: &Boot, up: &Up) -> Result<Vec<Order>, Problem> {
     let known = known_or_nothing(boot).await;
     let reads = chosen::read(boot, &known)?;
     let wanted = up.wanted(boot, reads, &known).await?;
-    Ok(wanted.iter().map(|one| up.order(one)).collect())
+    Ok(wanted.iter().map(|one| up.order(boot, one)).collect())
 }
 
 /// The stacks of the journal where it can be read. While another command holds it, a plan is still possible.

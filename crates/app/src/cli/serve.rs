@@ -56,11 +56,11 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     };
     let keeper = Keeper::open(boot.settings.state_dir.clone(), docker).await?;
     let listener = socket::listen(&boot.settings.socket, args.socket_group.as_deref())?;
-    let api = Api { keeper, running: Arc::new(Running::default()), stopping: CancellationToken::new() };
+    let engine = engine::version(&keeper.docker);
+    let api = Api { keeper, engine, running: Arc::new(Running::default()), stopping: CancellationToken::new() };
     let tasks = Tasks::start(ui, &api, listener);
-    let engine = engine::version(&api.keeper.docker);
     ui.say(&format!("mainstay {} serves on {}", env!("CARGO_PKG_VERSION"), boot.settings.socket.display()));
-    ui.say(&format!("engine {} (API {})", engine.version, engine.api_version));
+    ui.say(&format!("engine {} (API {})", api.engine.version, api.engine.api_version));
     ui.say(&format!("{} known", count(api.keeper.stacks()?.len(), "stack")));
     notify::tell(&boot.environment, "READY=1");
     next_signal().await;

@@ -72,7 +72,7 @@ pub fn services(args: &[ServiceArg]) -> BTreeSet<ServiceName> {
 }
 
 impl Up {
-    fn options(&self) -> UpOptions {
+    fn options(&self, boot: &Boot) -> UpOptions {
         UpOptions {
             services: services(&self.services),
             no_deps: self.no_deps,
@@ -84,13 +84,16 @@ impl Up {
             no_wait: self.no_wait,
             take_over: self.take_over,
             ready_within_secs: self.ready_within,
+            images_are_fresh: false,
+            env: boot.global.env.clone(),
+            profiles: boot.global.profile.clone(),
         }
     }
 
     /// The order for a stack that was asked for; one that is only needed comes up whole and as it is.
-    pub fn order(&self, wanted: &Wanted) -> Order {
+    pub fn order(&self, boot: &Boot, wanted: &Wanted) -> Order {
         let options = if wanted.needed_by.is_none() {
-            self.options()
+            self.options(boot)
         } else {
             UpOptions { ready_within_secs: self.ready_within, take_over: self.take_over, ..UpOptions::default() }
         };
@@ -141,7 +144,7 @@ pub async fn run(boot: &Boot, args: Up) -> Outcome {
         if let Some(by) = &one.needed_by {
             boot.ui.note(&format!("`{by}` requires `{}`, which is not ready: it comes first", one.read.declared.stack));
         }
-        walk.carry_out(vec![args.order(&one)]).await?;
+        walk.carry_out(vec![args.order(boot, &one)]).await?;
     }
     if walk.client.is_hosted() && !boot.settings.dry_run {
         boot.ui.note("no server runs here, so nothing holds the attachments from now on (`mainstay serve` does)");

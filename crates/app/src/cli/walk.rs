@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use mainstay_engine::journal::KnownStack;
+use mainstay_engine::journal::{KnownStack, new_operation_id};
 use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Impact, Order, Plan};
 use tokio::sync::mpsc;
 
 use crate::boot::interrupt::Interrupt;
-use crate::boot::{Boot, operation_id};
+use crate::boot::Boot;
 use crate::client::{Client, ClientError};
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::progress::{self, Progress, Tally};
@@ -149,7 +149,7 @@ impl<'a> Walk<'a> {
         let interrupt = Interrupt::listen(&self.boot.ui);
         let (events, mut heard) = mpsc::unbounded_channel();
         let digest = job.plan.digest();
-        let apply = self.client.apply(job.order.clone(), &digest, operation_id(), events, interrupt.token().clone());
+        let apply = self.client.apply(job.order.clone(), &digest, new_operation_id(), events, interrupt.token().clone());
         let mut apply = std::pin::pin!(apply);
         let mut screen = Progress::new(&self.boot.ui, &job.plan);
         let mut reveal = std::pin::pin!(tokio::time::sleep(progress::PATIENCE));
@@ -238,8 +238,9 @@ async fn ask_person(ui: &Ui, question: String) -> Result<bool, Problem> {
 }
 
 fn failed(plan: &Plan, tally: &Tally) -> Problem {
-    let mut problem = match tally.failures.first() {
-        Some((_, failure)) => Problem::failed(failure),
+    let first = tally.failures.first().map(|(_, failure)| failure).or(tally.afterwards.as_ref());
+    let mut problem = match first {
+        Some(failure) => Problem::failed(failure),
         None => Problem::new(Kind::Failed, "failed", format!("`{}` of `{}` failed", plan.verb, plan.stack)),
     };
     problem.causes.extend(tally.failures.iter().skip(1).map(|(_, failure)| format!("also: {}", failure.message)));

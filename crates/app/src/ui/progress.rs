@@ -28,6 +28,8 @@ pub struct Tally {
     pub done: usize,
     pub skipped: usize,
     pub failures: Vec<(StepId, Failure)>,
+    /// Why it failed when every step was done.
+    pub afterwards: Option<Failure>,
     pub verdict: Option<Verdict>,
     pub took_ms: u64,
 }
@@ -105,9 +107,10 @@ impl Progress {
                 let line = self.dim(&format!("- {} not run: {because}", self.words(*step)));
                 self.ended(*step, line);
             }
-            What::Finished { verdict, took_ms } => {
+            What::Finished { verdict, took_ms, failure } => {
                 self.tally.verdict = Some(*verdict);
                 self.tally.took_ms = *took_ms;
+                self.tally.afterwards.clone_from(failure);
             }
         }
     }

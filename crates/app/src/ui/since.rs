@@ -20,6 +20,39 @@ pub fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().filter(|at: &Timestamp| at.as_second() > 0)
 }
 
+/// A moment as the engine takes it, seconds since 1970 with a fraction: from how long ago (`90s`, `10m`, `1h30m`),
+/// an RFC 3339 time, or seconds since 1970.
+pub fn moment(text: &str, now: Timestamp) -> Option<String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(format!("{}.{:09}", at.as_second(), at.subsec_nanosecond()));
+    }
+    if text.parse::<f64>().is_ok_and(|seconds| seconds >= 0.0) {
+        return Some(text.to_owned());
+    }
+    let ago = seconds_of(text)?;
+    Some(format!("{}.{:09}", now.as_second().checked_sub(ago)?, now.subsec_nanosecond()))
+}
+
+/// `1h30m` in seconds.
+fn seconds_of(text: &str) -> Option<i64> {
+    let mut seconds: i64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, unit) = rest.split_at(digits);
+        let size = match unit.chars().next()? {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            _ => return None,
+        };
+        seconds = number.parse::<i64>().ok()?.checked_mul(size)?.checked_add(seconds)?;
+        rest = &unit[1..];
+    }
+    (!text.is_empty()).then_some(seconds)
+}
+
 /// A duration: `0.2s`, `12.4s`, `3m 05s`.
 pub fn took(milliseconds: u64) -> String {
     if milliseconds < 60_000 {
@@ -33,6 +66,18 @@ pub fn took(milliseconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_must_be_taken_in_every_form_and_nothing_else() {
+        let now: Timestamp = "2026-07-01T12:00:00Z".parse().expect("a time");
+        let taken = |text: &str| moment(text, now);
+        assert_eq!(taken("1h30m").as_deref(), Some("1782901800.000000000"));
+        assert_eq!(taken("2026-07-01T10:30:00Z"), taken("1h30m"));
+        assert_eq!(taken("1700000000.5").as_deref(), Some("1700000000.5"));
+        for nonsense in ["", "10x", "m", "yesterday", "-5m"] {
+            assert_eq!(taken(nonsense), None, "{nonsense}");
+        }
+    }
 
     #[test]
     fn durations_must_read_as_people_say_them() {
