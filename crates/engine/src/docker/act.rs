@@ -1,0 +1,72 @@
+//! One step, done and seen.
+
+use std::time::Duration;
+
+use mainstay_model::plan::{Action, Target, TargetContainer};
+
+use super::Docker;
+use super::await_ready::Patience;
+use super::create::Wanted;
+use crate::world::{Acted, Context, Progress, WorldError};
+
+impl Docker {
+    pub(super) async fn do_action(
+        &self,
+        action: &Action,
+        context: &Context,
+        progress: &Progress,
+    ) -> Result<Acted, WorldError> {
+        match action {
+            Action::PullImage { .. } | Action::BuildImage { .. } => Err(WorldError::new("images are not made yet")),
+            Action::CreateNetwork { key, name } => {
+                let network = context.declared.as_deref().and_then(|declared| declared.networks.get(key));
+                let network = network.ok_or_else(|| undeclared("network", name))?;
+                self.create_network(&context.stack, key, network).await
+            }
+            Action::RemoveNetwork { id, name } => self.remove_network(id, name).await,
+            Action::CreateVolume { key, name } => {
+                let volume = context.declared.as_deref().and_then(|declared| declared.volumes.get(key));
+                let volume = volume.ok_or_else(|| undeclared("volume", name))?;
+                self.create_volume(&context.stack, key, volume).await
+            }
+            Action::RemoveVolume { name } => self.remove_volume(name).await,
+            Action::CreateContainer { service, number, name, networks } => {
+                self.create(Wanted { service, number: *number, name, networks }, context, progress).await
+            }
+            Action::StartContainer { target } => self.start(id_of(target, context)?, &target.name).await,
+            Action::StopContainer { target, grace_secs } => {
+                self.stop(id_of(target, context)?, &target.name, *grace_secs).await
+            }
+            Action::RemoveContainer { target, volumes } => {
+                self.remove(id_of(target, context)?, &target.name, *volumes).await
+            }
+            Action::RenameContainer { target, to } => self.rename(id_of(target, context)?, &target.name, to).await,
+            Action::Attach { target, attachment } => {
+                self.attach(id_of(target, context)?, &target.name, attachment).await
+            }
+            Action::Detach { target, network, network_id } => {
+                self.detach(id_of(target, context)?, &target.name, network, network_id).await
+            }
+            Action::Await { target, condition, within_secs } => {
+                let patience = Patience { condition: *condition, within: Duration::from_secs(*within_secs) };
+                self.await_ready(id_of(target, context)?, &target.name, patience, progress).await
+            }
+        }
+    }
+}
+
+fn undeclared(kind: &str, name: &str) -> WorldError {
+    WorldError::new(format!("the {kind} `{name}` is not declared in what is applied"))
+}
+
+/// The engine's id of a step's container.
+fn id_of<'a>(target: &'a Target, context: &'a Context) -> Result<&'a str, WorldError> {
+    match &target.container {
+        TargetContainer::Id(id) => Ok(id),
+        TargetContainer::MadeBy(step) => {
+            context.made.get(step).map(String::as_str).ok_or_else(|| {
+                WorldError::new(format!("`{}` was to be made by step {} and was not", target.name, step.0))
+            })
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Waiting for a container to be what its dependents need: by events, never by sleeping.
+
+use std::time::Duration;
+
+use bollard::models::{ContainerInspectResponse, ContainerState};
+use futures_util::StreamExt;
+use mainstay_model::declared::Condition;
+use mainstay_model::observed::{Container, Health, State};
+
+use super::Docker;
+use super::inspected::container_of;
+use super::refusal::{Refusal, is_missing};
+use crate::world::{Acted, Progress, WorldError};
+
+/// How often a container may crash while it is waited for.
+const CRASHES: u64 = 3;
+
+/// The events that can end a wait; the runs of a health check are not among them.
+const TELLING: &[&str] = &["health_status", "die", "start", "restart", "stop", "destroy", "oom", "unpause"];
+/// An inspect without an event, in case that the engine keeps one to itself.
+const GLANCE_EVERY: Duration = Duration::from_secs(3);
+
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    pub(super) condition: Condition,
+    pub(super) within: Duration,
+}
+
+/// What one inspect says about the wait.
+enum Verdict {
+    Met(String),
+    Failed(String),
+    /// Not yet; in words.
+    Waiting(String),
+}
+
+/// What is remembered between two inspects.
+#[derive(Default)]
+struct Memory {
+    /// The engine's restart count when the wait began.
+    restarts_before: Option<u64>,
+    told: String,
+    last_check: Option<String>,
+}
+
+impl Docker {
+    pub(super) async fn await_ready(
+        &self,
+        id: &str,
+        name: &str,
+        patience: Patience,
+        progress: &Progress,
+    ) -> Result<Acted, WorldError> {
+        let mut memory = Memory::default();
+        // Most waits are for a container that was just started and has no check: one inspect ends those.
+        if let Some(end) = self.weigh(id, name, patience.condition, &mut memory, progress).await? {
+            return end;
+        }
+        let waiting = self.wait_by_events(id, name, patience.condition, &mut memory, progress);
+        if let Ok(end) = tokio::time::timeout(patience.within, waiting).await {
+            return end;
+        }
+        // A last look: for what the health check said, and in case that it was just met.
+        match self.weigh(id, name, patience.condition, &mut memory, progress).await? {
+            Some(end) => end,
+            None => Err(self.out_of_patience(id, name, patience, &memory).await),
+        }
+    }
+
+    async fn wait_by_events(
+        &self,
+        id: &str,
+        name: &str,
+        condition: Condition,
+        memory: &mut Memory,
+        progress: &Progress,
+    ) -> Result<Acted, WorldError> {
+        loop {
+            // Subscribed before the inspect, so that nothing falls between the two.
+            let mut events = Box::pin(self.events_of_container(id).await?);
+            if let Some(end) = self.weigh(id, name, condition, memory, progress).await? {
+                return end;
+            }
+            loop {
+                match tokio::time::timeout(GLANCE_EVERY, events.next()).await {
+                    Ok(Some(Ok(event))) if TELLING.iter().any(|action| event.action.starts_with(action)) => {}
+                    Ok(Some(Ok(_))) => continue,
+                    Ok(Some(Err(_)) | None) => break,
+                    Err(_) => {}
+                }
+                if let Some(end) = self.weigh(id, name, condition, memory, progress).await? {
+                    return end;
+                }
+            }
+            // The stream ended: the engine restarts, or the connection broke. A breath, then again.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Inspects once; `Some` when the wait is over.
+    async fn weigh(
+        &self,
+        id: &str,
+        name: &str,
+        condition: Condition,
+        memory: &mut Memory,
+        progress: &Progress,
+    ) -> Result<Option<Result<Acted, WorldError>>, WorldError> {
+        let inspected = match self.inspect(id).await {
+            Ok(inspected) => inspected,
+            Err(error) if is_missing(&error) => {
+                return Ok(Some(Err(WorldError::new(format!("`{name}` was removed while it was waited for")))));
+            }
+            Err(error) => return Err(Refusal::new(format!("`{name}` could not be looked at")).explain(error)),
+        };
+        memory.last_check = last_check(&inspected).or(memory.last_check.take());
+        let start_error = inspected.state.as_ref().and_then(engine_error);
+        let (container, _) = container_of(inspected);
+        let before = memory.restarts_before.unwrap_or(container.restart_count).min(container.restart_count);
+        memory.restarts_before = Some(before);
+        match weigh(&container, condition, container.restart_count - before) {
+            Verdict::Met(detail) => Ok(Some(Ok(Acted { detail: Some(detail), ..Acted::default() }))),
+            Verdict::Failed(what) => {
+                let mut failure = WorldError::new(format!("`{name}` {what}"));
+                if let Some(cause) = start_error.or_else(|| memory.last_check.clone()) {
+                    failure = failure.caused_by(cause);
+                }
+                failure.log_tail = self.tail(id).await;
+                Ok(Some(Err(failure.hint(format!("see more of it: `docker logs {name}`")))))
+            }
+            Verdict::Waiting(what) => {
+                if memory.told != what {
+                    progress.tell(format!("{name}: {what}"));
+                    memory.told = what;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    async fn out_of_patience(&self, id: &str, name: &str, patience: Patience, memory: &Memory) -> WorldError {
+        let wanted = match patience.condition {
+            Condition::Started => "running",
+            Condition::Healthy => "healthy",
+            Condition::Completed => "finished",
+        };
+        let secs = patience.within.as_secs();
+        let state = if memory.told.is_empty() { "not looked at" } else { memory.told.as_str() };
+        let mut failure = WorldError::new(format!("`{name}` was not {wanted} within {secs} s: {state}"));
+        failure.transient = true;
+        if let Some(output) = &memory.last_check {
+            failure = failure.caused_by(output.clone());
+        }
+        failure.log_tail = self.tail(id).await;
+        failure.hint("give it more time (`--wait-timeout`), or look at its health check")
+    }
+}
+
+/// Whether a container meets a condition, cannot any more, or may yet. Pure.
+fn weigh(container: &Container, condition: Condition, crashes: u64) -> Verdict {
+    let code = container.exit_code.unwrap_or(0);
+    let killed = if container.oom_killed { ", killed for using too much memory" } else { "" };
+    match container.state {
+        State::Running | State::Paused => match (condition, container.health) {
+            (Condition::Started, _) | (Condition::Healthy, Health::Unverified) => Verdict::Met("running".into()),
+            (Condition::Healthy, Health::Healthy) => Verdict::Met("healthy".into()),
+            (Condition::Healthy, Health::Unhealthy) => Verdict::Failed("is unhealthy".into()),
+            _ if crashes >= CRASHES => Verdict::Failed(format!("crashed {crashes} times while it was waited for")),
+            (Condition::Healthy, Health::Starting) => Verdict::Waiting("health is starting".into()),
+            (Condition::Completed, _) => Verdict::Waiting("running".into()),
+        },
+        State::Restarting => {
+            let patient = condition == Condition::Completed && container.restarts_itself;
+            if crashes >= CRASHES && !patient {
+                return Verdict::Failed(format!("crashes again and again: exit code {code}{killed}"));
+            }
+            Verdict::Waiting(format!("crashed with exit code {code}, the engine starts it again"))
+        }
+        State::Exited if code == 0 && !container.started_at.is_empty() && condition != Condition::Healthy => {
+            Verdict::Met("finished with exit code 0".into())
+        }
+        State::Exited if container.started_at.is_empty() => Verdict::Failed("could not be started".into()),
+        State::Exited => Verdict::Failed(format!("ended with exit code {code}{killed}")),
+        State::Created => Verdict::Waiting("not started".into()),
+        State::Removing | State::Dead => Verdict::Failed("is being removed".into()),
+    }
+}
+
+/// The output of the last health check that ran.
+fn last_check(inspected: &ContainerInspectResponse) -> Option<String> {
+    let log = inspected.state.as_ref()?.health.as_ref()?.log.as_ref()?;
+    let last = log.last()?;
+    let output = last.output.as_deref().unwrap_or_default().trim();
+    let code = last.exit_code.unwrap_or_default();
+    Some(format!("the last health check ended with {code}: {}", if output.is_empty() { "(no output)" } else { output }))
+}
+
+fn engine_error(state: &ContainerState) -> Option<String> {
+    state.error.clone().filter(|error| !error.is_empty())
+}

@@ -1,0 +1,197 @@
+//! A container of a declared service: made, on all its networks, with its files, not started.
+
+use std::collections::HashMap;
+
+use bollard::errors::Error;
+use bollard::models::{ContainerCreateResponse, ContainerStateStatusEnum};
+use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
+use mainstay_model::declared::container::VolumesSource;
+use mainstay_model::declared::{Attachment, Declared, NetworkMode, Service};
+use mainstay_model::identity::ServiceName;
+use mainstay_model::identity::labels::{CONFIG_HASH, IMAGE, MADE_BY, NUMBER, ONE_OFF, PROJECT, SERVICE};
+
+use super::body::{Settled, body_of};
+use super::labels::Seen;
+use super::refusal::{Refusal, message, status};
+use super::{ANSWER_WITHIN, CHANGE_WITHIN, Docker, inject, labels, timed, wire};
+use crate::world::{Acted, Context, Progress, WorldError};
+
+/// What `CreateContainer` says.
+pub(super) struct Wanted<'a> {
+    pub(super) service: &'a ServiceName,
+    pub(super) number: u32,
+    pub(super) name: &'a str,
+    pub(super) networks: &'a [String],
+}
+
+impl Docker {
+    pub(super) async fn create(
+        &self,
+        wanted: Wanted<'_>,
+        context: &Context,
+        progress: &Progress,
+    ) -> Result<Acted, WorldError> {
+        let (declared, service) = declared_service(context, wanted.service)?;
+        inject::check(&service.container)?;
+        let attachments: Vec<&Attachment> =
+            service.attachments.iter().filter(|attachment| wanted.networks.contains(&attachment.network)).collect();
+        let at_create = if self.speaks(44) { attachments.len() } else { attachments.len().min(1) };
+        let (at_create, later) = attachments.split_at(at_create);
+        let settled = self.settle(declared, service, wanted.number, at_create.to_vec()).await?;
+        let labels = settled.labels.clone();
+        let body = body_of(&service.container, settled, self.api)?;
+        for left_out in &body.left_out {
+            progress.tell(format!("left out: {left_out}"));
+        }
+        let detail = (!body.left_out.is_empty()).then(|| format!("without {}", body.left_out.join(", ")));
+        let mut create = serde_json::to_value(&body.create).unwrap_or_default();
+        if let (Some(mac), Some(create)) = (body.mac_address, create.as_object_mut()) {
+            create.insert("MacAddress".into(), mac.into());
+        }
+        let mut query = vec![("name", wanted.name.to_owned())];
+        query.extend(service.platform.clone().map(|platform| ("platform", platform)));
+        let path = format!("/containers/create{}", wire::query(query));
+        let (id, is_new) = match timed(CHANGE_WITHIN, self.wire.post::<ContainerCreateResponse>(&path, &create)).await {
+            Ok(made) => {
+                made.warnings.iter().for_each(|warning| progress.tell(warning.clone()));
+                (made.id, true)
+            }
+            Err(error) => (self.made_before(wanted.name, &labels, error).await?, false),
+        };
+        if let Err(error) = self.complete(&id, wanted.name, later, service).await {
+            if is_new {
+                self.take_back(&id).await;
+            }
+            return Err(error);
+        }
+        let detail = if is_new { detail } else { Some("was there".into()) };
+        Ok(Acted { container_id: Some(id), detail })
+    }
+
+    /// Joins the networks that create could not take, and puts the files.
+    async fn complete(&self, id: &str, name: &str, later: &[&Attachment], service: &Service) -> Result<(), WorldError> {
+        for attachment in later {
+            self.connect_before_start(id, name, attachment).await?;
+        }
+        self.inject(id, name, &service.container).await
+    }
+
+    /// A container that could not be completed is not left behind half made; nothing can be done if that fails too.
+    async fn take_back(&self, id: &str) {
+        let options = RemoveContainerOptions { v: true, force: true, ..Default::default() };
+        let _ = timed(CHANGE_WITHIN, self.client.remove_container(id, Some(options))).await;
+    }
+
+    /// What depends on the world as it is when the step runs.
+    async fn settle<'a>(
+        &self,
+        declared: &Declared,
+        service: &'a Service,
+        number: u32,
+        attachments: Vec<&'a Attachment>,
+    ) -> Result<Settled<'a>, WorldError> {
+        let doing = || format!("a container of `{}` could not be made", service.name);
+        let image_id = self.image_id(&service.image).await.map_err(|e| Refusal::new(doing()).explain(e))?;
+        let Some(image_id) = image_id else {
+            let missing = WorldError::new(format!("{}: the image `{}` is not there", doing(), service.image));
+            return Err(missing.hint("pull or build it first (`mainstay up --pull`, or a `build` section)"));
+        };
+        let network_mode = match &service.network_mode {
+            NetworkMode::Attached => attachments.first().map_or("none", |first| first.network.as_str()).to_owned(),
+            NetworkMode::None => "none".into(),
+            NetworkMode::Host => "host".into(),
+            NetworkMode::Bridge => "bridge".into(),
+            NetworkMode::Service(of) => format!("container:{}", self.first_container_of(declared, of, &doing()).await?),
+            NetworkMode::Container(of) => format!("container:{of}"),
+        };
+        let spec = &service.container;
+        let ipc = self.namespace(declared, spec.ipc.as_deref(), &doing()).await?;
+        let pid = self.namespace(declared, spec.pid.as_deref(), &doing()).await?;
+        let mut volumes_from = Vec::new();
+        for source in &spec.volumes_from {
+            let from = match &source.from {
+                VolumesSource::Service(of) => self.first_container_of(declared, of, &doing()).await?,
+                VolumesSource::Container(name) => name.clone(),
+            };
+            volumes_from.push(if source.read_only { format!("{from}:ro") } else { from });
+        }
+        let labels = labels::of_container(declared, service, number, &image_id);
+        Ok(Settled { image: &service.image, labels, network_mode, attachments, ipc, pid, volumes_from })
+    }
+
+    /// `service:x` of a namespace becomes the container that stands for it.
+    async fn namespace(
+        &self,
+        declared: &Declared,
+        text: Option<&str>,
+        doing: &str,
+    ) -> Result<Option<String>, WorldError> {
+        let Some(service) = text.and_then(|text| text.strip_prefix("service:")) else {
+            return Ok(text.filter(|text| !text.is_empty()).map(str::to_owned));
+        };
+        let service = ServiceName::new(service).map_err(|error| WorldError::new(doing).caused_by(error))?;
+        Ok(Some(format!("container:{}", self.first_container_of(declared, &service, doing).await?)))
+    }
+
+    /// The id of a service's container number 1; the newest, while two stand side by side.
+    async fn first_container_of(
+        &self,
+        declared: &Declared,
+        service: &ServiceName,
+        doing: &str,
+    ) -> Result<String, WorldError> {
+        let labels = [
+            format!("{PROJECT}={}", declared.stack),
+            format!("{SERVICE}={service}"),
+            format!("{NUMBER}=1"),
+            format!("{ONE_OFF}=False"),
+        ];
+        let filters = Some(HashMap::from([("label".to_owned(), labels.to_vec())]));
+        let options = ListContainersOptions { all: true, filters, ..Default::default() };
+        let found = timed(ANSWER_WITHIN, self.client.list_containers(Some(options))).await;
+        let found = found.map_err(|error| Refusal::new(doing).explain(error))?;
+        let newest = found.into_iter().max_by_key(|listed| listed.created).and_then(|listed| listed.id);
+        newest
+            .ok_or_else(|| WorldError::new(format!("{doing}: the service `{service}` that it joins has no container")))
+    }
+
+    /// The container that an interrupted run made under this name, if it is just what is wanted now.
+    async fn made_before(
+        &self,
+        name: &str,
+        labels: &HashMap<String, String>,
+        error: Error,
+    ) -> Result<String, WorldError> {
+        let refusal = Refusal::new(format!("container `{name}` could not be made"));
+        if status(&error) != Some(409) || !message(&error).contains("already in use") {
+            return Err(refusal.explain(error));
+        }
+        let Ok(there) = self.inspect(name).await else { return Err(refusal.explain(error)) };
+        let theirs = there.config.and_then(|config| config.labels).unwrap_or_default();
+        let same = [MADE_BY, PROJECT, SERVICE, NUMBER, CONFIG_HASH, IMAGE];
+        let is_same = same.iter().all(|label| theirs.get(*label) == labels.get(*label));
+        let status = there.state.and_then(|state| state.status);
+        match there.id {
+            Some(id) if is_same && status == Some(ContainerStateStatusEnum::CREATED) => Ok(id),
+            _ => {
+                let owner = match Seen(&theirs).stack() {
+                    Some(stack) => format!("the stack `{stack}`"),
+                    None => "somebody else".into(),
+                };
+                let hint =
+                    format!("a container `{name}` of {owner} is there: remove or rename it (`docker rename {name} …`)");
+                Err(refusal.explain(error).hint(hint))
+            }
+        }
+    }
+}
+
+/// The declaration and its service, which only an order with files brings.
+pub(super) fn declared_service<'a>(
+    context: &'a Context,
+    name: &ServiceName,
+) -> Result<(&'a Declared, &'a Service), WorldError> {
+    let declared = context.declared.as_deref();
+    let found = declared.and_then(|declared| Some((declared, declared.services.get(name)?)));
+    found.ok_or_else(|| WorldError::new(format!("the service `{name}` is not declared in what is applied")))
+}
