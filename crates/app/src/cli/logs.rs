@@ -18,7 +18,9 @@ use crate::ui::{Paint, Tone, since};
 
 /// Show what a stack's containers write.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mainstay logs                          all services, once\n  mainstay logs -f web                   go on with what comes\n  mainstay logs --since 10m --tail 100\n  mainstay logs --stack supabase --timestamps")]
+#[command(
+    after_help = "Examples:\n  mainstay logs                          all services, once\n  mainstay logs -f web                   go on with what comes\n  mainstay logs --since 10m --tail 100\n  mainstay logs --stack supabase --timestamps"
+)]
 pub struct Logs {
     /// Only these services
     #[arg(value_name = "SERVICE")]
@@ -67,8 +69,9 @@ impl Logs {
         let moment = |flag: &str, text: &Option<String>| match text {
             None => Ok(None),
             Some(text) => since::moment(text, now).map(Some).ok_or_else(|| {
-                Problem::usage("bad-time", format!("`{flag} {text}` is not a time"))
-                    .hint("write how long ago, such as `90s`, `10m`, `2h`, `3d`, or a time such as `2026-07-01T12:00:00Z`")
+                Problem::usage("bad-time", format!("`{flag} {text}` is not a time")).hint(
+                    "write how long ago, such as `90s`, `10m`, `2h`, `3d`, or a time such as `2026-07-01T12:00:00Z`",
+                )
             }),
         };
         let tail = match self.tail.as_str() {

@@ -8,8 +8,8 @@ use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Impact, Order, Plan};
 use tokio::sync::mpsc;
 
-use crate::boot::interrupt::Interrupt;
 use crate::boot::Boot;
+use crate::boot::interrupt::Interrupt;
 use crate::client::{Client, ClientError};
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::progress::{self, Progress, Tally};
@@ -149,7 +149,8 @@ impl<'a> Walk<'a> {
         let interrupt = Interrupt::listen(&self.boot.ui);
         let (events, mut heard) = mpsc::unbounded_channel();
         let digest = job.plan.digest();
-        let apply = self.client.apply(job.order.clone(), &digest, new_operation_id(), events, interrupt.token().clone());
+        let apply =
+            self.client.apply(job.order.clone(), &digest, new_operation_id(), events, interrupt.token().clone());
         let mut apply = std::pin::pin!(apply);
         let mut screen = Progress::new(&self.boot.ui, &job.plan);
         let mut reveal = std::pin::pin!(tokio::time::sleep(progress::PATIENCE));
