@@ -211,13 +211,7 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
 
 /// Gives the project its types, turns off what no profile asks for, checks what refers to what and reads the
 /// files of the services. Gives back the services that are off.
-fn settle(
-    project: &mut Node,
-    name: &str,
-    request: &LoadRequest,
-    scope: &Scope<'_>,
-    reading: &mut Reading<'_>,
-) -> Node {
+fn settle(project: &mut Node, name: &str, request: &LoadRequest, scope: &Scope<'_>, reading: &mut Reading<'_>) -> Node {
     let options = request.options;
     if !options.interpolate {
         return Node::new(Value::Map(Map::default()), Span::NOWHERE);
@@ -242,9 +236,11 @@ fn settle(
 /// Adds the complaints of a later stage, without those that only follow from an earlier one.
 fn keep_new(diagnostics: &mut Vec<Diagnostic>, found: Vec<Diagnostic>, had_errors: bool) {
     let known: BTreeSet<Span> = diagnostics.iter().map(|one| one.span).collect();
-    diagnostics.extend(found.into_iter().filter(|one| {
-        !had_errors || !(one.span.is_written() && known.contains(&one.span) || one.code == "no-image")
-    }));
+    diagnostics.extend(
+        found.into_iter().filter(|one| {
+            !had_errors || !(one.span.is_written() && known.contains(&one.span) || one.code == "no-image")
+        }),
+    );
 }
 
 /// The folder that relative paths and the default name come from; `None` when there is no file.

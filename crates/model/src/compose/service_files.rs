@@ -32,9 +32,8 @@ fn read_variables(service: &mut Map, folder: &str, environment: &Environment, re
             at: file.get("path").map_or(file.span, |path| path.span),
         };
         let text = |map: &Map, name: &str| map.get(name).and_then(Node::as_str).map(str::to_owned);
-        let lookup = |name: &str| {
-            environment.get(name).cloned().or_else(|| text(&own, name)).or_else(|| text(&said, name))
-        };
+        let lookup =
+            |name: &str| environment.get(name).cloned().or_else(|| text(&own, name)).or_else(|| text(&said, name));
         let Some(lines) = read_service_file(&file, &lookup, reading) else { continue };
         for (name, value) in lines {
             if let Some(value) = value {

@@ -52,10 +52,6 @@ impl Resets {
         false
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// Takes the places away from what was merged so far.
     pub fn apply(&self, project: &mut Node) {
         for place in &self.places {

@@ -132,6 +132,7 @@ fn check_service(name: &str, service: &Node, out: &mut Vec<Diagnostic>) {
             out.push(Diagnostic::error("bad-address", ip.span, message));
         }
     }
+    check_targets(name, service, out);
     for trigger in items(service.get("develop").and_then(|develop| develop.get("watch"))) {
         if let Some(path) = trigger.get("path").filter(|path| path.as_str() == Some("")) {
             out.push(Diagnostic::error("blank-path", path.span, format!("`{name}` watches a path that is blank")));
@@ -145,6 +146,28 @@ fn check_service(name: &str, service: &Node, out: &mut Vec<Diagnostic>) {
                 Diagnostic::error("device-conflict", count.span, "`count` and `device_ids` exclude each other")
                     .hint("keep one of them"),
             );
+        }
+    }
+}
+
+/// A long form must say where in the container the thing is, and a bind where on the host.
+fn check_targets(name: &str, service: &Node, out: &mut Vec<Diagnostic>) {
+    for (key, what) in [("volumes", "mount"), ("devices", "device"), ("ports", "port")] {
+        for item in service.get(key).and_then(Node::as_list).unwrap_or_default() {
+            let Some(map) = item.as_map() else { continue };
+            if !map.contains("target") {
+                out.push(
+                    Diagnostic::error("no-target", item.span, format!("a {what} of `{name}` has no `target`"))
+                        .hint("`target` is its place in the container"),
+                );
+            }
+            let is_bind = key == "volumes" && map.get("type").and_then(Node::as_str) == Some("bind");
+            if is_bind && !map.contains("source") {
+                out.push(
+                    Diagnostic::error("no-source", item.span, format!("a bind mount of `{name}` has no `source`"))
+                        .hint("`source` is its place on the host"),
+                );
+            }
         }
     }
 }

@@ -32,7 +32,8 @@ pub fn expand(project: &mut Node, lenient: bool, out: &mut Vec<Diagnostic>) {
 fn external(section: &str, key: &str, resource: &mut Map, out: &mut Vec<Diagnostic>) {
     let Some(external) = resource.get_mut("external") else { return };
     let span = external.span;
-    let Some(Value::Map(old)) = external.as_map().is_some().then(|| std::mem::replace(&mut external.value, Value::Bool(true)))
+    let Some(Value::Map(old)) =
+        external.as_map().is_some().then(|| std::mem::replace(&mut external.value, Value::Bool(true)))
     else {
         return;
     };

@@ -48,7 +48,9 @@ fn every_real_project_is_declared_or_refused_in_sentences() {
         };
         for complaint in complaints {
             assert!(!complaint.message.is_empty() && !complaint.message.ends_with('.'), "{}", complaint.message);
-            *sentences.entry(format!("{:?} {} {}", complaint.severity, complaint.code, complaint.message)).or_default() += 1;
+            *sentences
+                .entry(format!("{:?} {} {}", complaint.severity, complaint.code, complaint.message))
+                .or_default() += 1;
         }
     }
     println!("{} projects: {declared} declared, {refused} refused", paths.len());

@@ -5,7 +5,7 @@
 //! machine or belongs to another command is warned about.
 
 use super::place::Place;
-use super::suggest::closest;
+use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Value};
 
 /// What becomes of a key.
@@ -468,7 +468,7 @@ fn tell(place: &Place, fate: Fate) {
 fn unknown(place: &Place, group: &Group, name: &str) {
     let complaint =
         Diagnostic::error("unknown-key", place.span, format!("`{}` is not a key that Compose knows", place.path));
-    place.say(match closest(name, group.keys.iter().map(|key| key.name)) {
+    place.say(match suggest(name, group.keys.iter().map(|key| key.name)) {
         Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
         None => complaint,
     });

@@ -15,10 +15,8 @@ mod mounts;
 mod networks;
 mod place;
 mod ports;
-mod quantity;
 mod restart;
 mod service;
-mod suggest;
 #[cfg(test)]
 mod testing;
 mod volumes;
@@ -65,6 +63,14 @@ pub fn declare(loaded: &Loaded) -> Result<Settled, Vec<Diagnostic>> {
 /// Nothing only where there is nothing to go on with; otherwise the complaints decide.
 fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
     let root = Place::root(&loaded.project, complaints);
+    if !loaded.is_settled() {
+        root.say(Diagnostic::error(
+            "not-settled",
+            root.span,
+            "a project read without interpolation cannot be declared",
+        ));
+        return None;
+    }
     let stack = match StackName::new(loaded.name.as_str()) {
         Ok(stack) => stack,
         Err(problem) => {

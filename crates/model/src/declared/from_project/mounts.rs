@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
-use super::quantity;
-use super::suggest::closest;
+use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Value};
 use crate::declared::Volume;
 use crate::declared::container::{ContainerSpec, Mount, MountKind};
@@ -94,7 +93,7 @@ fn missing_volume(item: &Place, key: &str, declared: &BTreeMap<String, Volume>) 
     let message =
         format!("`{}` names the volume `{key}`, which is not declared under the top-level `volumes`", item.path);
     let complaint = Diagnostic::error("no-such-volume", item.span, message);
-    match closest(key, declared.keys().map(String::as_str)) {
+    match suggest(key, declared.keys().map(String::as_str)) {
         Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
         None => complaint.hint(format!("declare it: `volumes: {{ {key}: {{}} }}`")),
     }
@@ -103,7 +102,8 @@ fn missing_volume(item: &Place, key: &str, declared: &BTreeMap<String, Volume>) 
 /// Permission bits: octal text, or the number that YAML made of it.
 pub(super) fn permissions(place: &Place) -> Option<u32> {
     let Value::String(text) = &place.node.value else { return place.as_int() };
-    let mode = quantity::mode(text);
+    let digits = text.trim().trim_start_matches("0o");
+    let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o7777);
     if mode.is_none() {
         place.refuse(format!("is `{text}`, and must be octal permission bits such as `0440`"));
     }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
 use super::service::{is_service, missing_service};
-use super::suggest::closest;
 use super::{Project, volumes};
 use crate::compose::Diagnostic;
+use crate::compose::schema::suggest;
 use crate::declared::network::IpamPool;
 use crate::declared::{Attachment, Network, NetworkMode, Service};
 use crate::identity::{ServiceName, container_name, default_resource_name};
@@ -166,7 +166,7 @@ fn attachment(
     if key != DEFAULT && !networks.contains_key(key) {
         let message = format!("`{}` names a network that is not declared under the top-level `networks`", entry.path);
         let complaint = Diagnostic::error("no-such-network", entry.span, message);
-        entry.say(match closest(key, networks.keys().map(String::as_str)) {
+        entry.say(match suggest(key, networks.keys().map(String::as_str)) {
             Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
             None => complaint.hint(format!(
                 "declare it: `networks: {{ {key}: {{}} }}`, with `external: true` when another stack makes it"

@@ -1,6 +1,6 @@
 //! For tests: a loaded project from JSON in the long form.
 
-use crate::compose::{Diagnostic, Entry, FileId, Loaded, Map, Node, Sources, Span, Value};
+use crate::compose::{Diagnostic, Entry, FileId, LoadOptions, Loaded, Map, Node, Sources, Span, Value};
 use crate::declared::{Declared, Settled, declare};
 
 /// A tree without places of its own.
@@ -38,6 +38,7 @@ pub(super) fn loaded(json: &str) -> Loaded {
         warnings: Vec::new(),
         variables: Vec::new(),
         sources,
+        options: LoadOptions::default(),
     }
 }
 

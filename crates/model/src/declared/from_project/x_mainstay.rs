@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Project;
 use super::place::Place;
-use super::suggest::closest;
 use crate::compose::Diagnostic;
+use crate::compose::schema::suggest;
 use crate::identity::StackName;
 
 /// The key itself.
@@ -73,7 +73,7 @@ fn tell(place: &Place, word: &str, here: &[&str], there: &[&str], where_to: &str
         return;
     }
     let complaint = Diagnostic::error("unknown-key", place.span, format!("`{path}` is not a word that Mainstay knows"));
-    place.say(match closest(word, here.iter().copied()) {
+    place.say(match suggest(word, here.iter().copied()) {
         Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
         None => complaint.hint(format!("known here: `{}`", here.join("`, `"))),
     });
