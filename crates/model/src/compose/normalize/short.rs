@@ -73,8 +73,9 @@ impl Expansion<'_> {
                 "extends" => string_as_map(node, "service"),
                 "gpus" => gpus(node),
                 "networks" | "models" => names_as_map(node),
-                "volumes" => self.each(node, "volume", volumes::parse),
-                "devices" => self.each(node, "device", device),
+                // A mount is cut around its variables, so it can be read before they are replaced.
+                "volumes" => self.each(node, "mount", volumes::parse, false),
+                "devices" => self.each(node, "device", device, self.lenient),
                 "secrets" | "configs" => each_item(node, |item| string_as_map(item, "source")),
                 "ports" => self.ports(node),
                 "develop" => develop(node),
@@ -102,24 +103,23 @@ impl Expansion<'_> {
     }
 
     /// Reads each item that is a string.
-    fn each(&mut self, node: &mut Node, what: &str, parse: fn(&str, Span) -> Result<Node, String>) {
+    fn each(&mut self, node: &mut Node, what: &str, parse: fn(&str, Span) -> Result<Node, String>, lenient: bool) {
         let Value::List(items) = &mut node.value else { return };
         for item in items {
             let Value::String(text) = &item.value else { continue };
             match parse(text, item.span) {
                 Ok(long) => *item = long,
+                Err(_) if lenient => {}
                 Err(problem) => self.refuse(item.span, what, text, &problem),
             }
         }
     }
 
     fn refuse(&mut self, span: Span, what: &str, text: &str, problem: &str) {
-        if !self.lenient {
-            self.out.push(
-                Diagnostic::error("bad-short-form", span, format!("the {what} `{text}` {problem}"))
-                    .hint("the long form, a mapping, says each part by name"),
-            );
-        }
+        self.out.push(
+            Diagnostic::error("bad-short-form", span, format!("the {what} `{text}` {problem}"))
+                .hint("the long form, a mapping, says each part by name"),
+        );
     }
 
     fn ports(&mut self, node: &mut Node) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::tree::{Map, Node, Span, Value};
-use super::shape::{BOOL, Fields, INT, List, NULL, NUMBER, Names, Record, Rule, Shape, TEXT};
+use super::shape::{BOOL, FREE_TEXT, Fields, INT, List, NULL, NUMBER, Names, Record, Rule, Shape, TEXT};
 use super::words;
 
 /// Words of a pull policy; the reference looks for one of them anywhere in the text.
@@ -246,7 +246,7 @@ fn wanted_kinds(shape: &Shape) -> String {
     } else if more & INT != 0 {
         kinds.push("a whole number");
     }
-    if shape.scalars & TEXT != 0 && more == 0 {
+    if shape.scalars & FREE_TEXT == FREE_TEXT || shape.scalars & TEXT != 0 && more == 0 {
         kinds.push("a string");
     }
     match kinds.as_slice() {

@@ -110,6 +110,10 @@ pub(super) fn from_parser(error: &ScanError, text: &str, file: FileId) -> Diagno
     if hint.is_empty() { complaint } else { complaint.hint(hint) }
 }
 
+pub(super) fn tab(span: Span) -> Diagnostic {
+    Diagnostic::error("yaml-syntax", span, "a tab cannot indent YAML").hint(TAB_HINT)
+}
+
 const TAB_HINT: &str = "indent with spaces; most editors can turn tabs into spaces";
 const QUOTE_HINT: &str = "a quote opened above is not closed, or text follows a closed one";
 const INDENT_HINT: &str =
