@@ -61,7 +61,7 @@ impl<'a> Up<'a> {
             Maker::Mainstay if of_this_stack => return false,
             Maker::Compose if of_this_stack && self.options.take_over => return false,
             Maker::Compose if of_this_stack => self.made_by_compose.push(holder.name.clone()),
-            _ => self.refuse_name(name, &service.name.to_string()),
+            _ => self.refuse_name(name, service.name.as_str()),
         }
         self.refused.insert(service.name.clone());
         true

@@ -1,0 +1,212 @@
+//! Containers: whose they are, and what may be done to them in which state.
+
+use super::Reader;
+use crate::declared::{Condition, Service};
+use crate::observed::{Container, Maker, State};
+use crate::plan::{Action, Order, Step, Target, TargetContainer};
+
+fn runs(container: &Container) -> bool {
+    matches!(container.state, State::Running | State::Paused | State::Restarting)
+}
+
+impl<'a> Reader<'a> {
+    /// Law 4: who may be touched by which order.
+    pub fn read_permission(&mut self, step: &Step) {
+        let Some(target) = step.action.target() else { return };
+        match &target.container {
+            TargetContainer::MadeBy(made) => {
+                let creation = self.earlier(step).find(|other| other.id == *made);
+                let fits = creation.is_some_and(|creation| match &creation.action {
+                    Action::CreateContainer { service, number, .. } => {
+                        target.service.as_ref() == Some(service) && target.number == *number
+                    }
+                    _ => false,
+                });
+                if !fits {
+                    self.wrong(step, "not-made", format!("`{}` is not surely made before", target.name));
+                }
+            }
+            TargetContainer::Id(id) => match self.world.containers.iter().find(|container| container.id == *id) {
+                None => self.wrong(step, "no-container", format!("`{}` was not observed", target.name)),
+                Some(container) if !self.may_touch(container, &step.action) => {
+                    let message = format!("`{}` may not be touched by `{}`", container.name, self.order.verb());
+                    self.wrong(step, "foreign-container", message);
+                }
+                Some(_) => {}
+            },
+        }
+    }
+
+    fn may_touch(&self, container: &Container, action: &Action) -> bool {
+        let of_stack = container.stack.as_ref() == Some(&self.plan.stack);
+        match self.order {
+            Order::Up { options, .. } => {
+                let by_us = container.maker == Maker::Mainstay;
+                of_stack && !container.one_off && (by_us || container.maker == Maker::Compose && options.take_over)
+            }
+            Order::Down(_) => of_stack && container.maker == Maker::Mainstay,
+            Order::Start(_) | Order::Stop(_) | Order::Restart(_) => {
+                of_stack && !container.one_off && container.maker != Maker::Foreign
+            }
+            Order::Hold { services, .. } => {
+                let is_held = services.iter().any(|held| match &container.service {
+                    Some(service) => of_stack && *service == held.service,
+                    None => container.stack.is_none() && held.container_names.contains(&container.name),
+                });
+                let mends =
+                    matches!(action, Action::Attach { .. } | Action::Detach { .. } | Action::StartContainer { .. });
+                is_held && !container.one_off && mends
+            }
+        }
+    }
+
+    pub fn read_container_life(&mut self, step: &Step) {
+        let Some(target) = step.action.target() else {
+            if let Action::CreateContainer { name, .. } = &step.action {
+                self.read_name(step, name, None);
+            }
+            return;
+        };
+        match &step.action {
+            Action::StopContainer { .. } => {
+                if matches!(self.order, Order::Hold { .. }) {
+                    self.wrong(step, "hold-stops", format!("a hold must not stop `{}`", target.name));
+                }
+            }
+            Action::RemoveContainer { .. } => {
+                let still_runs = self.observed_target(target).is_some_and(runs);
+                if still_runs && !self.is_done_before(step, target, |a| matches!(a, Action::StopContainer { .. })) {
+                    self.wrong(step, "removes-running", format!("`{}` is not surely stopped", target.name));
+                }
+            }
+            Action::RenameContainer { to, .. } => self.read_name(step, to, Some(target)),
+            Action::Attach { attachment, .. } => self.read_attach(step, target, &attachment.network),
+            Action::Detach { network, .. } => self.read_detach(step, target, network),
+            Action::StartContainer { .. } => self.read_start(step, target),
+            _ => {}
+        }
+        let is_gone = self.is_done_before(step, target, |a| matches!(a, Action::RemoveContainer { .. }));
+        if is_gone {
+            self.wrong(step, "after-removal", format!("`{}` is gone by then", target.name));
+        }
+    }
+
+    fn is_done_before(&self, step: &Step, target: &Target, what: impl Fn(&Action) -> bool) -> bool {
+        self.earlier(step).any(|other| {
+            what(&other.action) && other.action.target().is_some_and(|other| other.container == target.container)
+        })
+    }
+
+    pub fn is_removed_before(&self, step: &Step, id: &str) -> bool {
+        self.earlier(step).any(|other| match &other.action {
+            Action::RemoveContainer { target, .. } => target.container == TargetContainer::Id(id.to_owned()),
+            _ => false,
+        })
+    }
+
+    /// A name is taken only when nobody has it by then: neither one who had it, nor one who got it from this plan.
+    fn read_name(&mut self, step: &Step, name: &str, of: Option<&Target>) {
+        let is_same = |target: &Target| of.is_some_and(|of| of.container == target.container);
+        let observed = self.world.containers.iter().find(|container| container.name == name);
+        let had = observed.map(|container| TargetContainer::Id(container.id.clone()));
+        let given = self.plan.steps.iter().filter(|other| other.id < step.id).filter_map(|other| match &other.action {
+            Action::CreateContainer { name: given, .. } if given == name => Some(TargetContainer::MadeBy(other.id)),
+            Action::RenameContainer { target, to } if to == name && !is_same(target) => Some(target.container.clone()),
+            _ => None,
+        });
+        for holder in had.into_iter().chain(given).collect::<Vec<_>>() {
+            let leaves = self.earlier(step).any(|other| match &other.action {
+                Action::RemoveContainer { target, .. } => target.container == holder,
+                Action::RenameContainer { target, to } => target.container == holder && to != name,
+                _ => false,
+            });
+            if !leaves && !self.is_refused() {
+                self.wrong(step, "name-taken", format!("`{name}` is not surely free"));
+            }
+        }
+    }
+
+    fn read_attach(&mut self, step: &Step, target: &Target, network: &str) {
+        let Some(container) = self.observed_target(target) else {
+            self.wrong(step, "attach-made", format!("`{}` is made with its networks", target.name));
+            return;
+        };
+        for endpoint in container.endpoints.iter().filter(|endpoint| endpoint.network == network) {
+            let leaves = self.is_done_before(step, target, |action| match action {
+                Action::Detach { network: left, network_id, .. } => {
+                    *left == endpoint.network && *network_id == endpoint.network_id
+                }
+                _ => false,
+            });
+            if !leaves {
+                self.wrong(step, "attached-already", format!("`{}` is on `{network}`", container.name));
+            }
+        }
+    }
+
+    /// A container leaves a network only to join the one of that name again.
+    fn read_detach(&mut self, step: &Step, target: &Target, network: &str) {
+        let joins = |other: &&Step| match &other.action {
+            Action::Attach { target: joining, attachment } => {
+                joining.container == target.container && attachment.network == network
+            }
+            _ => false,
+        };
+        let joins_after = self.plan.steps.iter().filter(joins).any(|other| self.before[&other.id].contains(&step.id));
+        let joined_right = self.observed_target(target).is_some_and(|container| {
+            container.endpoints.iter().filter(|endpoint| endpoint.network == network).count() > 1
+        });
+        if !joins_after && !joined_right {
+            self.wrong(step, "detach-alone", format!("`{}` does not join `{network}` again", target.name));
+        }
+    }
+
+    fn read_start(&mut self, step: &Step, target: &Target) {
+        let before = self.before.get(&step.id).cloned().unwrap_or_default();
+        let joins_late = self.plan.steps.iter().any(|other| {
+            let same = other.action.target().is_some_and(|other| other.container == target.container);
+            same && matches!(other.action, Action::Attach { .. }) && !before.contains(&other.id)
+        });
+        if joins_late {
+            self.wrong(step, "start-before-attach", format!("`{}` starts before it is attached", target.name));
+        }
+        if let Some(container) = self.observed_target(target) {
+            let stops = self.is_done_before(step, target, |action| matches!(action, Action::StopContainer { .. }));
+            if container.state == State::Running && !stops {
+                self.wrong(step, "starts-running", format!("`{}` runs already", target.name));
+            }
+        }
+        let service = target.service.as_ref().and_then(|name| self.declared()?.services.get(name));
+        if let Some(service) = service {
+            self.read_dependencies(step, service);
+        }
+    }
+
+    /// What a service depends on, as far as this plan starts it, is surely as wanted before the service starts.
+    fn read_dependencies(&mut self, step: &Step, service: &Service) {
+        let before = self.before.get(&step.id).cloned().unwrap_or_default();
+        for (on, dependency) in service.depends_on.iter().filter(|(_, dependency)| dependency.required) {
+            let starts = self.plan.steps.iter().filter_map(|other| match &other.action {
+                Action::StartContainer { target } if target.service.as_ref() == Some(on) => Some((other.id, target)),
+                _ => None,
+            });
+            for (start, dependency_target) in starts.collect::<Vec<_>>() {
+                let is_met = match dependency.condition {
+                    Condition::Started => before.contains(&start),
+                    wanted => self.earlier(step).any(|other| match &other.action {
+                        Action::Await { target, condition, .. } => {
+                            target.container == dependency_target.container
+                                && *condition == wanted
+                                && self.before[&other.id].contains(&start)
+                        }
+                        _ => false,
+                    }),
+                };
+                if !is_met {
+                    let message = format!("`{}` is not surely ready for `{}`", dependency_target.name, service.name);
+                    self.wrong(step, "dependency", message);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What a person has to agree to before a plan is applied. Consent is given to a plan's digest.
+
+use super::{Action, Impact, Order, Plan};
+
+/// The reason for which an order and its plan need consent; `None` when the order itself says enough.
+///
+/// Data that goes always needs it. `down`, `stop` and `restart` are ordered by people who know that something stops;
+/// `up` is ordered to make things run, so that it stops something that runs has to be agreed to. A hold is live.
+pub fn needed(order: &Order, plan: &Plan) -> Option<String> {
+    let destroyed = names(plan, |action, impact| match action {
+        Action::RemoveVolume { name } if impact == Impact::Destroy => Some(format!("volume `{name}`")),
+        action if impact == Impact::Destroy => action.target().map(|target| format!("`{}`", target.name)),
+        _ => None,
+    });
+    if !destroyed.is_empty() {
+        return Some(format!("data is destroyed: {}", destroyed.join(", ")));
+    }
+    if !matches!(order, Order::Up { .. }) {
+        return None;
+    }
+    let stopped = names(plan, |action, impact| match impact {
+        Impact::Interrupt => action.target().map(|target| format!("`{}`", target.name)),
+        _ => None,
+    });
+    if stopped.is_empty() {
+        return None;
+    }
+    let verb = if stopped.len() == 1 { "is" } else { "are" };
+    Some(format!("{} {verb} stopped while running", stopped.join(", ")))
+}
+
+fn names(plan: &Plan, of: impl Fn(&Action, Impact) -> Option<String>) -> Vec<String> {
+    plan.steps.iter().filter_map(|step| of(&step.action, step.impact)).collect()
+}

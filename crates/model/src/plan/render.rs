@@ -1,0 +1,148 @@
+//! The one text form of a plan: stable, aligned, without colour, and without any value of the declaration.
+
+use std::fmt::Write;
+
+use super::{Action, Impact, Level, Plan, StepId};
+use crate::declared::Condition;
+
+/// Columns grow up to here; a longer entry pushes what follows on its own line only.
+const WIDEST: usize = 64;
+
+/// A plan as text: a line for each step, then what is unchanged, what was found, and the tally.
+pub fn render(plan: &Plan) -> String {
+    let mut out = String::new();
+    let numbers = plan.steps.len().to_string().len().max(2);
+    let phrases: Vec<String> = plan.steps.iter().map(|step| phrase(&step.action, "")).collect();
+    let phrase_width = widest(phrases.iter().map(String::as_str));
+    let impact_width = widest(plan.steps.iter().map(|step| word(step.impact))) + 2;
+    let why_width = widest(plan.steps.iter().filter(|step| !step.needs.is_empty()).map(|step| step.why.as_str()));
+    for (step, phrase) in plan.steps.iter().zip(&phrases) {
+        let impact = format!("[{}]", word(step.impact));
+        let line = format!(
+            " {:>numbers$}  {}  {impact:impact_width$}  because {}",
+            step.id.0,
+            padded(phrase, phrase_width),
+            padded(&step.why, why_width)
+        );
+        let _ = match step.needs.as_slice() {
+            [] => writeln!(out, "{}", line.trim_end()),
+            needs => writeln!(out, "{line}  after {}", ids(needs)),
+        };
+    }
+    if !plan.unchanged.is_empty() {
+        let names: Vec<&str> = plan.unchanged.iter().map(AsRef::as_ref).collect();
+        let _ = writeln!(out, "  unchanged: {}", names.join(", "));
+    }
+    for finding in &plan.findings {
+        let level = match finding.level {
+            Level::Refusal => "refused",
+            Level::Warning => "warning",
+            Level::Note => "note",
+        };
+        let _ = writeln!(out, "  {level}: {}", finding.message);
+        if let Some(hint) = &finding.hint {
+            let _ = writeln!(out, "  {:width$}  {hint}", "", width = level.len());
+        }
+    }
+    out + &tally(plan) + "\n"
+}
+
+/// One line: how many steps of which impact, and the gravest.
+pub fn tally(plan: &Plan) -> String {
+    let refusals = plan.refusals().count();
+    if refusals > 0 {
+        let reasons = if refusals == 1 { "1 reason".to_owned() } else { format!("{refusals} reasons") };
+        return format!("{} of `{}` is refused for {reasons}", plan.verb, plan.stack);
+    }
+    if plan.is_empty() {
+        return format!("{} of `{}`: nothing to do", plan.verb, plan.stack);
+    }
+    let counts: Vec<String> = [Impact::Live, Impact::Replace, Impact::Interrupt, Impact::Destroy]
+        .into_iter()
+        .map(|impact| (plan.steps.iter().filter(|step| step.impact == impact).count(), impact))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, impact)| format!("{count} {}", word(impact)))
+        .collect();
+    let steps = if plan.steps.len() == 1 { "step" } else { "steps" };
+    let gravest = consequence(plan.impact());
+    format!("{} of `{}`: {} {steps} ({}); {gravest}", plan.verb, plan.stack, plan.steps.len(), counts.join(", "))
+}
+
+/// What a step does, in the present tense, for progress lines and history: "create container `web-1`".
+pub fn describe(action: &Action) -> String {
+    phrase(action, "`")
+}
+
+fn phrase(action: &Action, quote: &str) -> String {
+    let q = |name: &str| format!("{quote}{name}{quote}");
+    let all = |names: &[String]| names.iter().map(|name| q(name)).collect::<Vec<_>>().join(", ");
+    match action {
+        Action::PullImage { image, platform: Some(platform) } => format!("pull image {} for {platform}", q(image)),
+        Action::PullImage { image, platform: None } => format!("pull image {}", q(image)),
+        Action::BuildImage { service, image } => format!("build image {} of {}", q(image), q(service.as_str())),
+        Action::CreateNetwork { name, .. } => format!("create network {}", q(name)),
+        Action::RemoveNetwork { name, .. } => format!("remove network {}", q(name)),
+        Action::CreateVolume { name, .. } => format!("create volume {}", q(name)),
+        Action::RemoveVolume { name } => format!("remove volume {} and its data", q(name)),
+        Action::CreateContainer { name, networks, .. } if networks.is_empty() => {
+            format!("create container {}", q(name))
+        }
+        Action::CreateContainer { name, networks, .. } => format!("create container {} on {}", q(name), all(networks)),
+        Action::StartContainer { target } => format!("start container {}", q(&target.name)),
+        Action::StopContainer { target, grace_secs: Some(secs) } => {
+            format!("stop container {} within {secs} s", q(&target.name))
+        }
+        Action::StopContainer { target, grace_secs: None } => format!("stop container {}", q(&target.name)),
+        Action::RemoveContainer { target, volumes: false } => format!("remove container {}", q(&target.name)),
+        Action::RemoveContainer { target, volumes: true } => {
+            format!("remove container {} and its nameless volumes", q(&target.name))
+        }
+        Action::RenameContainer { target, to } => format!("rename container {} to {}", q(&target.name), q(to)),
+        Action::Attach { target, attachment } if attachment.aliases.is_empty() => {
+            format!("attach {} to {}", q(&target.name), q(&attachment.network))
+        }
+        Action::Attach { target, attachment } => {
+            format!("attach {} to {} as {}", q(&target.name), q(&attachment.network), all(&attachment.aliases))
+        }
+        Action::Detach { target, network, .. } => format!("detach {} from {}", q(&target.name), q(network)),
+        Action::Await { target, condition, within_secs } => {
+            let state = match condition {
+                Condition::Started => "runs",
+                Condition::Healthy => "is healthy",
+                Condition::Completed => "has completed",
+            };
+            format!("wait until {} {state}, {within_secs} s at most", q(&target.name))
+        }
+    }
+}
+
+fn word(impact: Impact) -> &'static str {
+    match impact {
+        Impact::Live => "live",
+        Impact::Replace => "replace",
+        Impact::Interrupt => "interrupt",
+        Impact::Destroy => "destroy",
+    }
+}
+
+fn consequence(impact: Impact) -> &'static str {
+    match impact {
+        Impact::Live => "nothing that runs is restarted",
+        Impact::Replace => "containers are replaced, and none that runs is stopped",
+        Impact::Interrupt => "something that runs is stopped",
+        Impact::Destroy => "data is destroyed",
+    }
+}
+
+fn ids(needs: &[StepId]) -> String {
+    let numbers: Vec<String> = needs.iter().map(|need| need.0.to_string()).collect();
+    numbers.join(", ")
+}
+
+fn widest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(|text| text.chars().count()).filter(|width| *width <= WIDEST).max().unwrap_or(0)
+}
+
+fn padded(text: &str, width: usize) -> String {
+    format!("{text:width$}")
+}

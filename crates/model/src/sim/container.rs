@@ -1,0 +1,209 @@
+//! The life of a container.
+
+use std::collections::BTreeMap;
+
+use super::{SimError, count, network};
+use crate::declared::container::{MountKind, Restart};
+use crate::declared::{Attachment, Condition, Declared, NetworkMode, Service};
+use crate::identity::ServiceName;
+use crate::observed::{Container, Endpoint, Health, Maker, Observed, State};
+use crate::plan::StepId;
+
+/// A container to be made.
+pub(super) struct New<'a> {
+    pub service: &'a ServiceName,
+    pub number: u32,
+    pub name: &'a str,
+    pub networks: &'a [String],
+}
+
+pub(super) fn find<'w>(world: &'w mut Observed, id: &str) -> Result<&'w mut Container, SimError> {
+    let found = world.containers.iter_mut().find(|container| container.id == id);
+    found.ok_or_else(|| SimError::NoContainer(id.into()))
+}
+
+pub(super) fn create(
+    world: &mut Observed,
+    new: &New<'_>,
+    declared: &Declared,
+    made: &BTreeMap<StepId, String>,
+) -> Result<String, SimError> {
+    let service = declared.services.get(new.service);
+    let service = service.ok_or_else(|| SimError::NotDeclared(new.service.to_string()))?;
+    if world.container_named(new.name).is_some() {
+        return Err(SimError::NameTaken(new.name.into()));
+    }
+    let image_id = world.images.get(&service.image).cloned();
+    let image_id = image_id.ok_or_else(|| SimError::NoImage(service.image.clone()))?;
+    for mount in service.container.mounts.iter().filter(|mount| mount.kind == MountKind::Volume) {
+        if let Some(source) = mount.source.as_ref().filter(|source| world.volume_named(source).is_none()) {
+            return Err(SimError::NoVolume(source.clone()));
+        }
+    }
+    let endpoints = new.networks.iter().map(|name| endpoint(world, service, name)).collect::<Result<_, _>>()?;
+    let container = Container {
+        id: count::fresh_id(world, "container"),
+        name: new.name.into(),
+        maker: Maker::Mainstay,
+        stack: Some(declared.stack.clone()),
+        service: Some(service.name.clone()),
+        number: new.number,
+        one_off: false,
+        image: service.image.clone(),
+        image_id,
+        state: State::Created,
+        health: Health::Unverified,
+        exit_code: None,
+        oom_killed: false,
+        started_at: String::new(),
+        finished_at: String::new(),
+        created_at: count::now(world),
+        restart_count: 0,
+        restarts_itself: service.container.restart != Restart::No,
+        endpoints,
+        network_mode: mode(world, service, made)?,
+        fields: Some(service.fields()),
+        declared_attachments: Some(service.attachments.clone()),
+        depends_on: service.depends_on.iter().map(label).collect(),
+        requires: declared.requires.clone(),
+        ports: Vec::new(),
+    };
+    let id = container.id.clone();
+    world.containers.push(container);
+    Ok(id)
+}
+
+fn endpoint(world: &Observed, service: &Service, name: &str) -> Result<Endpoint, SimError> {
+    let declared = service.attachments.iter().find(|attachment| attachment.network == name);
+    let attachment = declared.cloned().unwrap_or_else(|| Attachment { network: name.into(), ..Attachment::default() });
+    Ok(network::endpoint(network::one(world, name)?, &attachment))
+}
+
+fn label((on, dependency): (&ServiceName, &crate::declared::Dependency)) -> (ServiceName, String, bool) {
+    let condition = match dependency.condition {
+        Condition::Started => "service_started",
+        Condition::Healthy => "service_healthy",
+        Condition::Completed => "service_completed_successfully",
+    };
+    (on.clone(), condition.into(), dependency.restart)
+}
+
+fn mode(world: &Observed, service: &Service, made: &BTreeMap<StepId, String>) -> Result<String, SimError> {
+    Ok(match &service.network_mode {
+        NetworkMode::Attached => service.attachments.first().map_or("none".into(), |first| first.network.clone()),
+        NetworkMode::None => "none".into(),
+        NetworkMode::Host => "host".into(),
+        NetworkMode::Bridge => "bridge".into(),
+        NetworkMode::Service(owner) => {
+            // The owner that this plan made; else the one that serves.
+            let owners = world.of_service(owner);
+            let by_plan = owners.iter().find(|container| made.values().any(|id| *id == container.id));
+            let serving = owners.iter().find(|container| container.state == State::Running);
+            let chosen = by_plan.or(serving).or_else(|| owners.first());
+            format!("container:{}", chosen.ok_or_else(|| SimError::NoContainer(owner.to_string()))?.id)
+        }
+        NetworkMode::Container(name) => {
+            let owner = world.container_named(name).ok_or_else(|| SimError::NoContainer(name.clone()))?;
+            format!("container:{}", owner.id)
+        }
+    })
+}
+
+pub(super) fn start(world: &mut Observed, id: &str, declared: Option<&Declared>) -> Result<(), SimError> {
+    let container = find(world, id)?.clone();
+    match container.state {
+        State::Running => return Ok(()),
+        State::Paused => return Err(SimError::Paused(container.name)),
+        _ => {}
+    }
+    for endpoint in &container.endpoints {
+        let there = world.networks.iter().any(|network| match endpoint.network_id.as_str() {
+            "" => network.name == endpoint.network,
+            id => network.id == id,
+        });
+        if !there {
+            return Err(SimError::NoNetwork(endpoint.network.clone()));
+        }
+    }
+    if let Some(owner) = container.network_mode.strip_prefix("container:") {
+        let owner = world.container(owner).ok_or_else(|| SimError::NoContainer(owner.into()))?;
+        if owner.state != State::Running {
+            return Err(SimError::NotRunning(owner.name.clone()));
+        }
+    }
+    let service = container.service.as_ref().and_then(|name| declared?.services.get(name));
+    let ports = service.map(published).unwrap_or_default();
+    let others = world.containers.iter().filter(|other| other.id != id && other.state == State::Running);
+    if let Some(port) = others.flat_map(|other| &other.ports).find(|port| ports.contains(port)) {
+        return Err(SimError::PortTaken(port.clone()));
+    }
+    let now = count::now(world);
+    let container = find(world, id)?;
+    container.state = State::Running;
+    container.started_at = now;
+    container.exit_code = None;
+    container.ports = ports;
+    container.health = match service.and_then(|service| service.container.healthcheck.as_ref()) {
+        Some(_) => Health::Starting,
+        None => Health::Unverified,
+    };
+    Ok(())
+}
+
+fn published(service: &Service) -> Vec<String> {
+    let ports = service.container.ports.iter();
+    let mut texts: Vec<String> = ports
+        .filter_map(|port| Some(format!("0.0.0.0:{}->{}/{}", port.published.as_ref()?, port.target, port.protocol)))
+        .collect();
+    texts.sort();
+    texts
+}
+
+fn end(world: &mut Observed, id: &str, exit_code: i64) {
+    let now = count::now(world);
+    if let Ok(container) = find(world, id) {
+        container.state = State::Exited;
+        container.exit_code = Some(exit_code);
+        container.finished_at = now;
+        container.ports.clear();
+    }
+}
+
+pub(super) fn stop(world: &mut Observed, id: &str) {
+    let state = world.container(id).map(|container| container.state);
+    if let Some(State::Running | State::Paused | State::Restarting) = state {
+        end(world, id, 143);
+    }
+}
+
+pub(super) fn remove(world: &mut Observed, id: &str) -> Result<(), SimError> {
+    let Some(container) = world.container(id) else { return Ok(()) };
+    if matches!(container.state, State::Running | State::Paused | State::Restarting) {
+        return Err(SimError::Running(container.name.clone()));
+    }
+    world.containers.retain(|container| container.id != id);
+    Ok(())
+}
+
+pub(super) fn rename(world: &mut Observed, id: &str, to: &str) -> Result<(), SimError> {
+    if world.container_named(to).is_some_and(|holder| holder.id != id) {
+        return Err(SimError::NameTaken(to.into()));
+    }
+    find(world, id)?.name = to.into();
+    Ok(())
+}
+
+pub(super) fn wait(world: &mut Observed, id: &str, condition: Condition) -> Result<(), SimError> {
+    let container = find(world, id)?;
+    let ended_well = container.state == State::Exited && container.exit_code == Some(0);
+    match (condition, container.state) {
+        (Condition::Started, _) if ended_well => {}
+        (Condition::Started, State::Running) => {}
+        (Condition::Healthy, State::Running) if container.health == Health::Unverified => {}
+        (Condition::Healthy, State::Running) => container.health = Health::Healthy,
+        (Condition::Completed, State::Running) => end(world, id, 0),
+        (Condition::Completed, _) if ended_well => {}
+        _ => return Err(SimError::NotReady(container.name.clone())),
+    }
+    Ok(())
+}
