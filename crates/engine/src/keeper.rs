@@ -13,7 +13,7 @@ use std::sync::Arc;
 use mainstay_model::identity::{OperationId, StackName};
 use mainstay_model::observed::{Observed, Scope};
 use mainstay_model::operation::{Event, Verdict};
-use mainstay_model::plan::{Order, Plan, decide};
+use mainstay_model::plan::{Finding, Level, Order, Plan, Severity, check, decide};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -139,9 +139,23 @@ impl<W: World + Clone> Keeper<W> {
     }
 }
 
-/// The planner's answer, with the second reader's objections as refusals.
+/// The planner's answer, with the objections of its second reader: what breaks a law is a refusal.
 pub(crate) fn decided(order: &Order, observed: &Observed) -> Plan {
-    decide(order, observed)
+    let mut plan = decide(order, observed);
+    for complaint in check(&plan, order, observed) {
+        let step = complaint.step.map(|step| format!(" (step {})", step.0)).unwrap_or_default();
+        let (level, message) = match complaint.severity {
+            Severity::Error => (
+                Level::Refusal,
+                format!("BUG: the planner made a plan that its checker refuses: {}{step}", complaint.message),
+            ),
+            Severity::Warning => (Level::Warning, format!("the plan's checker objects: {}{step}", complaint.message)),
+        };
+        let hint = (level == Level::Refusal)
+            .then(|| "nothing was touched; please report this with the output of `mainstay plan --json`".to_owned());
+        plan.findings.push(Finding { level, code: complaint.code.to_owned(), message, hint });
+    }
+    plan
 }
 
 /// What one look has to bring for this order.

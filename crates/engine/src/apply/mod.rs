@@ -27,7 +27,8 @@ use crate::journal::{EntryKind, Journal, JournalError, NewEntry, StepEnd, StepOu
 use crate::world::{Acted, Context, Progress, World};
 pub(crate) use failure::{failure_of, failure_of_journal};
 use state::{Next, State};
-pub(crate) use telling::{Teller, could_not, did, subject, to_do};
+pub(crate) use telling::Teller;
+use telling::{could_not, did, subject};
 
 /// One plan on its way.
 pub(crate) struct Walk<'a, W> {

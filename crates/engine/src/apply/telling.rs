@@ -2,7 +2,7 @@
 
 use mainstay_model::identity::{OperationId, ServiceName, StackName};
 use mainstay_model::operation::{Event, What};
-use mainstay_model::plan::Action;
+use mainstay_model::plan::{Action, describe};
 use tokio::sync::mpsc;
 
 use crate::journal::now_text;
@@ -25,64 +25,27 @@ impl Teller {
     }
 }
 
-/// "attached `nocodb-nocodb-1` to `supabase_default`"
+/// "attached `nocodb-nocodb-1` to `supabase_default` as `nocodb`": the planner's words for a step, in the past.
 pub(crate) fn did(action: &Action) -> String {
-    let words = Words::of(action);
-    format!("{} {}", words.past, words.rest)
+    let to_do = describe(action);
+    let (verb, rest) = to_do.split_once(' ').unwrap_or((&to_do, ""));
+    let past = match verb {
+        "build" => "built",
+        "stop" => "stopped",
+        "wait" => "waited",
+        "pull" => "pulled",
+        "start" => "started",
+        "attach" => "attached",
+        "detach" => "detached",
+        // create, remove, rename
+        _ => return format!("{verb}d {rest}"),
+    };
+    format!("{past} {rest}")
 }
 
-/// "could not attach `nocodb-nocodb-1` to `supabase_default`"
+/// "could not attach `nocodb-nocodb-1` to `supabase_default` as `nocodb`"
 pub(crate) fn could_not(action: &Action) -> String {
-    let words = Words::of(action);
-    format!("could not {} {}", words.verb, words.rest)
-}
-
-/// "attach `nocodb-nocodb-1` to `supabase_default`"
-pub(crate) fn to_do(action: &Action) -> String {
-    let words = Words::of(action);
-    format!("{} {}", words.verb, words.rest)
-}
-
-struct Words {
-    verb: &'static str,
-    past: &'static str,
-    rest: String,
-}
-
-impl Words {
-    fn of(action: &Action) -> Words {
-        let words = |verb, past, rest: String| Words { verb, past, rest };
-        let quoted = |name: &str| format!("`{name}`");
-        match action {
-            Action::PullImage { image, .. } => words("pull", "pulled", quoted(image)),
-            Action::BuildImage { service, image } => words("build", "built", format!("`{image}` for `{service}`")),
-            Action::CreateNetwork { name, .. } => words("make", "made", format!("the network `{name}`")),
-            Action::RemoveNetwork { name, .. } => words("remove", "removed", format!("the network `{name}`")),
-            Action::CreateVolume { name, .. } => words("make", "made", format!("the volume `{name}`")),
-            Action::RemoveVolume { name } => words("remove", "removed", format!("the volume `{name}`")),
-            Action::CreateContainer { name, .. } => words("make", "made", quoted(name)),
-            Action::StartContainer { target } => words("start", "started", quoted(&target.name)),
-            Action::StopContainer { target, .. } => words("stop", "stopped", quoted(&target.name)),
-            Action::RemoveContainer { target, .. } => words("remove", "removed", quoted(&target.name)),
-            Action::RenameContainer { target, to } => {
-                words("rename", "renamed", format!("`{}` to `{to}`", target.name))
-            }
-            Action::Attach { target, attachment } => {
-                words("attach", "attached", format!("`{}` to `{}`", target.name, attachment.network))
-            }
-            Action::Detach { target, network, .. } => {
-                words("detach", "detached", format!("`{}` from `{network}`", target.name))
-            }
-            Action::Await { target, condition, .. } => {
-                let state = match condition {
-                    mainstay_model::declared::Condition::Started => "started",
-                    mainstay_model::declared::Condition::Healthy => "healthy",
-                    mainstay_model::declared::Condition::Completed => "completed",
-                };
-                words("see", "saw", format!("`{}` {state}", target.name))
-            }
-        }
-    }
+    format!("could not {}", describe(action))
 }
 
 /// The thing that a step is about, and the service that it belongs to.

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use mainstay_model::identity::ServiceName;
 use mainstay_model::operation::Failure;
-use mainstay_model::plan::{Action, Order, Plan, Step, StepId, UpOptions};
-
-use crate::apply::to_do;
+use mainstay_model::plan::{Action, Order, Plan, Step, StepId, UpOptions, describe};
 
 /// The order that finds nothing to do when `order` was fulfilled: without what is done anew at every asking.
 pub(super) fn settled(order: &Order) -> Order {
@@ -25,7 +23,7 @@ pub(super) fn settled(order: &Order) -> Order {
 pub(super) fn what_remains(order: &Order, walked: &Plan, left: &Plan) -> Option<Failure> {
     let excused = excused(order, walked, left);
     let remain = left.steps.iter().filter(|step| !excused.contains(&step.id) && !ended_well(walked, step));
-    let told: Vec<String> = remain.map(|step| format!("{} ({})", to_do(&step.action), step.why)).collect();
+    let told: Vec<String> = remain.map(|step| format!("{} ({})", describe(&step.action), step.why)).collect();
     if told.is_empty() {
         return None;
     }
