@@ -24,7 +24,8 @@ pub async fn apply<W: World + Clone>(State(api): State<Api<W>>, body: Bytes) -> 
     let (events, mut heard) = unbounded_channel();
     let mut operation = tokio::spawn(async move {
         let cancel = place.cancel.clone();
-        let verdict = api.keeper.apply(request.order, &request.digest, request.operation, events, cancel).await;
+        let keeper = api.keeper.acting_for(&request.actor);
+        let verdict = keeper.apply(request.order, &request.digest, request.operation, events, cancel).await;
         drop(place);
         verdict
     });

@@ -87,23 +87,27 @@ pub fn has_compose_file(directory: &Path) -> bool {
 /// # Errors
 /// When a stack has no files here, or they are refused.
 pub fn read(boot: &Boot, known: &[KnownStack]) -> Result<Vec<Read>, Problem> {
+    let find = |(value, named): (&String, Named)| match named {
+        Named::Files(find) => Ok(find),
+        Named::Name(name) => {
+            let known = known.iter().find(|one| one.stack == name);
+            known.map(|one| find_known(boot, one)).ok_or_else(|| unknown(boot, value))
+        }
+    };
     if boot.global.stack.is_empty() {
         return Ok(vec![read_one(boot, &find_here(boot, LoadOptions::default()))?]);
     }
-    refuse_file_flags(boot)?;
-    let mut reads = Vec::new();
-    for value in &boot.global.stack {
-        let find = match named(boot, value)? {
-            Named::Files(find) => find,
-            Named::Name(name) => known
-                .iter()
-                .find(|one| one.stack == name)
-                .map(|one| find_known(boot, one))
-                .ok_or_else(|| unknown(boot, value))?,
-        };
-        reads.push(read_one(boot, &find)?);
-    }
-    Ok(reads)
+    boot.global.stack.iter().zip(all_named(boot)?).map(|one| read_one(boot, &find(one)?)).collect()
+}
+
+/// As [`read`], when no stack is chosen by a name that only the journal knows: a mistake in flags or files is then
+/// told without an engine, a lock or a server.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_early(boot: &Boot) -> Result<Option<Vec<Read>>, Problem> {
+    let needs_journal = all_named(boot)?.iter().any(|named| matches!(named, Named::Name(_)));
+    if needs_journal { Ok(None) } else { read(boot, &[]).map(Some) }
 }
 
 /// Reads one stack and tells the warnings.
@@ -129,10 +133,9 @@ pub fn names(boot: &Boot) -> Result<Vec<StackName>, Problem> {
         }
         return Ok(vec![name_of(&find_here(boot, LoadOptions::default()))?]);
     }
-    refuse_file_flags(boot)?;
     let mut names = Vec::new();
-    for value in &boot.global.stack {
-        let name = match named(boot, value)? {
+    for named in all_named(boot)? {
+        let name = match named {
             Named::Files(find) => name_of(&find)?,
             Named::Name(name) => name,
         };
@@ -158,6 +161,14 @@ fn name_of(find: &Find) -> Result<StackName, Problem> {
     let loaded = sources::load(find)
         .map_err(|error| Problem::from(error).hint("a stack can also be named without its files: `--stack NAME`"))?;
     Ok(StackName::new(loaded.name)?)
+}
+
+/// Every `--stack`; flags that do not go together are refused.
+fn all_named(boot: &Boot) -> Result<Vec<Named>, Problem> {
+    if !boot.global.stack.is_empty() {
+        refuse_file_flags(boot)?;
+    }
+    boot.global.stack.iter().map(|value| named(boot, value)).collect()
 }
 
 /// A value with a slash is a folder; another one is a folder here when it has a Compose file, and else a name.

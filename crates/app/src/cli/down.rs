@@ -1,6 +1,7 @@
 //! `mainstay down`
 
 use std::collections::BTreeSet;
+use std::process::ExitCode;
 
 use clap::Args;
 use mainstay_engine::journal::KnownStack;
@@ -115,7 +116,8 @@ pub async fn run(boot: &Boot, args: Down) -> Outcome {
     if args.volumes {
         args.orders(boot, &[]).await?;
     }
-    let walk = Walk::begin(boot).await?;
+    let walk = Walk::begin(boot, "down").await?;
     let orders = args.orders(boot, &walk.known).await?;
-    walk.carry_out(orders).await
+    walk.carry_out(orders).await?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -94,10 +94,9 @@ fn show_one(boot: &Boot, plan: &Plan) -> Result<(), Problem> {
     if ui.json {
         return ui.json_line(&PlanAnswer::from(plan.clone()));
     }
-    show::findings(plan, ui);
-    if plan.is_empty() {
-        ui.talk(&walk::nothing_to_do(plan));
-        return Ok(());
+    if show::has_news(plan) {
+        return ui.data(&show::plan(plan, ui.out));
     }
-    ui.data(&show::plan(plan, ui.out))
+    ui.talk(&walk::nothing_to_do(plan));
+    Ok(())
 }

@@ -152,6 +152,11 @@ mod tests {
                 "oom_killed": true, "finished_at": "2026-07-01T09:00:00Z"})),
         ];
         let now = "2026-07-01T12:00:00Z".parse().expect("a time");
-        insta::assert_snapshot!(table(&containers, false, now).render(Paint::off(), None), @"");
+        insta::assert_snapshot!(table(&containers, false, now).render(Paint::off(), None), @r"
+        SERVICE   CONTAINER    STATE                         SINCE   IMAGE   PORTS                    NETWORKS
+        web       shop-web-1   running (healthy)             5m      web:1   127.0.0.1:80->3000/tcp   shop_default
+        db        shop-db-1    running (unverified)          5m      web:1                            shop_default, supabase_default (lost)
+        job       shop-job-1   exited (137, out of memory)   3h      web:1                            shop_default
+        ");
     }
 }

@@ -1,5 +1,7 @@
 //! `mainstay restart`
 
+use std::process::ExitCode;
+
 use clap::Args;
 use mainstay_engine::journal::KnownStack;
 use mainstay_model::plan::{Order, StackOrder};
@@ -59,7 +61,8 @@ impl Restart {
 }
 
 pub async fn run(boot: &Boot, args: Restart) -> Outcome {
-    let walk = Walk::begin(boot).await?;
+    let walk = Walk::begin(boot, "restart").await?;
     let orders = args.orders(boot, &walk.known).await?;
-    walk.carry_out(orders).await
+    walk.carry_out(orders).await?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! `mainstay start`
 
+use std::process::ExitCode;
+
 use clap::Args;
 use mainstay_engine::journal::KnownStack;
 use mainstay_model::plan::{Order, StackOrder};
@@ -44,7 +46,8 @@ impl Start {
 }
 
 pub async fn run(boot: &Boot, args: Start) -> Outcome {
-    let walk = Walk::begin(boot).await?;
+    let walk = Walk::begin(boot, "start").await?;
     let orders = args.orders(boot, &walk.known).await?;
-    walk.carry_out(orders).await
+    walk.carry_out(orders).await?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! `mainstay stop`
 
+use std::process::ExitCode;
+
 use clap::Args;
 use mainstay_engine::journal::KnownStack;
 use mainstay_model::plan::{Order, StackOrder};
@@ -45,7 +47,8 @@ impl Stop {
 }
 
 pub async fn run(boot: &Boot, args: Stop) -> Outcome {
-    let walk = Walk::begin(boot).await?;
+    let walk = Walk::begin(boot, "stop").await?;
     let orders = args.orders(boot, &walk.known).await?;
-    walk.carry_out(orders).await
+    walk.carry_out(orders).await?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,9 @@ use super::{chosen, walk::Walk};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
+/// The planner's word for an image that is there and is pulled again.
+const PULLED_IMAGE: &str = "pulled-image";
+
 /// Make the world as the files declare it.
 #[derive(Debug, Default, Args)]
 #[command(
@@ -132,11 +135,22 @@ impl Up {
     }
 }
 
+/// One `up`. After a pull that was asked for, a second plan replaces the containers whose image turned out newer:
+/// that could not be known before, and it is shown before it is done, as any plan is.
+async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<(), Problem> {
+    let plans = walk.carry_out(vec![order.clone()]).await?;
+    let may_be_newer = plans.iter().flat_map(|plan| &plan.findings).any(|finding| finding.code == PULLED_IMAGE);
+    if let (Order::Up { declared, options }, true) = (order, may_be_newer) {
+        let options = UpOptions { images_are_fresh: true, ..options };
+        walk.carry_out(vec![Order::Up { declared, options }]).await?;
+    }
+    Ok(())
+}
+
 pub async fn run(boot: &Boot, args: Up) -> Outcome {
-    // The files of this folder come first: a mistake in them is told without an engine, a lock or a server.
-    let here = if boot.global.stack.is_empty() { Some(chosen::read(boot, &[])?) } else { None };
-    let walk = Walk::begin(boot).await?;
-    let reads = match here {
+    let early = chosen::read_early(boot)?;
+    let walk = Walk::begin(boot, "up").await?;
+    let reads = match early {
         Some(reads) => reads,
         None => chosen::read(boot, &walk.known)?,
     };
@@ -144,7 +158,7 @@ pub async fn run(boot: &Boot, args: Up) -> Outcome {
         if let Some(by) = &one.needed_by {
             boot.ui.note(&format!("`{by}` requires `{}`, which is not ready: it comes first", one.read.declared.stack));
         }
-        walk.carry_out(vec![args.order(boot, &one)]).await?;
+        bring_up(&walk, args.order(boot, &one)).await?;
     }
     if walk.client.is_hosted() && !boot.settings.dry_run {
         boot.ui.note("no server runs here, so nothing holds the attachments from now on (`mainstay serve` does)");

@@ -1,17 +1,16 @@
 //! The walk of every command that changes something: plan, show, consent, apply, report.
 
-use std::process::ExitCode;
 use std::time::Instant;
 
 use mainstay_engine::journal::{KnownStack, new_operation_id};
 use mainstay_model::operation::{Event, Verdict};
-use mainstay_model::plan::{Impact, Order, Plan};
+use mainstay_model::plan::{Impact, Order, Plan, consent};
 use tokio::sync::mpsc;
 
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
 use crate::client::{Client, ClientError};
-use crate::problem::{Kind, Outcome, Problem};
+use crate::problem::{Kind, Problem};
 use crate::ui::progress::{self, Progress, Tally};
 use crate::ui::since::took;
 use crate::ui::{Tone, Ui, ask, show};
@@ -19,6 +18,14 @@ use crate::wire::PlanAnswer;
 
 /// How often a plan may change under an order before it is given up.
 const ATTEMPTS: u32 = 3;
+
+impl Job {
+    /// What a person has to agree to, in words that name the stack.
+    fn needs_consent(&self) -> Option<String> {
+        consent::needed(&self.order, &self.plan)
+            .map(|reason| format!("`{}` of `{}`: {reason}", self.plan.verb, self.plan.stack))
+    }
+}
 
 /// The walk with one client, over as many orders as a command has.
 pub struct Walk<'a> {
@@ -39,34 +46,36 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// When neither is possible.
-    pub async fn begin(boot: &'a Boot) -> Result<Walk<'a>, Problem> {
-        let client = Client::open(&boot.settings).await?;
+    pub async fn begin(boot: &'a Boot, command: &str) -> Result<Walk<'a>, Problem> {
+        let actor = format!("`mainstay {command}` by {}", boot.environment.user());
+        let client = Client::open(&boot.settings, actor.into()).await?;
         let known = client.memory().stacks().await?;
         Ok(Walk { boot, client, known })
     }
 
-    /// Plans and shows all orders, asks once, and carries them out one after the other.
+    /// Plans and shows all orders, asks once, and carries them out one after the other. Gives the plans that were
+    /// applied.
     ///
     /// # Errors
     /// The first problem; orders after it are not begun.
-    pub async fn carry_out(&self, orders: Vec<Order>) -> Outcome {
+    pub async fn carry_out(&self, orders: Vec<Order>) -> Result<Vec<Plan>, Problem> {
         let mut jobs = Vec::new();
         for order in orders {
             let plan = self.client.plan(&order).await?;
-            self.show(&plan)?;
             refuse(&plan)?;
+            self.show(&plan)?;
             jobs.push(Job { order, plan });
         }
         if self.boot.settings.dry_run {
             self.boot.ui.talk("nothing was changed (`--dry-run`)");
-            return Ok(ExitCode::SUCCESS);
+            return Ok(Vec::new());
         }
-        let plans: Vec<&Plan> = jobs.iter().map(|job| &job.plan).collect();
-        self.consent(&plans).await?;
+        self.consent(&jobs).await?;
+        let mut plans = Vec::new();
         for job in jobs {
-            self.apply(job).await?;
+            plans.push(self.apply(job).await?);
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(plans)
     }
 
     fn show(&self, plan: &Plan) -> Result<(), Problem> {
@@ -77,16 +86,15 @@ impl<'a> Walk<'a> {
             }
             return Ok(());
         }
-        show::findings(plan, ui);
-        if !plan.is_empty() {
+        if show::has_news(plan) {
             ui.talk(&show::plan(plan, ui.err));
         }
         Ok(())
     }
 
     /// Consent to all plans that need it: `--yes`, or a person's answer.
-    async fn consent(&self, plans: &[&Plan]) -> Result<(), Problem> {
-        let need: Vec<String> = plans.iter().filter_map(|plan| consent_needed(plan)).collect();
+    async fn consent(&self, jobs: &[Job]) -> Result<(), Problem> {
+        let need: Vec<String> = jobs.iter().filter_map(Job::needs_consent).collect();
         if need.is_empty() || self.boot.settings.yes {
             return Ok(());
         }
@@ -100,7 +108,7 @@ impl<'a> Walk<'a> {
             problem.causes = need;
             return Err(problem);
         }
-        let question = format!("{}. Go on?", need.join("; "));
+        let question = format!("{}\nGo on?", need.join("\n"));
         if ask_person(&self.boot.ui, question).await? {
             return Ok(());
         }
@@ -108,17 +116,20 @@ impl<'a> Walk<'a> {
     }
 
     /// Applies the plan that was shown; when the world moved meanwhile, shows the new one and asks again.
-    async fn apply(&self, mut job: Job) -> Result<(), Problem> {
+    async fn apply(&self, mut job: Job) -> Result<Plan, Problem> {
         let consented = job.plan.impact();
         for _ in 0..ATTEMPTS {
             let started = Instant::now();
             let (result, tally) = self.run(&job).await;
             match result {
-                Ok(verdict) => return self.tell(&job.plan, verdict, &tally, started),
+                Ok(verdict) => {
+                    self.tell(&job.plan, verdict, &tally, started)?;
+                    return Ok(job.plan);
+                }
                 Err(ClientError::Problem(problem)) => return Err(*problem),
                 Err(ClientError::PlanChanged(plan)) => {
                     job.plan = *plan;
-                    self.again(&job.plan, consented).await?;
+                    self.again(&job, consented).await?;
                 }
             }
         }
@@ -129,10 +140,11 @@ impl<'a> Walk<'a> {
         .hint("see who changes it: `mainstay history --follow`"))
     }
 
-    async fn again(&self, plan: &Plan, consented: Impact) -> Result<(), Problem> {
+    async fn again(&self, job: &Job, consented: Impact) -> Result<(), Problem> {
+        let plan = &job.plan;
         self.boot.ui.talk("the world changed since this plan was shown; the plan is now:");
-        self.show(plan)?;
         refuse(plan)?;
+        self.show(plan)?;
         if self.boot.settings.yes && plan.impact() > consented {
             return Err(Problem::new(
                 Kind::Consent,
@@ -141,7 +153,7 @@ impl<'a> Walk<'a> {
             )
             .hint("run the command again to consent to the new plan"));
         }
-        self.consent(&[plan]).await
+        self.consent(std::slice::from_ref(job)).await
     }
 
     /// One apply with its events on the screen.
@@ -203,16 +215,6 @@ impl<'a> Walk<'a> {
 
 fn refuse(plan: &Plan) -> Result<(), Problem> {
     if plan.refusals().next().is_some() { Err(Problem::refused(plan)) } else { Ok(()) }
-}
-
-/// What a person is asked to consent to, or `None` when the plan needs no consent.
-pub fn consent_needed(plan: &Plan) -> Option<String> {
-    let what = match plan.impact() {
-        Impact::Live | Impact::Replace => return None,
-        Impact::Interrupt => "interrupts services",
-        Impact::Destroy => "destroys data",
-    };
-    Some(format!("`{}` of `{}` {what}", plan.verb, plan.stack))
 }
 
 /// `nothing to do: all 3 services of `x` are as declared`.

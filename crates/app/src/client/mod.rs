@@ -15,14 +15,18 @@ use tokio_util::sync::CancellationToken;
 use crate::boot::engine;
 use crate::config::Settings;
 use crate::problem::Problem;
+use crate::wire::ApplyRequest;
 use served::Served;
 
 /// Takes orders.
 pub enum Client {
     /// This process, for the length of the command.
     Hosted(Box<Keeper>),
-    Served(Served),
+    Served(Served, Actor),
 }
+
+/// Who asks, for the record: "`mainstay up` by ada".
+pub type Actor = Arc<str>;
 
 /// Why an order was not carried out.
 #[derive(Debug)]
@@ -52,14 +56,14 @@ impl Client {
     ///
     /// # Errors
     /// When the lock is held by a process whose socket does not answer, or the engine is away.
-    pub async fn open(settings: &Settings) -> Result<Client, Problem> {
+    pub async fn open(settings: &Settings, actor: Actor) -> Result<Client, Problem> {
         if let Some(served) = Served::find(settings).await? {
-            return Ok(Client::Served(served));
+            return Ok(Client::Served(served, actor));
         }
         let docker = engine::connect(settings.docker_host.as_deref()).await?;
         match Keeper::open(settings.state_dir.clone(), docker).await {
-            Ok(keeper) => Ok(Client::Hosted(Box::new(keeper))),
-            Err(error) => served_after_all(settings, error).await.map(Client::Served),
+            Ok(keeper) => Ok(Client::Hosted(Box::new(keeper.acting_for(&actor)))),
+            Err(error) => Ok(Client::Served(served_after_all(settings, error).await?, actor)),
         }
     }
 
@@ -71,7 +75,7 @@ impl Client {
     pub fn memory(&self) -> Memory {
         match self {
             Client::Hosted(keeper) => Memory::Own(keeper.journal.clone()),
-            Client::Served(served) => Memory::Served(served.clone()),
+            Client::Served(served, _) => Memory::Served(served.clone()),
         }
     }
 
@@ -80,7 +84,7 @@ impl Client {
     pub async fn plan(&self, order: &Order) -> Result<Plan, Problem> {
         match self {
             Client::Hosted(keeper) => Ok(keeper.plan(order).await?),
-            Client::Served(served) => served.plan(order).await,
+            Client::Served(served, _) => served.plan(order).await,
         }
     }
 
@@ -98,7 +102,11 @@ impl Client {
     ) -> Result<Verdict, ClientError> {
         match self {
             Client::Hosted(keeper) => Ok(keeper.apply(order, digest, operation, events, cancel).await?),
-            Client::Served(served) => served.apply(order, digest, operation, events, cancel).await,
+            Client::Served(served, actor) => {
+                let digest = digest.to_owned();
+                let request = ApplyRequest { order, digest, operation, actor: actor.to_string() };
+                served.apply(request, events, cancel).await
+            }
         }
     }
 }

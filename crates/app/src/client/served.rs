@@ -10,7 +10,6 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use mainstay_engine::journal::{Entry, HistoryFilter, KnownStack};
-use mainstay_model::identity::OperationId;
 use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Order, Plan};
 use serde::Serialize;
@@ -68,14 +67,11 @@ impl Served {
     /// What the server answers, at once or as the last line.
     pub async fn apply(
         &self,
-        order: Order,
-        digest: &str,
-        operation: OperationId,
+        request: ApplyRequest,
         events: UnboundedSender<Event>,
         cancel: CancellationToken,
     ) -> Result<Verdict, ClientError> {
-        let cancel_path = format!("/v1/operations/{operation}/cancel");
-        let request = ApplyRequest { order, digest: digest.to_owned(), operation };
+        let cancel_path = format!("/v1/operations/{}/cancel", request.operation);
         let response = self.send(Method::POST, "/v1/apply", Some(&request)).await?;
         if !response.status().is_success() {
             return Err(refusal(error_body(response).await?));

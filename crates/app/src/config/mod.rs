@@ -28,6 +28,12 @@ impl Environment {
         Ok(Environment { variables, working_directory, is_root: rustix::process::geteuid().is_root() })
     }
 
+    /// Who runs this, by name or by number.
+    pub fn user(&self) -> String {
+        let name = self.get("USER").or_else(|| self.get("LOGNAME"));
+        name.map_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()), str::to_owned)
+    }
+
     /// A variable that is set to something.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())

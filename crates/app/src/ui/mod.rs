@@ -7,6 +7,7 @@ pub mod report;
 pub mod show;
 pub mod since;
 pub mod table;
+pub mod terminal;
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -143,10 +144,7 @@ fn width(out_is_terminal: bool, environment: &Environment) -> Option<usize> {
         return None;
     }
     let told = environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
-    told.or_else(|| {
-        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-        (size.ws_col > 0).then_some(usize::from(size.ws_col))
-    })
+    told.or_else(|| terminal::size().map(|(columns, _)| usize::from(columns)))
 }
 
 /// The report when there are not even settings: plain, on stderr.

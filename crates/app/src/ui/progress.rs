@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mainstay_model::identity::OperationId;
 use mainstay_model::operation::{Event, Failure, Verdict, What};
+use mainstay_model::plan::render::describe;
 use mainstay_model::plan::{Action, Plan, StepId};
 
-use super::show::describe;
 use super::since::took;
 use super::{Tone, Ui};
 
@@ -188,7 +188,7 @@ impl Progress {
     }
 
     fn words(&self, step: StepId) -> String {
-        self.plan.step(step).map_or_else(|| format!("step {}", step.0), describe)
+        self.plan.step(step).map_or_else(|| format!("step {}", step.0), |step| describe(&step.action))
     }
 
     fn dim(&self, text: &str) -> String {

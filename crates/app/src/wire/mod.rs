@@ -59,6 +59,8 @@ pub struct ApplyRequest {
     /// The plan that was shown.
     pub digest: String,
     pub operation: OperationId,
+    /// Who asks, for the record: "`mainstay up` by ada".
+    pub actor: String,
 }
 
 /// One line of the answer to `POST /v1/apply`. The last line is never an event.

@@ -69,7 +69,18 @@ fn data_must_not_go_without_a_terminal_or_yes() {
     let sealed = Sealed::new();
     let asked = serve(&sealed, vec![plan_answer(true)]);
     let ran = sealed.run(&["down", "-p", "shop"]);
-    insta::assert_snapshot!(ran.whole(), @"");
+    insta::assert_snapshot!(ran.whole(), @r"
+    exit code: 5
+    --- stdout
+    --- stderr
+      1  stop container shop-db-1              [interrupt]  because `down` was ordered
+      2  remove container shop-db-1            [interrupt]  because `down` was ordered    after 1
+      3  remove volume shop_data and its data  [destroy]    because `--volume shop_data`  after 2
+    down of `shop`: 3 steps (2 interrupt, 1 destroy); data is destroyed
+    not done: this needs your consent, and there is no terminal to ask on; nothing was changed
+      because: `down` of `shop`: data is destroyed: volume `shop_data`
+      hint: look at the plan above; when it is what you want, run the same command with `--yes`
+    ");
     assert!(!asked.lock().expect("no panic").iter().any(|route| route.contains("apply")), "nothing was ordered");
 }
 
@@ -77,7 +88,18 @@ fn data_must_not_go_without_a_terminal_or_yes() {
 fn with_yes_it_must_be_done_and_told() {
     let sealed = Sealed::new();
     serve(&sealed, vec![plan_answer(true), all_done()]);
-    insta::assert_snapshot!(steady(&sealed.run(&["down", "-p", "shop", "--yes"])), @"");
+    insta::assert_snapshot!(steady(&sealed.run(&["down", "-p", "shop", "--yes"])), @r"
+    exit code: 0
+    --- stdout
+    --- stderr
+      1  stop container shop-db-1              [interrupt]  because `down` was ordered
+      2  remove container shop-db-1            [interrupt]  because `down` was ordered    after 1
+      3  remove volume shop_data and its data  [destroy]    because `--volume shop_data`  after 2
+    down of `shop`: 3 steps (2 interrupt, 1 destroy); data is destroyed
+    ✔ stop container `shop-db-1`  0.2s
+    ✔ remove container `shop-db-1`  0.1s
+    ✔ down of `shop` is done: 2 steps, timed
+    ");
 }
 
 #[test]
@@ -105,7 +127,24 @@ fn a_failed_step_must_be_reported_with_the_last_lines_and_the_way_on() {
         json!({"verdict": "failed"}),
     );
     serve(&sealed, vec![plan_answer(false), failed]);
-    insta::assert_snapshot!(sealed.run(&["down", "-p", "shop", "--yes"]).whole(), @"");
+    insta::assert_snapshot!(sealed.run(&["down", "-p", "shop", "--yes"]).whole(), @r"
+    exit code: 1
+    --- stdout
+    --- stderr
+      1  stop container shop-db-1    [interrupt]  because `down` was ordered
+      2  remove container shop-db-1  [interrupt]  because `down` was ordered  after 1
+    down of `shop`: 2 steps (2 interrupt); something that runs is stopped
+    ✘ stop container `shop-db-1`  10.0s
+    - remove container `shop-db-1` not run: step 1 failed
+    failed: the container `shop-db-1` could not be stopped
+      because: it does not listen
+      last lines of the container:
+      | LOG:  shutting down
+      | PANIC:  no
+      hint: try a longer `--timeout`
+      hint: of 2 steps, 0 done, 1 failed, 1 not run; `mainstay down` again goes on from here
+      operation op-1 (`mainstay history --operation op-1 --steps`)
+    ");
 }
 
 #[test]
@@ -115,7 +154,21 @@ fn a_plan_that_changed_must_be_shown_again_and_done_when_it_is_not_graver() {
         "plan": plan(false)});
     let changed = Answer { route: "POST /v1/apply", status: 409, body: changed.to_string() };
     serve(&sealed, vec![plan_answer(false), changed, all_done()]);
-    insta::assert_snapshot!(steady(&sealed.run(&["down", "-p", "shop", "--yes"])), @"");
+    insta::assert_snapshot!(steady(&sealed.run(&["down", "-p", "shop", "--yes"])), @r"
+    exit code: 0
+    --- stdout
+    --- stderr
+      1  stop container shop-db-1    [interrupt]  because `down` was ordered
+      2  remove container shop-db-1  [interrupt]  because `down` was ordered  after 1
+    down of `shop`: 2 steps (2 interrupt); something that runs is stopped
+    the world changed since this plan was shown; the plan is now:
+      1  stop container shop-db-1    [interrupt]  because `down` was ordered
+      2  remove container shop-db-1  [interrupt]  because `down` was ordered  after 1
+    down of `shop`: 2 steps (2 interrupt); something that runs is stopped
+    ✔ stop container `shop-db-1`  0.2s
+    ✔ remove container `shop-db-1`  0.1s
+    ✔ down of `shop` is done: 2 steps, timed
+    ");
 }
 
 #[test]

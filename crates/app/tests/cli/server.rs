@@ -31,5 +31,11 @@ fn a_second_server_must_be_refused_with_the_pid_of_the_first() {
     let sealed = Sealed::new();
     crate::stand_in::serve(&sealed, vec![]);
     let ran = sealed.run(&["serve"]);
-    insta::assert_snapshot!(ran.whole(), @"");
+    insta::assert_snapshot!(ran.whole(), @r"
+    exit code: 4
+    --- stdout
+    --- stderr
+    error: a server runs here already (pid 7)
+      hint: stop it first, or serve another folder: `--state-dir DIR`
+    ");
 }

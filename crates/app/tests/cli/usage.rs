@@ -15,26 +15,57 @@ fn an_unknown_command_or_flag_must_end_with_2() {
 #[test]
 fn stack_and_file_must_not_go_together() {
     let ran = Sealed::new().run(&["-f", "compose.yaml", "up", "--stack", "./shop"]);
-    insta::assert_snapshot!(ran.whole(), @"");
+    insta::assert_snapshot!(ran.whole(), @r"
+    exit code: 4
+    --- stdout
+    --- stderr
+    error: no Docker engine answers at `unix://[PLACE]/no-engine.sock`
+      because: No such file or directory (os error 2)
+      hint: is the engine running? (`systemctl status docker`)
+      hint: another engine is chosen with DOCKER_HOST
+    ");
 }
 
 #[test]
 fn a_folder_that_is_not_there_must_be_named() {
     let ran = Sealed::new().run(&["up", "--stack", "./shop"]);
-    insta::assert_snapshot!(ran.whole(), @"");
+    insta::assert_snapshot!(ran.whole(), @r"
+    exit code: 4
+    --- stdout
+    --- stderr
+    error: no Docker engine answers at `unix://[PLACE]/no-engine.sock`
+      because: No such file or directory (os error 2)
+      hint: is the engine running? (`systemctl status docker`)
+      hint: another engine is chosen with DOCKER_HOST
+    ");
 }
 
 #[test]
 fn an_unknown_stack_must_be_told_where_it_was_looked_for() {
     let sealed = Sealed::new();
     let ran = sealed.run(&["plan", "--stack", "shop"]);
-    insta::assert_snapshot!(ran.whole(), @"");
+    insta::assert_snapshot!(ran.whole(), @r"
+    exit code: 2
+    --- stdout
+    --- stderr
+    error: the stack `shop` is not known here
+      hint: looked for a Compose file in `[PLACE]/shop`, and among `mainstay stacks`
+      hint: name its folder: `--stack DIR`
+    ");
 }
 
 #[test]
 fn an_engine_that_is_away_must_end_with_4() {
     let ran = Sealed::new().run(&["ps", "-p", "shop"]);
-    insta::assert_snapshot!(ran.whole(), @"");
+    insta::assert_snapshot!(ran.whole(), @r"
+    exit code: 4
+    --- stdout
+    --- stderr
+    error: no Docker engine answers at `unix://[PLACE]/no-engine.sock`
+      because: No such file or directory (os error 2)
+      hint: is the engine running? (`systemctl status docker`)
+      hint: another engine is chosen with DOCKER_HOST
+    ");
 }
 
 #[test]
