@@ -63,6 +63,13 @@ impl Running {
         token.is_some()
     }
 
+    /// Resolves when the operation was told to end.
+    #[cfg(test)]
+    pub async fn cancelled(&self, operation: &OperationId) {
+        let token = self.state().operations.get(operation).cloned();
+        token.expect("it runs").cancelled().await;
+    }
+
     /// From now on no order is taken; gives the number of operations that still run.
     pub fn stop_taking(&self) -> usize {
         let mut state = self.state();

@@ -1,6 +1,6 @@
 //! Ctrl-C while an operation runs: the first asks it to end, the second leaves at once.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::problem::Kind;
@@ -16,7 +16,7 @@ impl Interrupt {
     /// From here on Ctrl-C and SIGTERM do not end the process, until the second one.
     pub fn listen(ui: &Ui) -> Self {
         let token = CancellationToken::new();
-        let task = tokio::spawn(listen(ui.clone(), token.clone()));
+        let task = tokio::spawn(wait(ui.clone(), token.clone(), Signals::listen()));
         Interrupt { token, task }
     }
 
@@ -32,23 +32,32 @@ impl Drop for Interrupt {
     }
 }
 
-/// Resolves at the next SIGINT or SIGTERM; never when signals cannot be heard.
-pub async fn next_signal() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT and SIGTERM, heard from the moment that this is made: one that comes before anybody waits is not lost.
+pub struct Signals {
+    heard: Option<(Signal, Signal)>,
+}
+
+impl Signals {
+    pub fn listen() -> Self {
+        let heard = signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok());
+        Signals { heard }
+    }
+
+    /// Resolves at the next one; never when signals cannot be heard.
+    pub async fn next(&mut self) {
+        let Some((interrupt, terminate)) = &mut self.heard else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 
-async fn listen(ui: Ui, token: CancellationToken) {
-    next_signal().await;
+async fn wait(ui: Ui, token: CancellationToken, mut signals: Signals) {
+    signals.next().await;
     ui.say("\nstopping: what runs is ended and recorded; press Ctrl-C again to leave at once");
     token.cancel();
-    next_signal().await;
+    signals.next().await;
     ui.say("left at once; `mainstay up` goes on from wherever things are");
     std::process::exit(i32::from(Kind::Interrupted.exit_code()));
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, Running, router};
-use crate::boot::interrupt::next_signal;
+use crate::boot::interrupt::Signals;
 use crate::boot::{Boot, engine, notify, socket};
 use crate::client::served::Served;
 use crate::problem::{Outcome, Problem};
@@ -43,6 +43,7 @@ pub struct Serve {
 
 pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     let ui = &boot.ui;
+    let mut signals = Signals::listen();
     if let Some(other) = Served::find(&boot.settings).await? {
         return Err(Problem::world(
             "already-served",
@@ -52,7 +53,7 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     }
     let docker = tokio::select! {
         docker = reach_engine(boot) => docker,
-        () = next_signal() => return Ok(ExitCode::SUCCESS),
+        () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let keeper = Keeper::open(boot.settings.state_dir.clone(), docker).await?;
     let listener = socket::listen(&boot.settings.socket, args.socket_group.as_deref())?;
@@ -63,7 +64,7 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     ui.say(&format!("engine {} (API {})", api.engine.version, api.engine.api_version));
     ui.say(&format!("{} known", count(api.keeper.stacks()?.len(), "stack")));
     notify::tell(&boot.environment, "READY=1");
-    next_signal().await;
+    signals.next().await;
     notify::tell(&boot.environment, "STOPPING=1");
     stop(ui, &api, Duration::from_secs(args.stop_timeout)).await;
     tasks.end().await;

@@ -8,7 +8,7 @@ use mainstay_model::plan::{Impact, Order, Plan, consent};
 use tokio::sync::mpsc;
 
 use crate::boot::Boot;
-use crate::boot::interrupt::Interrupt;
+use crate::boot::interrupt::{Interrupt, Signals};
 use crate::client::{Client, ClientError};
 use crate::problem::{Kind, Problem};
 use crate::ui::progress::{self, Progress, Tally};
@@ -231,10 +231,11 @@ pub fn nothing_to_do(plan: &Plan) -> String {
 
 async fn ask_person(ui: &Ui, question: String) -> Result<bool, Problem> {
     let ui = ui.clone();
+    let mut signals = Signals::listen();
     let asked = tokio::task::spawn_blocking(move || ask::yes_or_no(&ui, &question));
     tokio::select! {
         answer = asked => Ok(answer.unwrap_or(false)),
-        () = crate::boot::interrupt::next_signal() => {
+        () = signals.next() => {
             Err(Problem::new(Kind::Interrupted, "interrupted", "interrupted; nothing was changed"))
         }
     }

@@ -142,7 +142,11 @@ fn nobody(socket: &std::path::Path, error: &std::io::Error) -> Result<Option<Ser
     }
 }
 
-async fn send(
+/// One request on a connection of its own.
+///
+/// # Errors
+/// When nobody answers.
+pub(crate) async fn send(
     socket: &std::path::Path,
     method: Method,
     path: &str,

@@ -3,8 +3,21 @@
 use crate::sealed::Sealed;
 
 const COMMANDS: [&str; 15] = [
-    "up", "plan", "down", "start", "stop", "restart", "ps", "logs", "exec", "history", "stacks", "config", "serve",
-    "version", "completions",
+    "up",
+    "plan",
+    "down",
+    "start",
+    "stop",
+    "restart",
+    "ps",
+    "logs",
+    "exec",
+    "history",
+    "stacks",
+    "config",
+    "serve",
+    "version",
+    "completions",
 ];
 
 #[test]

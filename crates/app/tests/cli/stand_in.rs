@@ -27,10 +27,8 @@ pub fn serve(sealed: &Sealed, answers: Vec<Answer>) -> Asked {
     let listener = UnixListener::bind(sealed.state_dir().join("mainstay.sock")).expect("a socket");
     let asked = Asked::default();
     let heard = asked.clone();
-    let mut all = vec![
-        answer("GET /v1/version", r#"{"version":"0.1.0","pid":7,"engine":null}"#),
-        answer("GET /v1/stacks", "[]"),
-    ];
+    let mut all =
+        vec![answer("GET /v1/version", r#"{"version":"0.1.0","pid":7,"engine":null}"#), answer("GET /v1/stacks", "[]")];
     all.extend(answers);
     let mut queue: VecDeque<Answer> = all.into();
     std::thread::spawn(move || {

@@ -16,13 +16,11 @@ fn an_unknown_command_or_flag_must_end_with_2() {
 fn stack_and_file_must_not_go_together() {
     let ran = Sealed::new().run(&["-f", "compose.yaml", "up", "--stack", "./shop"]);
     insta::assert_snapshot!(ran.whole(), @r"
-    exit code: 4
+    exit code: 2
     --- stdout
     --- stderr
-    error: no Docker engine answers at `unix://[PLACE]/no-engine.sock`
-      because: No such file or directory (os error 2)
-      hint: is the engine running? (`systemctl status docker`)
-      hint: another engine is chosen with DOCKER_HOST
+    error: `--file` and `--stack` do not go together
+      hint: `--stack` says where each stack is; the other flags are for the stack of one folder
     ");
 }
 
@@ -30,13 +28,10 @@ fn stack_and_file_must_not_go_together() {
 fn a_folder_that_is_not_there_must_be_named() {
     let ran = Sealed::new().run(&["up", "--stack", "./shop"]);
     insta::assert_snapshot!(ran.whole(), @r"
-    exit code: 4
+    exit code: 2
     --- stdout
     --- stderr
-    error: no Docker engine answers at `unix://[PLACE]/no-engine.sock`
-      because: No such file or directory (os error 2)
-      hint: is the engine running? (`systemctl status docker`)
-      hint: another engine is chosen with DOCKER_HOST
+    error: `--stack ./shop`: there is no such folder
     ");
 }
 
