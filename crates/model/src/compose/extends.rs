@@ -45,7 +45,8 @@ impl<'a> Extender<'a> {
 
     /// Completes every service of a document that extends another one.
     pub fn extend_document(&mut self, document: &mut Node, path: &str, resets: &Resets, reading: &mut Reading<'_>) {
-        let Some(services) = document.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut)
+        let Some(services) =
+            document.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut)
         else {
             return;
         };
@@ -115,7 +116,8 @@ impl<'a> Extender<'a> {
         if source.services.contains(&reference.service) {
             return Some(base_key);
         }
-        let message = format!("`{name}` extends `{}`, which is not a service of {}", reference.service, source.path);
+        let message =
+            format!("`{name}` extends `{}`, which is not a service of {}", reference.service, source.path);
         let known = source.services.iter().map(|(name, _)| name);
         let hint = match suggest(&reference.service, known) {
             Some(meant) => format!("did you mean `{meant}`?"),
@@ -127,12 +129,17 @@ impl<'a> Extender<'a> {
     }
 
     fn lay_over_base(&mut self, key: &str, name: &str, base_key: &str, base: &str, reading: &mut Reading<'_>) {
-        let Some(mut base) = self.sources.get(base_key).and_then(|source| source.services.get(base)).cloned() else {
-            return;
-        };
+        let Some(base) = self.sources.get(base_key).and_then(|source| source.services.get(base)) else { return };
         if base.is_null() {
             return;
         }
+        if !reading.inherit(base) {
+            reading.is_incomplete = true;
+            let message = format!("`{name}` takes over more than a stack can have");
+            reading.say(Diagnostic::error("extends-too-much", base.span, message));
+            return;
+        }
+        let mut base = base.clone();
         let Some(source) = self.sources.get_mut(key) else { return };
         source.resets.apply_to_service(name, &mut base);
         if let Some(service) = source.services.get_mut(name) {

@@ -246,11 +246,9 @@ fn settle(
 /// Adds the complaints of a later stage, without those that only follow from an earlier one.
 fn keep_new(diagnostics: &mut Vec<Diagnostic>, found: Vec<Diagnostic>, had_errors: bool) {
     let known: BTreeSet<Span> = diagnostics.iter().map(|one| one.span).collect();
-    diagnostics.extend(
-        found.into_iter().filter(|one| {
-            !had_errors || !(one.span.is_written() && known.contains(&one.span) || one.code == "no-image")
-        }),
-    );
+    diagnostics.extend(found.into_iter().filter(|one| {
+        !had_errors || !(one.span.is_written() && known.contains(&one.span) || one.code == "no-image")
+    }));
 }
 
 /// The folder that relative paths and the default name come from; `None` when there is no file.

@@ -47,7 +47,10 @@ fn read_labels(service: &mut Map, folder: &str, reading: &mut Reading<'_>) {
         let Some(text) = path.as_str().filter(|path| !path.is_empty()) else { continue };
         let full = filepath::join(folder, text);
         let file = ServiceFile { path: &full, what: "label file", format: None, is_required: true, at: path.span };
-        said = read_service_file(said, &file, &|_| None, reading);
+        // Unlike variables, an earlier file's label wins inside the values of a later file.
+        let before = said.clone();
+        let known = |name: &str| before.iter().rev().find(|(known, _)| known == name).and_then(|(_, value)| value.clone());
+        said.extend(read_service_file(Lines::new(), &file, &known, reading));
     }
     let said = said.into_iter().map(|(name, value)| (name, value.unwrap_or_default()));
     lay_over(service, "labels", said, files.span, own);

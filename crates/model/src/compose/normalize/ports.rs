@@ -92,7 +92,9 @@ fn check_ip(ip: &str) -> Result<String, String> {
 }
 
 fn range(text: &str) -> Option<Range> {
-    let port = |text: &str| -> Option<u16> { if text.starts_with('+') { None } else { text.parse().ok() } };
+    let port = |text: &str| -> Option<u16> {
+        if text.starts_with('+') { None } else { text.parse().ok() }
+    };
     let Some((from, to)) = text.split_once('-') else {
         let single = port(text)?;
         return Some((single, single));

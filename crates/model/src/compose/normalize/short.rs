@@ -11,9 +11,10 @@ use crate::compose::tree::{Map, Node, Span, Value};
 pub fn expand(project: &mut Node, lenient: bool, out: &mut Vec<Diagnostic>) {
     let Some(project) = project.as_map_mut() else { return };
     if let Some(services) = project.get_mut("services").and_then(Node::as_map_mut) {
+        let mut expansion = Expansion { lenient, ports_left: MOST_PORTS, out };
         for entry in services.0.values_mut() {
             if let Some(service) = entry.node.as_map_mut() {
-                Expansion { lenient, out }.service(service);
+                expansion.service(service);
             }
         }
     }
@@ -32,8 +33,7 @@ pub fn expand(project: &mut Node, lenient: bool, out: &mut Vec<Diagnostic>) {
 fn external(section: &str, key: &str, resource: &mut Map, out: &mut Vec<Diagnostic>) {
     let Some(external) = resource.get_mut("external") else { return };
     let span = external.span;
-    let Some(Value::Map(old)) =
-        external.as_map().is_some().then(|| std::mem::replace(&mut external.value, Value::Bool(true)))
+    let Some(Value::Map(old)) = external.as_map().is_some().then(|| std::mem::replace(&mut external.value, Value::Bool(true)))
     else {
         return;
     };
@@ -52,8 +52,12 @@ fn external(section: &str, key: &str, resource: &mut Map, out: &mut Vec<Diagnost
     }
 }
 
+/// A range is a port for each number in it: a page of ranges would be more than any machine has.
+const MOST_PORTS: usize = 100_000;
+
 struct Expansion<'a> {
     lenient: bool,
+    ports_left: usize,
     out: &'a mut Vec<Diagnostic>,
 }
 
@@ -134,7 +138,11 @@ impl Expansion<'_> {
                 }
             };
             match ports::parse(&text, item.span) {
-                Ok(ports) => long.extend(ports),
+                Ok(ports) if ports.len() <= self.ports_left => {
+                    self.ports_left -= ports.len();
+                    long.extend(ports);
+                }
+                Ok(_) => self.refuse(item.span, "port", &text, "makes the project have too many ports"),
                 // One port that cannot be read yet leaves the whole list as it was written.
                 Err(_) if self.lenient => return,
                 Err(problem) => self.refuse(item.span, "port", &text, &problem),

@@ -8,6 +8,7 @@
 mod complaint;
 mod composer;
 mod scalar;
+mod suspect;
 #[cfg(test)]
 mod tests;
 

@@ -4,9 +4,12 @@
 //! unescaped before. Reading never stops at the first complaint, so that a file is corrected in one go.
 
 mod build;
+mod check;
 mod container;
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod from_files;
 mod files;
 mod health;
 pub mod keys;
@@ -18,7 +21,7 @@ mod ports;
 mod restart;
 mod service;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 mod volumes;
 mod x_mainstay;
 
@@ -78,7 +81,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
             return None;
         }
     };
-    keys::check(&root);
+    check::keys(&root);
     let project = Project { stack: stack.clone(), directory: &loaded.project_directory, root };
     let networks = networks::declared(&project);
     let volumes = volumes::declared(&project);

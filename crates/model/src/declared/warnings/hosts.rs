@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::mention::{Mention, in_variable, in_word};
 use super::names::{Answers, Reach, at_home, reach};
-use crate::declared::{Declared, Service};
-use crate::identity::container_name;
+use crate::declared::{Declared, NetworkMode, Service};
+use crate::identity::{ServiceName, container_name};
 use crate::observed::Observed;
 use crate::plan::{Finding, Level};
 
@@ -78,12 +78,13 @@ impl Rule<'_> {
         if is_elsewhere(host) {
             return None;
         }
-        let somewhere = self.answers.networks_with(host);
+        let stable = self.stable(host);
+        let somewhere = self.answers.networks_with(stable);
         let is_known = !somewhere.is_empty();
         let is_suspicious = is_known || (mention.certain && !host.contains('.'));
         match &self.reach {
             Reach::Networks(networks) if is_suspicious => {
-                let is_answered = networks.iter().any(|network| self.answers.answers(network, host));
+                let is_answered = networks.iter().any(|network| self.answers.answers(network, stable));
                 // Of a network that nobody looked at, nothing can be said about names that are new here.
                 let is_blind = networks.iter().any(|network| !self.answers.is_known(network));
                 (!is_answered && (is_known || !is_blind)).then(|| self.not_answered(place, host, &somewhere))
@@ -93,34 +94,37 @@ impl Rule<'_> {
         }
     }
 
-    fn not_answered(&self, place: &str, host: &str, somewhere: &[&str]) -> Finding {
-        let name = &self.service.name;
-        if somewhere.is_empty() {
-            return self.unheard_of(place, host);
+    /// The name to look for: that of a container which is gone stands for its service's, where that is known.
+    fn stable<'h>(&self, host: &'h str) -> &'h str {
+        let is_answered = |name: &str| !self.answers.networks_with(name).is_empty();
+        random_end(host).filter(|base| !is_answered(host) && is_answered(base)).unwrap_or(host)
+    }
+
+    /// Whose `networks` decide: in the namespace of another service, that one's.
+    fn joiner(&self) -> &ServiceName {
+        match &self.service.network_mode {
+            NetworkMode::Service(other) => other,
+            _ => &self.service.name,
         }
-        let key = somewhere.iter().find_map(|network| {
-            self.declared
-                .networks
-                .iter()
-                .find(|(_, declared)| declared.name == *network)
-                .map(|(key, _)| (key, *network))
-        });
-        let hint = match (key, somewhere.first()) {
-            (Some((key, network)), _) if key == network => {
-                format!("`{host}` answers on `{network}`; add it to `services.{name}.networks`")
-            }
-            (Some((key, network)), _) => {
-                format!("`{host}` answers on `{network}`; add `{key}` to `services.{name}.networks`")
-            }
-            (None, network) => {
-                let network = network.copied().unwrap_or_default();
-                format!(
-                    "`{host}` answers on `{network}`; add it to `services.{name}.networks`, and declare it under `networks` with `external: true` and `name: {network}`"
-                )
-            }
+    }
+
+    fn not_answered(&self, place: &str, host: &str, somewhere: &[&str]) -> Finding {
+        let Some(first) = somewhere.first() else { return self.unheard_of(place, host) };
+        let networks = &self.declared.networks;
+        let declared = |network: &&str| networks.iter().find(|(_, declared)| declared.name == **network);
+        let (network, action) = match somewhere.iter().find_map(|network| Some((*network, declared(network)?.0))) {
+            Some((network, key)) if key == network => (network, "add it to".to_owned()),
+            Some((network, key)) => (network, format!("add `{key}` to")),
+            None => (
+                *first,
+                format!("declare it under `networks` with `external: true` and `name: {first}`, and add it to"),
+            ),
         };
+        let name = &self.service.name;
         let message =
             format!("`{name}` names the host `{host}` in {place}, and none of its networks resolves that name");
+        let hint =
+            format!("`{}` answers on `{network}`; {action} `services.{}.networks`", self.stable(host), self.joiner());
         Finding { level: Level::Warning, code: "unresolvable-host".into(), message, hint: Some(hint) }
     }
 
@@ -143,8 +147,9 @@ impl Rule<'_> {
         }
         let message =
             format!("`{name}` names the host `{host}` in {place}, and nothing that is known here answers to that name");
+        let joiner = self.joiner();
         let hint = format!(
-            "if `{host}` runs in another stack, add that stack's network to `services.{name}.networks`, declared with `external: true`"
+            "if `{host}` runs in another stack, add that stack's network to `services.{joiner}.networks`, declared with `external: true`"
         );
         Finding { level: Level::Warning, code: "unresolvable-host".into(), message, hint: Some(hint) }
     }
