@@ -2,15 +2,12 @@
 
 mod down;
 mod hold;
-#[cfg(any())]
 mod laws;
 mod notation;
 mod replace;
 mod stack_orders;
 mod up;
-#[cfg(any())]
 mod walk;
-#[cfg(any())]
 mod wild;
 
 use std::collections::BTreeMap;

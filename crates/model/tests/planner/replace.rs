@@ -115,7 +115,7 @@ fn a_dependent_restarts_when_it_said_so() {
 #[test]
 fn a_dependent_that_was_not_restarted_in_time_is_restarted_later() {
     let stack = "service db check env=A:b\nservice web after=db:healthy:restart restart";
-    let world = "up with service db check\nsteps 6";
+    let world = "up with service db check\nsteps 5";
     check("a_dependent_that_was_not_restarted_in_time", stack, world, up);
 }
 
