@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures_util::stream::{BoxStream, StreamExt, unfold};
 use mainstay_model::declared::{Attachment, NetworkMode};
 use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::observed::{
     Container, Endpoint, Health, Maker, Observed, ObservedNetwork, ObservedVolume, Scope, State,
 };
 use mainstay_model::plan::{Action, Step, StepId, Target, TargetContainer};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+use crate::docker::{EngineEvent, EventKind};
+use crate::reconcile::{Glance, Watched};
 use crate::world::{Acted, Context, Progress, World, WorldError};
 
 #[derive(Clone, Default)]
@@ -38,7 +42,10 @@ pub(crate) struct Inner {
     pub looks: usize,
     pub running: usize,
     pub most_running: usize,
+    /// What happens is told to them, as an engine does.
+    pub listeners: Vec<UnboundedSender<Result<EngineEvent, WorldError>>>,
     next_id: u32,
+    last_nanos: i64,
 }
 
 impl FakeWorld {
@@ -62,6 +69,41 @@ impl FakeWorld {
             inner.containers.push(container);
         }
         self
+    }
+
+    /// Somebody else takes a container off a network.
+    pub fn disconnect(&self, name: &str, network: &str) {
+        let mut inner = self.lock();
+        let container = inner.named(name);
+        container.endpoints.retain(|endpoint| endpoint.network != network);
+        let id = container.id.clone();
+        inner.tell(EventKind::Network, "disconnect", network, &id);
+    }
+
+    /// Somebody else makes a network.
+    pub fn make_network(&self, name: &str) {
+        let mut inner = self.lock();
+        let id = inner.add_network(name);
+        inner.tell(EventKind::Network, "create", name, &id);
+    }
+
+    /// Somebody else removes a network by force; the containers keep dead entries of it.
+    pub fn remove_network(&self, name: &str) {
+        let mut inner = self.lock();
+        inner.networks.retain(|network| network.name != name);
+        inner.tell(EventKind::Network, "destroy", name, "gone");
+    }
+
+    /// An event of a container, and nothing else.
+    pub fn tell_of(&self, name: &str, action: &str) {
+        let mut inner = self.lock();
+        let id = inner.named(name).id.clone();
+        inner.tell(EventKind::Container, action, name, &id);
+    }
+
+    /// The connection of everybody who listens breaks.
+    pub fn cut(&self) {
+        self.lock().listeners.clear();
     }
 
     pub fn done(&self) -> Vec<Action> {
@@ -110,6 +152,25 @@ pub(crate) fn container(id: &str, stack: &str, service: &str) -> Container {
 }
 
 impl Inner {
+    fn tell(&mut self, kind: EventKind, action: &str, name: &str, id: &str) {
+        let now = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
+        self.last_nanos = now.max(self.last_nanos + 1);
+        let container = self.containers.iter().find(|container| container.id == id);
+        let of_container = kind == EventKind::Container;
+        let event = EngineEvent {
+            time_nanos: self.last_nanos,
+            kind,
+            action: action.into(),
+            actor_id: id.into(),
+            name: name.into(),
+            stack: container.filter(|_| of_container).and_then(|container| container.stack.clone()),
+            service: container.filter(|_| of_container).and_then(|container| container.service.clone()),
+            container_id: (kind == EventKind::Network && container.is_some()).then(|| id.to_owned()),
+            attributes: BTreeMap::new(),
+        };
+        self.listeners.retain(|listener| listener.send(Ok(event.clone())).is_ok());
+    }
+
     pub fn fresh_id(&mut self) -> String {
         self.next_id += 1;
         format!("{:064x}", self.next_id)
@@ -180,10 +241,15 @@ impl Inner {
                 let container = self.target(target, context)?;
                 container.state = State::Running;
                 container.started_at = "2026-11-20T10:00:01Z".into();
+                let (id, name) = (container.id.clone(), container.name.clone());
+                self.tell(EventKind::Container, "start", &name, &id);
             }
             Action::StopContainer { target, .. } => {
                 let container = self.target(target, context)?;
                 (container.state, container.exit_code) = (State::Exited, Some(143));
+                let (id, name) = (container.id.clone(), container.name.clone());
+                self.tell(EventKind::Container, "die", &name, &id);
+                self.tell(EventKind::Container, "stop", &name, &id);
             }
             Action::RemoveContainer { target, .. } => {
                 let id = self.target(target, context)?.id.clone();
@@ -195,7 +261,12 @@ impl Inner {
                     return Err(WorldError::new(format!("network `{}` not found", attachment.network)));
                 }
                 let endpoint = self.endpoint(attachment);
-                self.target(target, context)?.endpoints.push(endpoint);
+                let container = self.target(target, context)?;
+                // As engines do: a dead entry is written over.
+                container.endpoints.retain(|endpoint| endpoint.network != attachment.network);
+                container.endpoints.push(endpoint);
+                let id = container.id.clone();
+                self.tell(EventKind::Network, "connect", &attachment.network, &id);
             }
             Action::Detach { target, network, .. } => {
                 self.target(target, context)?.endpoints.retain(|endpoint| endpoint.network != *network);
@@ -276,5 +347,36 @@ impl World for FakeWorld {
         let acted = if inner.lying { Acted::default() } else { inner.play(step, context)? };
         inner.done.push(step.action.clone());
         Ok(acted)
+    }
+}
+
+impl Watched for FakeWorld {
+    fn watch(&self, _since_nanos: Option<i64>) -> BoxStream<'static, Result<EngineEvent, WorldError>> {
+        let (listener, heard) = unbounded_channel();
+        let mut inner = self.lock();
+        if inner.unreachable {
+            let _ = listener.send(Err(WorldError::new("nobody answers")));
+        } else {
+            inner.listeners.push(listener);
+        }
+        unfold(heard, |mut heard| async move { heard.recv().await.map(|event| (event, heard)) }).boxed()
+    }
+
+    async fn glance(&self, container: &str) -> Result<Option<Glance>, WorldError> {
+        let inner = self.lock();
+        if inner.unreachable {
+            return Err(WorldError::new("nobody answers"));
+        }
+        let found = inner.containers.iter().find(|found| found.id == container || found.name == container);
+        Ok(found.map(|found| Glance { container: found.clone(), networks: inner.networks.clone() }))
+    }
+
+    async fn labelled(&self) -> Result<BTreeSet<StackName>, WorldError> {
+        let inner = self.lock();
+        if inner.unreachable {
+            return Err(WorldError::new("nobody answers"));
+        }
+        let labelled = inner.containers.iter().filter(|container| container.declared_attachments.is_some());
+        Ok(labelled.filter_map(|container| container.stack.clone()).collect())
     }
 }

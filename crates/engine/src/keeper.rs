@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::docker::Docker;
 use crate::journal::{Entry, HistoryFilter, Journal, KnownStack};
 use crate::world::{World, WorldError};
+pub(crate) use operation::Open;
 use writers::Writers;
 
 /// Plans, applies, remembers. Cheap to clone.

@@ -232,7 +232,7 @@ fn member_of(container: &Container, network: &str) -> Member {
     }
 }
 
-fn network_of(network: Network) -> ObservedNetwork {
+pub(super) fn network_of(network: Network) -> ObservedNetwork {
     let labels = network.labels.unwrap_or_default();
     let seen = Seen(&labels);
     ObservedNetwork {

@@ -138,6 +138,16 @@ impl Journal {
         self.writer.write(durable, job).await.map(drop)
     }
 
+    /// As [`Journal::begin`], for the loop: written before any step that is written after it, and not waited for.
+    pub fn post_begin(&self, beginning: Beginning) {
+        self.writer.post(move |connection| begin(connection, &beginning));
+    }
+
+    /// As [`Journal::finish`], for the loop, which waits for no disk.
+    pub fn post_finish(&self, operation: OperationId, verdict: Verdict) {
+        self.writer.post(move |connection| close(connection, operation.as_str(), verdict_text(verdict)).map(|()| 0));
+    }
+
     /// Closes an operation whose caller dropped it in the middle. Nobody is there to wait for the answer.
     pub fn abandon(&self, operation: OperationId) {
         self.writer.post(move |connection| {

@@ -29,7 +29,7 @@ impl<W: World + Clone> Running<'_, W> {
         let teller = Teller { operation: self.operation.clone(), stack: self.plan.stack.clone(), events: Some(events) };
         // Refused here, a full disk has cost nothing: no step was taken.
         self.keeper.journal.begin(self.beginning()).await.map_err(unwritable)?;
-        let open = Open { journal: &self.keeper.journal, operation: Some(self.operation) };
+        let open = Open::new(&self.keeper.journal, self.operation);
         teller.tell(What::Planned { plan: self.plan.clone(), digest: self.plan.digest() });
         let (verdict, walked, failure) = if self.plan.is_empty() {
             (Verdict::Unchanged, None, None)
@@ -145,13 +145,17 @@ impl<W: World + Clone> Running<'_, W> {
 }
 
 /// An operation that stands open in the journal. Dropped before it was closed, it is recorded as interrupted.
-struct Open<'a> {
+pub(crate) struct Open<'a> {
     journal: &'a Journal,
     operation: Option<&'a OperationId>,
 }
 
-impl Open<'_> {
-    fn close(mut self) {
+impl<'a> Open<'a> {
+    pub(crate) fn new(journal: &'a Journal, operation: &'a OperationId) -> Self {
+        Open { journal, operation: Some(operation) }
+    }
+
+    pub(crate) fn close(mut self) {
         self.operation = None;
     }
 }

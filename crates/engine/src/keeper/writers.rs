@@ -1,21 +1,23 @@
 //! One writer a stack: who writes to it now, and who did a moment ago.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mainstay_model::identity::{OperationId, StackName};
 use tokio::sync::watch;
 
 pub(crate) struct Writers {
     stacks: Mutex<BTreeMap<StackName, Slot>>,
+    /// Stacks on which an order ended, for the loop to look at.
+    ended: Mutex<BTreeSet<StackName>>,
     /// Counts releases, so that whoever waits for one misses none.
     released: watch::Sender<u64>,
 }
 
 impl Default for Writers {
     fn default() -> Self {
-        Writers { stacks: Mutex::default(), released: watch::Sender::new(0) }
+        Writers { stacks: Mutex::default(), ended: Mutex::default(), released: watch::Sender::new(0) }
     }
 }
 
@@ -23,7 +25,17 @@ impl Default for Writers {
 struct Slot {
     now: Option<Writer>,
     /// The last order that ended: the engine's events about it may still be on their way.
-    last: Option<(OperationId, Timestamp, Timestamp)>,
+    last: Option<(Timestamp, Timestamp)>,
+}
+
+/// Some events are told a moment after the call that caused them has returned.
+const ECHO: SignedDuration = SignedDuration::from_millis(200);
+
+impl Slot {
+    fn ordered_at(&self, at: Timestamp) -> bool {
+        let now = matches!(&self.now, Some(Writer::Order(_, since)) if at >= *since);
+        now || self.last.is_some_and(|(since, until)| at >= since && at.duration_since(until) <= ECHO)
+    }
 }
 
 enum Writer {
@@ -75,15 +87,38 @@ impl Writers {
         Some(Writing { writers: self.clone(), stack: stack.clone() })
     }
 
-    /// The order of ours during which something happened to a stack, which then was no stranger's doing.
-    pub(crate) fn ordered_at(&self, stack: &StackName, at: Timestamp) -> Option<OperationId> {
-        let stacks = self.stacks();
-        let slot = stacks.get(stack)?;
-        match (&slot.now, &slot.last) {
-            (Some(Writer::Order(operation, since)), _) if at >= *since => Some(operation.clone()),
-            (_, Some((operation, since, until))) if at >= *since && at <= *until => Some(operation.clone()),
-            _ => None,
-        }
+    /// Whether an order of ours was at a stack then; what happened to the stack was no stranger's doing.
+    pub(crate) fn ordered_at(&self, stack: &StackName, at: Timestamp) -> bool {
+        self.stacks().get(stack).is_some_and(|slot| slot.ordered_at(at))
+    }
+
+    /// Whether an order of ours was at any stack then.
+    pub(crate) fn any_ordered_at(&self, at: Timestamp) -> bool {
+        self.stacks().values().any(|slot| slot.ordered_at(at))
+    }
+
+    /// Whether an order of ours is at a stack now.
+    pub(crate) fn is_ordered(&self, stack: &StackName) -> bool {
+        self.stacks().get(stack).is_some_and(|slot| matches!(slot.now, Some(Writer::Order(..))))
+    }
+
+    pub(crate) fn is_free(&self, stack: &StackName) -> bool {
+        self.stacks().get(stack).is_none_or(|slot| slot.now.is_none())
+    }
+
+    /// How many releases there were so far.
+    pub(crate) fn count(&self) -> u64 {
+        *self.released.borrow()
+    }
+
+    /// Wakes those who wait for a release, for them to see for themselves.
+    pub(crate) fn nudge(&self) {
+        self.released.send_modify(|_| {});
+    }
+
+    /// The stacks on which an order ended since the last asking.
+    pub(crate) fn take_ended(&self) -> BTreeSet<StackName> {
+        std::mem::take(&mut *self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// Changes whenever somebody is done with a stack.
@@ -100,9 +135,11 @@ impl Writers {
 impl Drop for Writing {
     fn drop(&mut self) {
         if let Some(slot) = self.writers.stacks().get_mut(&self.stack)
-            && let Some(Writer::Order(operation, since)) = slot.now.take()
+            && let Some(Writer::Order(_, since)) = slot.now.take()
         {
-            slot.last = Some((operation, since, Timestamp::now()));
+            slot.last = Some((since, Timestamp::now()));
+            let mut ended = self.writers.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            ended.insert(self.stack.clone());
         }
         self.writers.released.send_modify(|count| *count += 1);
     }

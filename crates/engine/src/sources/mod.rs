@@ -1,17 +1,32 @@
 //! Files of a stack: finds them, reads them, and asks the model what they declare.
+//!
+//! The rules of finding are Compose's ([`find`]), plus `--env`. The disk answers the dialect through [`Disk`], which
+//! opens nothing that could hang.
+
+mod disk;
+mod find;
+mod paths;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
-use mainstay_model::compose::{Diagnostics, LoadOptions, Loaded};
-use mainstay_model::declared::Declared;
+use mainstay_model::compose::{self, Diagnostic, Diagnostics, LoadOptions, LoadRequest, Loaded};
+use mainstay_model::declared::{self, Declared};
+
+pub use disk::Disk;
+use find::Found;
+pub use find::sibling;
 
 /// Which stack, in the words of the flags; everything absolute or relative to `working_directory`.
 #[derive(Clone, Debug, Default)]
 pub struct Find {
     pub working_directory: String,
-    /// `--file`, in merging order. Empty: `COMPOSE_FILE`, else `compose.yaml` (and its `.override`) here or in a parent.
+    /// `--file`, in merging order: a file, a folder with a Compose file, or `-`. Empty: `COMPOSE_FILE`, else
+    /// `compose.yaml` (and its `.override`) here or in a parent.
     pub files: Vec<String>,
-    /// `--env`: adds `compose.<env>.yaml` beside the first file when there is one, and `.env.<env>`.
+    /// `--env`: adds `compose.<env>.yaml` beside the first file when there is one, and `.env.<env>`. The `.override`
+    /// file is left out then: it is what a developer has instead of an environment.
     pub env: Option<String>,
     pub project_name: Option<String>,
     pub project_directory: Option<String>,
@@ -19,6 +34,8 @@ pub struct Find {
     pub profiles: Vec<String>,
     pub environment: BTreeMap<String, String>,
     pub options: LoadOptions,
+    /// What stands for the file `-`: the standard input, read by the caller.
+    pub stdin: Option<Vec<u8>>,
 }
 
 /// One stack's files, read and understood.
@@ -36,9 +53,26 @@ pub enum SourcesError {
     /// No Compose file where one was looked for.
     #[error("no Compose file in `{directory}` or above it")]
     NotFound { directory: String },
+    /// A folder was named, and none is in it.
+    #[error("no Compose file in the folder `{folder}`")]
+    EmptyFolder { folder: String },
+    /// `--env` names nothing that is there.
+    #[error("no environment `{env}`: looked for {}", listed(looked_for))]
+    NoEnvironment { env: String, looked_for: Vec<String> },
+    /// The name of an environment is part of file names.
+    #[error("`{env}` cannot be the name of an environment: letters, digits, `_`, `-` and `.` only")]
+    BadEnvironment { env: String },
+    /// `-` was named and nothing was passed in.
+    #[error("`-` stands for the standard input, and nothing came from there")]
+    NoStdin,
     /// The files are refused.
     #[error("the Compose files are refused")]
     Refused(Diagnostics),
+}
+
+fn listed(paths: &[String]) -> String {
+    let quoted: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
+    quoted.join(", ")
 }
 
 /// Finds and loads a stack's files without asking what they declare (`config`).
@@ -46,7 +80,11 @@ pub enum SourcesError {
 /// # Errors
 /// When there is no file, or with every complaint about the files.
 pub fn load(find: &Find) -> Result<Loaded, SourcesError> {
-    Err(SourcesError::NotFound { directory: find.working_directory.clone() })
+    let disk = Disk::new(find.stdin.clone().map(|content| (paths::stdin(&find.working_directory), content)));
+    let found = find::found(find, &disk)?;
+    let mut loaded = compose::load(&request(find, &found), &disk).map_err(SourcesError::Refused)?;
+    loaded.warnings.extend(found.warnings);
+    Ok(loaded)
 }
 
 /// Finds, loads and declares a stack.
@@ -54,5 +92,23 @@ pub fn load(find: &Find) -> Result<Loaded, SourcesError> {
 /// # Errors
 /// When there is no file, or with every complaint about the files.
 pub fn read(find: &Find) -> Result<Read, SourcesError> {
-    Err(SourcesError::NotFound { directory: find.working_directory.clone() })
+    let loaded = load(find)?;
+    let settled = declared::declare(&loaded)
+        .map_err(|list| SourcesError::Refused(Diagnostics { list, sources: loaded.sources.clone() }))?;
+    let list: Vec<Diagnostic> = loaded.warnings.iter().cloned().chain(settled.warnings).collect();
+    let warnings = Diagnostics { list, sources: loaded.sources.clone() };
+    Ok(Read { declared: settled.declared, loaded, warnings })
+}
+
+fn request(find: &Find, found: &Found) -> LoadRequest {
+    LoadRequest {
+        working_directory: find.working_directory.clone(),
+        project_directory: found.project_directory.clone(),
+        files: found.files.clone(),
+        project_name: find.project_name.clone(),
+        env_files: found.env_files.clone(),
+        profiles: find.profiles.clone(),
+        environment: find.environment.clone(),
+        options: find.options,
+    }
 }
