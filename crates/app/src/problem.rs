@@ -218,11 +218,16 @@ impl From<KeeperError> for Problem {
 
 impl From<SourcesError> for Problem {
     fn from(error: SourcesError) -> Self {
+        let message = error.to_string();
         match error {
             SourcesError::NotFound { directory } => {
                 Problem::files("no-compose-file", format!("no Compose file in `{directory}` or above it"))
                     .hint("go to the stack's folder, or name it: `--stack DIR`, `--file FILE`")
             }
+            SourcesError::EmptyFolder { .. } => Problem::files("no-compose-file", message),
+            SourcesError::NoEnvironment { .. } => Problem::files("no-environment", message),
+            SourcesError::BadEnvironment { .. } => Problem::usage("bad-environment", message),
+            SourcesError::NoStdin => Problem::files("no-stdin", message),
             SourcesError::Refused(diagnostics) => {
                 let errors = diagnostics
                     .list

@@ -5,6 +5,7 @@ pub mod interrupt;
 pub mod notify;
 pub mod socket;
 
+use std::io::Read as _;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct Boot {
     pub environment: Environment,
     pub settings: Settings,
     pub ui: Ui,
+    /// The standard input, read when a flag says that a file comes from there.
+    pub stdin: Option<Vec<u8>>,
 }
 
 impl Boot {
@@ -49,7 +52,7 @@ pub fn main() -> ExitCode {
     let built = Environment::of_process().and_then(|environment| {
         let settings = Settings::of(&global, &environment)?;
         let ui = Ui::of(&settings, &environment);
-        Ok(Boot { global: global.clone(), environment, settings, ui })
+        Ok(Boot { global: global.clone(), environment, settings, ui, stdin: stdin(&global)? })
     });
     let boot = match built {
         Ok(boot) => boot,
@@ -63,6 +66,18 @@ pub fn main() -> ExitCode {
         report::report(&ui, &problem);
         ExitCode::from(problem.kind.exit_code())
     })
+}
+
+fn stdin(global: &Global) -> Result<Option<Vec<u8>>, Problem> {
+    if !global.file.iter().any(|file| file.as_os_str() == "-") {
+        return Ok(None);
+    }
+    let mut content = Vec::new();
+    std::io::stdin()
+        .lock()
+        .read_to_end(&mut content)
+        .map_err(|error| Problem::files("no-stdin", "the standard input could not be read").caused_by(&error))?;
+    Ok(Some(content))
 }
 
 /// Runs a command on a runtime of its size; a panic becomes a report of our own mistake.

@@ -33,6 +33,7 @@ pub fn find_here(boot: &Boot, options: LoadOptions) -> Find {
         profiles: global.profile.clone(),
         environment: boot.environment.variables.clone(),
         options,
+        stdin: boot.stdin.clone(),
     }
 }
 
@@ -78,7 +79,7 @@ pub fn find_known(boot: &Boot, known: &KnownStack) -> Find {
 }
 
 /// Whether a folder has a Compose file of the usual name.
-pub fn has_compose_file(directory: &Path) -> bool {
+fn has_compose_file(directory: &Path) -> bool {
     COMPOSE_FILES.iter().any(|name| directory.join(name).is_file())
 }
 

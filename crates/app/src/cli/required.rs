@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mainstay_engine::docker::Docker;
 use mainstay_engine::journal::KnownStack;
-use mainstay_engine::sources::Read;
+use mainstay_engine::sources::{self, Read};
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::{Container, Health, Observed, Scope, State};
 
@@ -91,10 +91,10 @@ fn find_required(
 ) -> Result<Read, Problem> {
     let known_place = known.iter().find(|one| one.stack == *required).filter(|one| Path::new(&one.directory).is_dir());
     let sibling = directory.parent().unwrap_or(directory).join(required.as_str());
-    let find = match known_place {
-        Some(place) => chosen::find_known(boot, place),
-        None if chosen::has_compose_file(&sibling) => chosen::find_in(boot, &sibling),
-        None => {
+    let find = match (known_place, sources::sibling(&directory.to_string_lossy(), required)) {
+        (Some(place), _) => chosen::find_known(boot, place),
+        (None, Some(folder)) => chosen::find_in(boot, Path::new(&folder)),
+        (None, None) => {
             let looked = format!("looked among `mainstay stacks` and in `{}`", sibling.display());
             return Err(Problem::files(
                 "required-not-found",

@@ -17,7 +17,7 @@ mod events;
 mod exec;
 mod frames;
 mod glance;
-// LATER mod images;
+mod images;
 mod inject;
 mod inspected;
 mod labels;
