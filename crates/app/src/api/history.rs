@@ -1,0 +1,65 @@
+//! `GET /v1/history`: what happened, newest last; with `follow=true` one line of JSON an entry, without an end.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream;
+use mainstay_engine::World;
+use mainstay_engine::journal::HistoryFilter;
+
+use super::Api;
+use super::error::ApiError;
+use crate::problem::Problem;
+use crate::wire::HistoryQuery;
+
+/// How often a follower's journal is asked for what is new.
+const FOLLOW_EVERY: Duration = Duration::from_millis(250);
+
+pub async fn list<W: World + Clone>(
+    State(api): State<Api<W>>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(query) =
+        query.map_err(|error| Problem::usage("bad-request", "the query could not be read").caused_by(&error))?;
+    let follow = query.follow;
+    let filter = HistoryFilter::from(query);
+    if !follow {
+        return Ok(Json(api.keeper.history(&filter)?).into_response());
+    }
+    let stream = stream::unfold((api, filter, true), |(api, mut filter, at_once)| async move {
+        let lines = next_lines(&api, &mut filter, at_once).await?;
+        Some((Ok::<_, std::convert::Infallible>(lines), (api, filter, false)))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response())
+}
+
+/// The next entries as lines; `None` when the server stops or the journal cannot be read any more.
+async fn next_lines<W: World + Clone>(api: &Api<W>, filter: &mut HistoryFilter, at_once: bool) -> Option<Bytes> {
+    let mut at_once = at_once;
+    loop {
+        if !at_once {
+            tokio::select! {
+                () = api.stopping.cancelled() => return None,
+                () = tokio::time::sleep(FOLLOW_EVERY) => {}
+            }
+        }
+        at_once = false;
+        let entries = api.keeper.history(filter).ok()?;
+        filter.limit = None;
+        filter.after = entries.last().map(|entry| entry.id).or(filter.after).or(Some(0));
+        if entries.is_empty() {
+            continue;
+        }
+        let mut lines = Vec::new();
+        for entry in &entries {
+            serde_json::to_writer(&mut lines, entry).ok()?;
+            lines.push(b'\n');
+        }
+        return Some(Bytes::from(lines));
+    }
+}

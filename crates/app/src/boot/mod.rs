@@ -1,0 +1,112 @@
+//! Reads the flags, builds everything once, runs the command, and is the door at which a problem is reported.
+
+pub mod engine;
+pub mod interrupt;
+pub mod notify;
+pub mod socket;
+
+use std::io::Read as _;
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use mainstay_engine::docker::Docker;
+
+use crate::cli::{Cli, Command, Global};
+use crate::config::{Environment, Settings};
+use crate::problem::{Kind, Outcome, Problem};
+use crate::ui::{Ui, report};
+
+/// Everything that a command may need.
+pub struct Boot {
+    pub global: Global,
+    pub environment: Environment,
+    pub settings: Settings,
+    pub ui: Ui,
+    /// The standard input, read when a flag says that a file comes from there.
+    pub stdin: Option<Vec<u8>>,
+}
+
+impl Boot {
+    /// A direct connection to the engine, for commands that change nothing.
+    ///
+    /// # Errors
+    /// When there is no engine.
+    pub async fn docker(&self) -> Result<Docker, Problem> {
+        engine::connect(self.settings.docker_host.as_deref()).await
+    }
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are data and end with 0; clap writes them on stdout, and complaints on stderr.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
+        }
+    };
+    let (global, command) = cli.parts();
+    let built = Environment::of_process().and_then(|environment| {
+        let settings = Settings::of(&global, &environment)?;
+        let ui = Ui::of(&settings, &environment);
+        Ok(Boot { global: global.clone(), environment, settings, ui, stdin: stdin(&global)? })
+    });
+    let boot = match built {
+        Ok(boot) => boot,
+        Err(problem) => {
+            crate::ui::report_without_settings(&problem);
+            return ExitCode::from(problem.kind.exit_code());
+        }
+    };
+    let ui = boot.ui.clone();
+    run(boot, command).unwrap_or_else(|problem| {
+        report::report(&ui, &problem);
+        ExitCode::from(problem.kind.exit_code())
+    })
+}
+
+fn stdin(global: &Global) -> Result<Option<Vec<u8>>, Problem> {
+    if !global.file.iter().any(|file| file.as_os_str() == "-") {
+        return Ok(None);
+    }
+    let mut content = Vec::new();
+    std::io::stdin()
+        .lock()
+        .read_to_end(&mut content)
+        .map_err(|error| Problem::files("no-stdin", "the standard input could not be read").caused_by(&error))?;
+    Ok(Some(content))
+}
+
+/// Runs a command on a runtime of its size; a panic becomes a report of our own mistake.
+fn run(boot: Boot, command: Command) -> Outcome {
+    std::panic::set_hook(Box::new(|_| {}));
+    let caught = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let runtime = match &command {
+            Command::Serve(_) => tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .max_blocking_threads(8)
+                .enable_all()
+                .build(),
+            _ => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        };
+        let runtime =
+            runtime.map_err(|error| Problem::world("runtime", "the program could not be started").caused_by(&error))?;
+        let outcome = runtime.block_on(command.run(&boot));
+        // A read of stdin that nobody answers any more must not keep the process.
+        runtime.shutdown_timeout(Duration::ZERO);
+        outcome
+    }));
+    caught.unwrap_or_else(|panic| Err(bug(&*panic)))
+}
+
+fn bug(panic: &(dyn std::any::Any + Send)) -> Problem {
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("the program stopped where it never should");
+    Problem::new(Kind::Bug, "panic", words)
+}

@@ -1,0 +1,212 @@
+//! Which stacks a command is about: by their files, or only by name where labels say enough.
+
+use std::path::{Path, PathBuf};
+
+use mainstay_engine::journal::KnownStack;
+use mainstay_engine::sources::{self, Find, Read};
+use mainstay_model::compose::LoadOptions;
+use mainstay_model::identity::StackName;
+
+use crate::boot::Boot;
+use crate::problem::Problem;
+
+/// File names by which Compose knows a stack's folder.
+const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/// One stack as the command line names it.
+enum Named {
+    Files(Find),
+    Name(StackName),
+}
+
+/// The stack of this folder, with every flag about files.
+pub fn find_here(boot: &Boot, options: LoadOptions) -> Find {
+    let global = &boot.global;
+    let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+    Find {
+        working_directory: text(&boot.environment.working_directory),
+        files: global.file.iter().map(text).collect(),
+        env: global.env.clone(),
+        project_name: global.project_name.clone(),
+        project_directory: global.project_directory.as_ref().map(text),
+        env_files: global.env_file.iter().map(text).collect(),
+        profiles: global.profile.clone(),
+        environment: boot.environment.variables.clone(),
+        options,
+        stdin: boot.stdin.clone(),
+    }
+}
+
+/// The stack in a folder, with the flags that make sense for any stack.
+pub fn find_in(boot: &Boot, directory: &Path) -> Find {
+    let here = find_here(boot, LoadOptions::default());
+    let mut environment = here.environment;
+    // These name the files and the stack of the folder that the command was run in, not of another one.
+    environment.remove("COMPOSE_FILE");
+    environment.remove("COMPOSE_PROJECT_NAME");
+    Find {
+        working_directory: directory.to_string_lossy().into_owned(),
+        env: here.env,
+        profiles: here.profiles,
+        environment,
+        ..Find::default()
+    }
+}
+
+/// The first chosen stack, which must have its files in a folder.
+///
+/// # Errors
+/// When it is not a folder with a Compose file.
+pub fn find_named(boot: &Boot, options: LoadOptions) -> Result<Find, Problem> {
+    refuse_file_flags(boot)?;
+    let value = boot.global.stack.first().map_or(".", String::as_str);
+    match named(boot, value)? {
+        Named::Files(find) => Ok(Find { options, ..find }),
+        Named::Name(_) => Err(unknown(boot, value)),
+    }
+}
+
+/// A stack where the journal says that it was brought up from.
+pub fn find_known(boot: &Boot, known: &KnownStack) -> Find {
+    let mut find = find_in(boot, Path::new(&known.directory));
+    find.project_name = Some(known.stack.to_string());
+    find.files = known.files.clone();
+    find.env = known.env.clone().or(find.env);
+    if !known.profiles.is_empty() {
+        find.profiles = known.profiles.clone();
+    }
+    find
+}
+
+/// Whether a folder has a Compose file of the usual name.
+fn has_compose_file(directory: &Path) -> bool {
+    COMPOSE_FILES.iter().any(|name| directory.join(name).is_file())
+}
+
+/// Reads the files of every chosen stack and tells the warnings.
+///
+/// # Errors
+/// When a stack has no files here, or they are refused.
+pub fn read(boot: &Boot, known: &[KnownStack]) -> Result<Vec<Read>, Problem> {
+    let find = |(value, named): (&String, Named)| match named {
+        Named::Files(find) => Ok(find),
+        Named::Name(name) => {
+            let known = known.iter().find(|one| one.stack == name);
+            known.map(|one| find_known(boot, one)).ok_or_else(|| unknown(boot, value))
+        }
+    };
+    if boot.global.stack.is_empty() {
+        return Ok(vec![read_one(boot, &find_here(boot, LoadOptions::default()))?]);
+    }
+    boot.global.stack.iter().zip(all_named(boot)?).map(|one| read_one(boot, &find(one)?)).collect()
+}
+
+/// As [`read`], when no stack is chosen by a name that only the journal knows: a mistake in flags or files is then
+/// told without an engine, a lock or a server.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_early(boot: &Boot) -> Result<Option<Vec<Read>>, Problem> {
+    let needs_journal = all_named(boot)?.iter().any(|named| matches!(named, Named::Name(_)));
+    if needs_journal { Ok(None) } else { read(boot, &[]).map(Some) }
+}
+
+/// Reads one stack and tells the warnings.
+///
+/// # Errors
+/// When there are no files, or they are refused.
+pub fn read_one(boot: &Boot, find: &Find) -> Result<Read, Problem> {
+    let read = sources::read(find)?;
+    if !read.warnings.list.is_empty() {
+        boot.ui.talk(read.warnings.render().trim_end());
+    }
+    Ok(read)
+}
+
+/// The names of the chosen stacks, for commands to which labels say the rest. Files are read only to learn a name.
+///
+/// # Errors
+/// When the name cannot be known.
+pub fn names(boot: &Boot) -> Result<Vec<StackName>, Problem> {
+    if boot.global.stack.is_empty() {
+        if let Some(name) = &boot.global.project_name {
+            return Ok(vec![StackName::new(name.as_str())?]);
+        }
+        return Ok(vec![name_of(&find_here(boot, LoadOptions::default()))?]);
+    }
+    let mut names = Vec::new();
+    for named in all_named(boot)? {
+        let name = match named {
+            Named::Files(find) => name_of(&find)?,
+            Named::Name(name) => name,
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The one chosen stack, for commands that take no more.
+///
+/// # Errors
+/// As [`names`], and when there are several.
+pub fn name(boot: &Boot, command: &str) -> Result<StackName, Problem> {
+    match names(boot)?.as_slice() {
+        [name] => Ok(name.clone()),
+        _ => Err(Problem::usage("one-stack", format!("`{command}` is about one stack")).hint("give `--stack` once")),
+    }
+}
+
+fn name_of(find: &Find) -> Result<StackName, Problem> {
+    let loaded = sources::load(find)
+        .map_err(|error| Problem::from(error).hint("a stack can also be named without its files: `--stack NAME`"))?;
+    Ok(StackName::new(loaded.name)?)
+}
+
+/// Every `--stack`; flags that do not go together are refused.
+fn all_named(boot: &Boot) -> Result<Vec<Named>, Problem> {
+    if !boot.global.stack.is_empty() {
+        refuse_file_flags(boot)?;
+    }
+    boot.global.stack.iter().map(|value| named(boot, value)).collect()
+}
+
+/// A value with a slash is a folder; another one is a folder here when it has a Compose file, and else a name.
+fn named(boot: &Boot, value: &str) -> Result<Named, Problem> {
+    let path = boot.environment.working_directory.join(value);
+    let says_folder = value.contains('/') || value == "." || value == "..";
+    if says_folder && !path.is_dir() {
+        return Err(Problem::usage("no-such-folder", format!("`--stack {value}`: there is no such folder")));
+    }
+    if says_folder || has_compose_file(&path) {
+        return Ok(Named::Files(find_in(boot, &path)));
+    }
+    let name = StackName::new(value).map_err(|error| {
+        Problem::usage("no-such-stack", format!("`--stack {value}` is neither a folder with a Compose file nor a name"))
+            .caused_by(&error)
+    })?;
+    Ok(Named::Name(name))
+}
+
+fn refuse_file_flags(boot: &Boot) -> Result<(), Problem> {
+    let global = &boot.global;
+    let given = [
+        (!global.file.is_empty(), "--file"),
+        (global.project_name.is_some(), "--project-name"),
+        (global.project_directory.is_some(), "--project-directory"),
+        (!global.env_file.is_empty(), "--env-file"),
+    ];
+    match given.iter().find(|(is_given, _)| *is_given) {
+        Some((_, flag)) => Err(Problem::usage("flags-conflict", format!("`{flag}` and `--stack` do not go together"))
+            .hint("`--stack` says where each stack is; the other flags are for the stack of one folder")),
+        None => Ok(()),
+    }
+}
+
+fn unknown(boot: &Boot, value: &str) -> Problem {
+    let folder = boot.environment.working_directory.join(value);
+    Problem::usage("no-such-stack", format!("the stack `{value}` is not known here"))
+        .hint(format!("looked for a Compose file in `{}`, and among `mainstay stacks`", folder.display()))
+        .hint("name its folder: `--stack DIR`")
+}

@@ -1,0 +1,63 @@
+//! The flags that every command takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::ui::ColorChoice;
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Which stack")]
+pub struct Global {
+    /// A stack, by its folder or its name; may be repeated. Default: the stack of this folder
+    #[arg(long, global = true, value_name = "NAME|DIR")]
+    pub stack: Vec<String>,
+    /// The environment: adds `compose.<ENV>.yaml` and `.env.<ENV>`
+    #[arg(long, global = true, value_name = "ENV")]
+    pub env: Option<String>,
+    /// A Compose file; may be repeated, later ones win. Before the command `-f` is the same
+    #[arg(long, global = true, value_name = "FILE")]
+    pub file: Vec<PathBuf>,
+    /// The stack's name, instead of the one in the files
+    #[arg(long, short = 'p', global = true, value_name = "NAME")]
+    pub project_name: Option<String>,
+    /// The folder that relative paths in the files start from
+    #[arg(long, global = true, value_name = "DIR")]
+    pub project_directory: Option<PathBuf>,
+    /// A profile to switch on; may be repeated
+    #[arg(long, global = true, value_name = "PROFILE")]
+    pub profile: Vec<String>,
+    /// A file of variables instead of `.env`; may be repeated
+    #[arg(long, global = true, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+
+    /// Where the journal, the lock and the socket are [env: MAINSTAY_STATE_DIR]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "How")]
+    pub state_dir: Option<PathBuf>,
+    /// The Docker engine [env: DOCKER_HOST]
+    #[arg(long, global = true, value_name = "URL", help_heading = "How")]
+    pub docker_host: Option<String>,
+    /// Data as JSON on stdout, a problem as JSON on stderr
+    #[arg(long, global = true, help_heading = "How")]
+    pub json: bool,
+    /// Consent to what the plan shows, without being asked
+    #[arg(long, short = 'y', global = true, help_heading = "How")]
+    pub yes: bool,
+    /// Show the plan and change nothing
+    #[arg(long, global = true, help_heading = "How")]
+    pub dry_run: bool,
+    /// When to use colour [NO_COLOR is honoured]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "How",
+        hide_possible_values = true
+    )]
+    pub color: ColorChoice,
+    /// Say only what is data or goes wrong
+    #[arg(long, short = 'q', global = true, help_heading = "How")]
+    pub quiet: bool,
+}

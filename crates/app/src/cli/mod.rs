@@ -1,0 +1,101 @@
+//! The commands, one file each: the arguments first, whose doc comments are the help, then what the command does.
+
+pub mod chosen;
+pub mod completions;
+pub mod config;
+pub mod down;
+pub mod exec;
+pub mod global;
+pub mod history;
+pub mod logs;
+pub mod plan;
+pub mod ps;
+pub mod required;
+pub mod restart;
+pub mod serve;
+pub mod stacks;
+pub mod start;
+pub mod stop;
+pub mod up;
+pub mod version;
+pub mod walk;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::boot::Boot;
+use crate::problem::Outcome;
+
+pub use global::Global;
+
+/// Keeps Docker Compose stacks standing. Every change is a plan first
+#[derive(Debug, Parser)]
+#[command(
+    name = "mainstay",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 110,
+    after_help = "Examples:\n  mainstay up                      bring the stack of this folder up\n  mainstay up --stack ./supabase --stack ./nocodb\n  mainstay plan                    show what `up` would do\n  mainstay ps --all                show every stack that is known here\n  mainstay history --follow        watch what happens, and why\n\nExit codes: 0 done or nothing to do, 1 a step failed, 2 usage, 3 stack files,\n4 engine or state folder, 5 consent not given, 6 drift (`plan --check`),\n70 a bug, 130 interrupted (docs/EXIT-CODES.md)."
+)]
+pub struct Cli {
+    /// A Compose file, as `--file`; only before the command
+    #[arg(short = 'f', value_name = "FILE", hide = true)]
+    files_first: Vec<PathBuf>,
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Cli {
+    /// The flags for every command, and the command.
+    pub fn parts(self) -> (Global, Command) {
+        let mut global = self.global;
+        global.file.splice(0..0, self.files_first);
+        (global, self.command)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Up(up::Up),
+    Plan(plan::PlanArgs),
+    Down(down::Down),
+    Start(start::Start),
+    Stop(stop::Stop),
+    Restart(restart::Restart),
+    Ps(ps::Ps),
+    Logs(logs::Logs),
+    Exec(exec::Exec),
+    History(history::History),
+    Stacks(stacks::Stacks),
+    Config(config::Config),
+    Serve(serve::Serve),
+    Version(version::Version),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    /// # Errors
+    /// The one problem to report.
+    pub async fn run(self, boot: &Boot) -> Outcome {
+        match self {
+            Command::Up(args) => up::run(boot, args).await,
+            Command::Plan(args) => plan::run(boot, args).await,
+            Command::Down(args) => down::run(boot, args).await,
+            Command::Start(args) => start::run(boot, args).await,
+            Command::Stop(args) => stop::run(boot, args).await,
+            Command::Restart(args) => restart::run(boot, args).await,
+            Command::Ps(args) => ps::run(boot, args).await,
+            Command::Logs(args) => logs::run(boot, args).await,
+            Command::Exec(args) => exec::run(boot, args).await,
+            Command::History(args) => history::run(boot, args).await,
+            Command::Stacks(args) => stacks::run(boot, args).await,
+            Command::Config(args) => config::run(boot, args),
+            Command::Serve(args) => serve::run(boot, args).await,
+            Command::Version(args) => version::run(boot, args).await,
+            Command::Completions(args) => completions::run(boot, args),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `mainstay ps`
+
+use std::process::ExitCode;
+
+use clap::Args;
+use mainstay_model::identity::StackName;
+use mainstay_model::observed::{Container, Health, Scope, State};
+
+use super::chosen;
+use crate::boot::{Boot, engine};
+use crate::client::Memory;
+use crate::problem::{Outcome, Problem};
+use crate::ui::since::ago;
+use crate::ui::{Cell, Table, Tone};
+
+/// Show a stack's containers: state, health, ports and networks.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mainstay ps                      the stack of this folder\n  mainstay ps --all                every stack that is known here\n  mainstay ps --json | jq -r '.[] | select(.health != \"healthy\") | .name'"
+)]
+pub struct Ps {
+    /// Every stack that is known here
+    #[arg(long, short, conflicts_with = "stack")]
+    all: bool,
+}
+
+pub async fn run(boot: &Boot, args: Ps) -> Outcome {
+    let names = if args.all { known_names(boot).await? } else { chosen::names(boot)? };
+    let docker = boot.docker().await?;
+    let mut containers = Vec::new();
+    for name in &names {
+        let observed = engine::look(&docker, &Scope::of_stack(name.clone())).await?;
+        for trouble in &observed.unreadable {
+            boot.ui.warn(trouble);
+        }
+        containers.extend(observed.containers.into_iter().filter(|one| one.stack.as_ref() == Some(name)));
+    }
+    if boot.ui.json {
+        boot.ui.json_document(&containers)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if containers.is_empty() {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        boot.ui.talk(&format!(
+            "no containers of {}",
+            if names.is_empty() { "any stack".into() } else { names.join(", ") }
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
+    boot.ui.data(
+        &table(&containers, args.all || names.len() > 1, jiff::Timestamp::now()).render(boot.ui.out, boot.ui.width),
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn known_names(boot: &Boot) -> Result<Vec<StackName>, Problem> {
+    let known = Memory::open(&boot.settings).await?.stacks().await?;
+    Ok(known.into_iter().map(|one| one.stack).collect())
+}
+
+fn table(containers: &[Container], with_stack: bool, now: jiff::Timestamp) -> Table {
+    let mut heading = vec!["SERVICE", "CONTAINER", "STATE", "SINCE", "IMAGE", "PORTS", "NETWORKS"];
+    if with_stack {
+        heading.insert(0, "STACK");
+    }
+    let mut table = Table::new(&heading);
+    for container in containers {
+        let (tone, state) = state(container);
+        let since = if container.state == State::Running { &container.started_at } else { &container.finished_at };
+        let mut row: Vec<Cell> = vec![
+            container.service.as_ref().map(ToString::to_string).unwrap_or_default().into(),
+            container.name.clone().into(),
+            Cell::new(tone, state),
+            ago(since, now).into(),
+            container.image.clone().into(),
+            container.ports.join(", ").into(),
+            networks(container),
+        ];
+        if with_stack {
+            row.insert(0, container.stack.as_ref().map(ToString::to_string).unwrap_or_default().into());
+        }
+        table.row(row);
+    }
+    table
+}
+
+/// The state in words: what is known of its health stands beside it, and that nothing is known too.
+fn state(container: &Container) -> (Tone, String) {
+    let exit = container.exit_code.unwrap_or_default();
+    match (container.state, container.health) {
+        (State::Running, Health::Healthy) => (Tone::Good, "running (healthy)".into()),
+        (State::Running, Health::Unverified) => (Tone::Good, "running (unverified)".into()),
+        (State::Running, Health::Starting) => (Tone::Warn, "running (starting)".into()),
+        (State::Running, Health::Unhealthy) => (Tone::Bad, "running (unhealthy)".into()),
+        (State::Restarting, _) => (Tone::Bad, format!("restarting ({exit}, {} times)", container.restart_count)),
+        (State::Exited, _) if container.oom_killed => (Tone::Bad, format!("exited ({exit}, out of memory)")),
+        (State::Exited, _) if exit == 0 => (Tone::Dim, "exited (0)".into()),
+        (State::Exited, _) => (Tone::Bad, format!("exited ({exit})")),
+        (State::Created, _) => (Tone::Dim, "created".into()),
+        (State::Paused, _) => (Tone::Warn, "paused".into()),
+        (State::Removing, _) => (Tone::Dim, "removing".into()),
+        (State::Dead, _) => (Tone::Bad, "dead".into()),
+    }
+}
+
+/// The networks that it is on, and those that it should be on and is not.
+fn networks(container: &Container) -> Cell {
+    let mut names: Vec<String> = container.endpoints.iter().map(|endpoint| endpoint.network.clone()).collect();
+    if names.is_empty() && !matches!(container.network_mode.as_str(), "" | "default") {
+        names.push(container.network_mode.clone());
+    }
+    let declared = container.declared_attachments.iter().flatten();
+    let lost: Vec<String> = declared
+        .filter(|attachment| container.endpoint(&attachment.network).is_none())
+        .map(|attachment| format!("{} (lost)", attachment.network))
+        .collect();
+    let tone = if lost.is_empty() { Tone::Plain } else { Tone::Bad };
+    names.extend(lost);
+    Cell::new(tone, names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Paint;
+
+    fn container(json: serde_json::Value) -> Container {
+        let mut whole = serde_json::json!({
+            "id": "1", "name": "shop-web-1", "maker": "mainstay", "stack": "shop", "service": "web", "number": 1,
+            "one_off": false, "image": "web:1", "image_id": "sha256:1", "state": "running", "health": "healthy",
+            "exit_code": null, "oom_killed": false, "started_at": "2026-07-01T11:55:00Z", "finished_at": "",
+            "created_at": "2026-07-01T11:54:00Z", "restart_count": 0, "restarts_itself": true, "endpoints": [],
+            "network_mode": "shop_default", "fields": null, "declared_attachments": null, "depends_on": [],
+            "requires": [], "ports": [],
+        });
+        let Some(fields) = json.as_object() else { panic!("an object") };
+        for (field, value) in fields {
+            whole[field] = value.clone();
+        }
+        serde_json::from_value(whole).expect("a container")
+    }
+
+    #[test]
+    fn health_that_nobody_checks_and_attachments_that_are_lost_must_be_said() {
+        let on = |network: &str| serde_json::json!([{"network": network, "network_id": "n", "aliases": []}]);
+        let wants = |network: &str| serde_json::json!([{"key": "n", "network": network, "aliases": []}]);
+        let containers = [
+            container(serde_json::json!({"endpoints": on("shop_default"), "ports": ["127.0.0.1:80->3000/tcp"]})),
+            container(serde_json::json!({"service": "db", "name": "shop-db-1", "health": "unverified",
+                "endpoints": on("shop_default"), "declared_attachments": wants("supabase_default")})),
+            container(serde_json::json!({"service": "job", "name": "shop-job-1", "state": "exited", "exit_code": 137,
+                "oom_killed": true, "finished_at": "2026-07-01T09:00:00Z"})),
+        ];
+        let now = "2026-07-01T12:00:00Z".parse().expect("a time");
+        insta::assert_snapshot!(table(&containers, false, now).render(Paint::off(), None), @r"
+        SERVICE   CONTAINER    STATE                         SINCE   IMAGE   PORTS                    NETWORKS
+        web       shop-web-1   running (healthy)             5m      web:1   127.0.0.1:80->3000/tcp   shop_default
+        db        shop-db-1    running (unverified)          5m      web:1                            shop_default, supabase_default (lost)
+        job       shop-job-1   exited (137, out of memory)   3h      web:1                            shop_default
+        ");
+    }
+}

@@ -1,0 +1,167 @@
+//! `mainstay up`
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use clap::Args;
+use mainstay_engine::journal::KnownStack;
+use mainstay_engine::sources::Read;
+use mainstay_model::identity::ServiceName;
+use mainstay_model::plan::{Order, UpOptions};
+
+use super::required::{self, Wanted};
+use super::{chosen, walk::Walk};
+use crate::boot::Boot;
+use crate::problem::{Outcome, Problem};
+
+/// The planner's word for an image that is there and is pulled again.
+const PULLED_IMAGE: &str = "pulled-image";
+
+/// Make the world as the files declare it.
+#[derive(Debug, Default, Args)]
+#[command(
+    after_help = "Examples:\n  mainstay up                              the stack of this folder\n  mainstay up web --build                  only `web` and what it depends on, built anew\n  mainstay up --stack ./supabase --stack ./nocodb --yes\n  mainstay up --dry-run                    only show what would be done"
+)]
+pub struct Up {
+    /// Only these services and what they depend on
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<ServiceArg>,
+    /// Leave out dependencies, and the stacks that this one requires
+    #[arg(long)]
+    pub no_deps: bool,
+    /// Build images even when they are there
+    #[arg(long)]
+    pub build: bool,
+    /// Pull images even when they are there
+    #[arg(long)]
+    pub pull: bool,
+    /// Replace containers that do not differ
+    #[arg(long)]
+    pub force_recreate: bool,
+    /// Remove containers of services that the files no longer have
+    #[arg(long)]
+    pub remove_orphans: bool,
+    /// Make containers, but do not start them
+    #[arg(long)]
+    pub no_start: bool,
+    /// Do not wait until services are ready
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Replace containers of this stack that `docker compose` made
+    #[arg(long)]
+    pub take_over: bool,
+    /// Seconds that a service may take to become ready
+    #[arg(long, value_name = "SECONDS")]
+    pub ready_within: Option<u64>,
+    /// Taken for Compose's sake; `up` always returns when the services are ready
+    #[arg(long, short, hide = true)]
+    pub detach: bool,
+}
+
+/// A service's name, checked while flags are read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceArg(pub ServiceName);
+
+impl std::str::FromStr for ServiceArg {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        ServiceName::new(text).map(ServiceArg).map_err(|error| error.rule.to_owned())
+    }
+}
+
+/// The names as the model takes them.
+pub fn services(args: &[ServiceArg]) -> BTreeSet<ServiceName> {
+    args.iter().map(|arg| arg.0.clone()).collect()
+}
+
+impl Up {
+    fn options(&self, boot: &Boot) -> UpOptions {
+        UpOptions {
+            services: services(&self.services),
+            no_deps: self.no_deps,
+            build: self.build,
+            pull: self.pull,
+            force_recreate: self.force_recreate,
+            remove_orphans: self.remove_orphans,
+            no_start: self.no_start,
+            no_wait: self.no_wait,
+            take_over: self.take_over,
+            ready_within_secs: self.ready_within,
+            images_are_fresh: false,
+            env: boot.global.env.clone(),
+            profiles: boot.global.profile.clone(),
+        }
+    }
+
+    /// The order for a stack that was asked for; one that is only needed comes up whole and as it is.
+    pub fn order(&self, boot: &Boot, wanted: &Wanted) -> Order {
+        let options = if wanted.needed_by.is_none() {
+            self.options(boot)
+        } else {
+            UpOptions { ready_within_secs: self.ready_within, take_over: self.take_over, ..UpOptions::default() }
+        };
+        Order::Up { declared: Box::new(wanted.read.declared.clone()), options }
+    }
+
+    /// # Errors
+    /// When a service is asked for that the stack does not have, or services are asked for in several stacks.
+    pub fn check(&self, reads: &[Read]) -> Result<(), Problem> {
+        if self.services.is_empty() {
+            return Ok(());
+        }
+        let [read] = reads else {
+            return Err(Problem::usage("one-stack", "services are named inside one stack").hint("give `--stack` once"));
+        };
+        match self.services.iter().find(|service| !read.declared.services.contains_key(&service.0)) {
+            Some(missing) => {
+                let names: Vec<String> = read.declared.services.keys().map(|name| format!("`{name}`")).collect();
+                Err(Problem::usage(
+                    "no-such-service",
+                    format!("the stack `{}` has no service `{}`", read.declared.stack, missing.0),
+                )
+                .hint(format!("it has {}", names.join(", "))))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The stacks to bring up, each after those that it requires.
+    ///
+    /// # Errors
+    /// When a required stack is not found, or a service does not exist.
+    pub async fn wanted(&self, boot: &Boot, reads: Vec<Read>, known: &[KnownStack]) -> Result<Vec<Wanted>, Problem> {
+        self.check(&reads)?;
+        if self.no_deps { required::in_order_only(reads) } else { required::with_required(boot, reads, known).await }
+    }
+}
+
+/// One `up`. After a pull that was asked for, a second plan replaces the containers whose image turned out newer:
+/// that could not be known before, and it is shown before it is done, as any plan is.
+async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<(), Problem> {
+    let plans = walk.carry_out(vec![order.clone()]).await?;
+    let may_be_newer = plans.iter().flat_map(|plan| &plan.findings).any(|finding| finding.code == PULLED_IMAGE);
+    if let (Order::Up { declared, options }, true) = (order, may_be_newer) {
+        let options = UpOptions { images_are_fresh: true, ..options };
+        walk.carry_out(vec![Order::Up { declared, options }]).await?;
+    }
+    Ok(())
+}
+
+pub async fn run(boot: &Boot, args: Up) -> Outcome {
+    let early = chosen::read_early(boot)?;
+    let walk = Walk::begin(boot, "up").await?;
+    let reads = match early {
+        Some(reads) => reads,
+        None => chosen::read(boot, &walk.known)?,
+    };
+    for one in args.wanted(boot, reads, &walk.known).await? {
+        if let Some(by) = &one.needed_by {
+            boot.ui.note(&format!("`{by}` requires `{}`, which is not ready: it comes first", one.read.declared.stack));
+        }
+        bring_up(&walk, args.order(boot, &one)).await?;
+    }
+    if walk.client.is_hosted() && !boot.settings.dry_run {
+        boot.ui.note("no server runs here, so nothing holds the attachments from now on (`mainstay serve` does)");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,275 @@
+//! The walk of every command that changes something: plan, show, consent, apply, report.
+
+use std::time::Instant;
+
+use mainstay_engine::journal::{KnownStack, new_operation_id};
+use mainstay_model::operation::{Event, Verdict};
+use mainstay_model::plan::{Impact, Order, Plan, consent};
+use tokio::sync::mpsc;
+
+use crate::boot::Boot;
+use crate::boot::interrupt::{Interrupt, Signals};
+use crate::client::{Client, ClientError};
+use crate::problem::{Kind, Problem};
+use crate::ui::progress::{self, Progress, Tally};
+use crate::ui::since::took;
+use crate::ui::{Tone, Ui, ask, show};
+use crate::wire::PlanAnswer;
+
+/// How often a plan may change under an order before it is given up.
+const ATTEMPTS: u32 = 3;
+
+impl Job {
+    /// What a person has to agree to, in words that name the stack.
+    fn needs_consent(&self) -> Option<String> {
+        consent::needed(&self.order, &self.plan)
+            .map(|reason| format!("`{}` of `{}`: {reason}", self.plan.verb, self.plan.stack))
+    }
+}
+
+/// The walk with one client, over as many orders as a command has.
+pub struct Walk<'a> {
+    boot: &'a Boot,
+    pub client: Client,
+    /// The stacks that the journal knows.
+    pub known: Vec<KnownStack>,
+}
+
+/// An order with the plan that was shown for it.
+struct Job {
+    order: Order,
+    plan: Plan,
+}
+
+impl<'a> Walk<'a> {
+    /// Finds the server, or takes its place.
+    ///
+    /// # Errors
+    /// When neither is possible.
+    pub async fn begin(boot: &'a Boot, command: &str) -> Result<Walk<'a>, Problem> {
+        let actor = format!("`mainstay {command}` by {}", boot.environment.user());
+        let client = Client::open(&boot.settings, actor.into()).await?;
+        let known = client.memory().stacks().await?;
+        Ok(Walk { boot, client, known })
+    }
+
+    /// Plans and shows all orders, asks once, and carries them out one after the other. Gives the plans that were
+    /// applied.
+    ///
+    /// # Errors
+    /// The first problem; orders after it are not begun.
+    pub async fn carry_out(&self, orders: Vec<Order>) -> Result<Vec<Plan>, Problem> {
+        let mut jobs = Vec::new();
+        for order in orders {
+            let plan = self.client.plan(&order).await?;
+            refuse(&plan)?;
+            self.show(&plan)?;
+            jobs.push(Job { order, plan });
+        }
+        if self.boot.settings.dry_run {
+            self.boot.ui.talk("nothing was changed (`--dry-run`)");
+            return Ok(Vec::new());
+        }
+        self.consent(&jobs).await?;
+        let mut plans = Vec::new();
+        for job in jobs {
+            plans.push(self.apply(job).await?);
+        }
+        Ok(plans)
+    }
+
+    fn show(&self, plan: &Plan) -> Result<(), Problem> {
+        let ui = &self.boot.ui;
+        if ui.json {
+            if self.boot.settings.dry_run {
+                ui.json_line(&PlanAnswer::from(plan.clone()))?;
+            }
+            return Ok(());
+        }
+        if show::has_news(plan) {
+            ui.talk(&show::plan(plan, ui.err));
+        }
+        Ok(())
+    }
+
+    /// Consent to all plans that need it: `--yes`, or a person's answer.
+    async fn consent(&self, jobs: &[Job]) -> Result<(), Problem> {
+        let need: Vec<String> = jobs.iter().filter_map(Job::needs_consent).collect();
+        if need.is_empty() || self.boot.settings.yes {
+            return Ok(());
+        }
+        if !self.boot.ui.can_ask() {
+            let mut problem = Problem::new(
+                Kind::Consent,
+                "consent-needed",
+                "this needs your consent, and there is no terminal to ask on; nothing was changed",
+            )
+            .hint("look at the plan above; when it is what you want, run the same command with `--yes`");
+            problem.causes = need;
+            return Err(problem);
+        }
+        let question = format!("{}\nGo on?", need.join("\n"));
+        if ask_person(&self.boot.ui, question).await? {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Consent, "declined", "you said no; nothing was changed"))
+    }
+
+    /// Applies the plan that was shown; when the world moved meanwhile, shows the new one and asks again.
+    async fn apply(&self, mut job: Job) -> Result<Plan, Problem> {
+        let consented = job.plan.impact();
+        for _ in 0..ATTEMPTS {
+            let started = Instant::now();
+            let (result, tally) = self.run(&job).await;
+            match result {
+                Ok(verdict) => {
+                    self.tell(&job.plan, verdict, &tally, started)?;
+                    return Ok(job.plan);
+                }
+                Err(ClientError::Problem(problem)) => return Err(*problem),
+                Err(ClientError::PlanChanged(plan)) => {
+                    job.plan = *plan;
+                    self.again(&job, consented).await?;
+                }
+            }
+        }
+        Err(Problem::world(
+            "plan-changes",
+            format!("the world of `{}` changes faster than a plan can be carried out", job.plan.stack),
+        )
+        .hint("see who changes it: `mainstay history --follow`"))
+    }
+
+    async fn again(&self, job: &Job, consented: Impact) -> Result<(), Problem> {
+        let plan = &job.plan;
+        self.boot.ui.talk("the world changed since this plan was shown; the plan is now:");
+        refuse(plan)?;
+        self.show(plan)?;
+        if self.boot.settings.yes && plan.impact() > consented {
+            return Err(Problem::new(
+                Kind::Consent,
+                "graver-plan",
+                format!("the new plan for `{}` is graver than the one that `--yes` was given to", plan.stack),
+            )
+            .hint("run the command again to consent to the new plan"));
+        }
+        self.consent(std::slice::from_ref(job)).await
+    }
+
+    /// One apply with its events on the screen.
+    async fn run(&self, job: &Job) -> (Result<Verdict, ClientError>, Tally) {
+        let interrupt = Interrupt::listen(&self.boot.ui);
+        let (events, mut heard) = mpsc::unbounded_channel();
+        let digest = job.plan.digest();
+        let apply =
+            self.client.apply(job.order.clone(), &digest, new_operation_id(), events, interrupt.token().clone());
+        let mut apply = std::pin::pin!(apply);
+        let mut screen = Progress::new(&self.boot.ui, &job.plan);
+        let mut reveal = std::pin::pin!(tokio::time::sleep(progress::PATIENCE));
+        let mut revealed = false;
+        let result = loop {
+            tokio::select! {
+                biased;
+                Some(event) = heard.recv() => self.hear(&mut screen, &event),
+                () = &mut reveal, if !revealed => {
+                    revealed = true;
+                    screen.reveal();
+                }
+                result = &mut apply => break result,
+            }
+        };
+        while let Ok(event) = heard.try_recv() {
+            self.hear(&mut screen, &event);
+        }
+        (result, screen.finish())
+    }
+
+    fn hear(&self, screen: &mut Progress, event: &Event) {
+        screen.hear(event);
+        if self.boot.ui.json {
+            // A reader that went away stops no operation.
+            let _ = self.boot.ui.json_line(event);
+        }
+    }
+
+    /// The one report of an operation that ended.
+    fn tell(&self, plan: &Plan, verdict: Verdict, tally: &Tally, started: Instant) -> Result<(), Problem> {
+        let ui = &self.boot.ui;
+        let elapsed = took(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let mark = ui.err.paint(Tone::Good, "✔");
+        match verdict {
+            Verdict::Unchanged => {
+                ui.talk(&format!("{mark} {}", nothing_to_do(plan)));
+                Ok(())
+            }
+            Verdict::Done => {
+                let steps = show::count(tally.done, "step");
+                ui.talk(&format!("{mark} {} of `{}` is done: {steps} in {elapsed}", plan.verb, plan.stack));
+                Ok(())
+            }
+            Verdict::Failed => Err(failed(plan, tally)),
+            Verdict::Cancelled => Err(cancelled(plan, tally)),
+        }
+    }
+}
+
+fn refuse(plan: &Plan) -> Result<(), Problem> {
+    if plan.refusals().next().is_some() { Err(Problem::refused(plan)) } else { Ok(()) }
+}
+
+/// `nothing to do: all 3 services of `x` are as declared`.
+pub fn nothing_to_do(plan: &Plan) -> String {
+    match (plan.verb.as_str(), plan.unchanged.len()) {
+        ("up", 1..) => {
+            let services = show::count(plan.unchanged.len(), "service");
+            let are = if plan.unchanged.len() == 1 { "is" } else { "are" };
+            format!("nothing to do: {services} of `{}` {are} as declared", plan.stack)
+        }
+        (verb, _) => format!("nothing to do for `{verb}` of `{}`", plan.stack),
+    }
+}
+
+async fn ask_person(ui: &Ui, question: String) -> Result<bool, Problem> {
+    let ui = ui.clone();
+    let mut signals = Signals::listen();
+    let asked = tokio::task::spawn_blocking(move || ask::yes_or_no(&ui, &question));
+    tokio::select! {
+        answer = asked => Ok(answer.unwrap_or(false)),
+        () = signals.next() => {
+            Err(Problem::new(Kind::Interrupted, "interrupted", "interrupted; nothing was changed"))
+        }
+    }
+}
+
+fn failed(plan: &Plan, tally: &Tally) -> Problem {
+    let first = tally.failures.first().map(|(_, failure)| failure).or(tally.afterwards.as_ref());
+    let mut problem = match first {
+        Some(failure) => Problem::failed(failure),
+        None => Problem::new(Kind::Failed, "failed", format!("`{}` of `{}` failed", plan.verb, plan.stack)),
+    };
+    problem.causes.extend(tally.failures.iter().skip(1).map(|(_, failure)| format!("also: {}", failure.message)));
+    problem.hints.push(left_behind(plan, tally));
+    problem.operation = tally.operation.clone();
+    problem
+}
+
+fn cancelled(plan: &Plan, tally: &Tally) -> Problem {
+    let mut problem =
+        Problem::new(Kind::Interrupted, "cancelled", format!("`{}` of `{}` was cancelled", plan.verb, plan.stack))
+            .hint(left_behind(plan, tally));
+    problem.operation = tally.operation.clone();
+    problem
+}
+
+/// What was done, what was not, and how to go on.
+fn left_behind(plan: &Plan, tally: &Tally) -> String {
+    let total = plan.steps.len();
+    let open = total.saturating_sub(tally.done + tally.failures.len());
+    format!(
+        "of {}, {} done, {} failed, {open} not run; `mainstay {}` again goes on from here",
+        show::count(total, "step"),
+        tally.done,
+        tally.failures.len(),
+        plan.verb
+    )
+}

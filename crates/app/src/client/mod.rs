@@ -1,0 +1,171 @@
+//! Who does the work: the server of this state folder when one answers, else this process, under the same lock.
+
+pub mod served;
+
+use std::sync::Arc;
+
+use mainstay_engine::journal::{Entry, HistoryFilter, Journal, KnownStack};
+use mainstay_engine::{Keeper, KeeperError};
+use mainstay_model::identity::OperationId;
+use mainstay_model::operation::{Event, Verdict};
+use mainstay_model::plan::{Order, Plan};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use crate::boot::engine;
+use crate::config::Settings;
+use crate::problem::Problem;
+use crate::wire::ApplyRequest;
+use served::Served;
+
+/// Takes orders.
+pub enum Client {
+    /// This process, for the length of the command.
+    Hosted(Box<Keeper>),
+    Served(Served, Actor),
+}
+
+/// Who asks, for the record: "`mainstay up` by ada".
+pub type Actor = Arc<str>;
+
+/// Why an order was not carried out.
+#[derive(Debug)]
+pub enum ClientError {
+    /// The world moved since the plan was shown; this is the plan as it would be now.
+    PlanChanged(Box<Plan>),
+    Problem(Box<Problem>),
+}
+
+impl From<Problem> for ClientError {
+    fn from(problem: Problem) -> Self {
+        ClientError::Problem(Box::new(problem))
+    }
+}
+
+impl From<KeeperError> for ClientError {
+    fn from(error: KeeperError) -> Self {
+        match error {
+            KeeperError::PlanChanged { plan } => ClientError::PlanChanged(plan),
+            other => ClientError::Problem(Box::new(other.into())),
+        }
+    }
+}
+
+impl Client {
+    /// The server when it answers; else the engine and the journal, under the lock.
+    ///
+    /// # Errors
+    /// When the lock is held by a process whose socket does not answer, or the engine is away.
+    pub async fn open(settings: &Settings, actor: Actor) -> Result<Client, Problem> {
+        if let Some(served) = Served::find(settings).await? {
+            return Ok(Client::Served(served, actor));
+        }
+        let docker = engine::connect(settings.docker_host.as_deref()).await?;
+        match Keeper::open(settings.state_dir.clone(), docker).await {
+            Ok(keeper) => Ok(Client::Hosted(Box::new(keeper.acting_for(&actor)))),
+            Err(error) => Ok(Client::Served(served_after_all(settings, error).await?, actor)),
+        }
+    }
+
+    pub fn is_hosted(&self) -> bool {
+        matches!(self, Client::Hosted(_))
+    }
+
+    /// The journal's side of the same client.
+    pub fn memory(&self) -> Memory {
+        match self {
+            Client::Hosted(keeper) => Memory::Own(keeper.journal.clone()),
+            Client::Served(served, _) => Memory::Served(served.clone()),
+        }
+    }
+
+    /// # Errors
+    /// When the world cannot be looked at.
+    pub async fn plan(&self, order: &Order) -> Result<Plan, Problem> {
+        match self {
+            Client::Hosted(keeper) => Ok(keeper.plan(order).await?),
+            Client::Served(served, _) => served.plan(order).await,
+        }
+    }
+
+    /// Carries out the plan with this digest. Events go to `events` as they happen.
+    ///
+    /// # Errors
+    /// [`ClientError::PlanChanged`] with the new plan, or what stood in the way.
+    pub async fn apply(
+        &self,
+        order: Order,
+        digest: &str,
+        operation: OperationId,
+        events: UnboundedSender<Event>,
+        cancel: CancellationToken,
+    ) -> Result<Verdict, ClientError> {
+        match self {
+            Client::Hosted(keeper) => Ok(keeper.apply(order, digest, operation, events, cancel).await?),
+            Client::Served(served, actor) => {
+                let digest = digest.to_owned();
+                let request = ApplyRequest { order, digest, operation, actor: actor.to_string() };
+                served.apply(request, events, cancel).await
+            }
+        }
+    }
+}
+
+/// Reads the journal.
+pub enum Memory {
+    Own(Arc<Journal>),
+    Served(Served),
+}
+
+impl Memory {
+    /// The server's journal when it answers, else the folder's own.
+    ///
+    /// # Errors
+    /// When another command holds the folder.
+    pub async fn open(settings: &Settings) -> Result<Memory, Problem> {
+        if let Some(served) = Served::find(settings).await? {
+            return Ok(Memory::Served(served));
+        }
+        match Journal::open(&settings.state_dir) {
+            Ok(journal) => Ok(Memory::Own(Arc::new(journal))),
+            Err(error) => served_after_all(settings, error).await.map(Memory::Served),
+        }
+    }
+
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn stacks(&self) -> Result<Vec<KnownStack>, Problem> {
+        match self {
+            Memory::Own(journal) => Ok(journal.stacks().map_err(unreadable)?),
+            Memory::Served(served) => served.stacks().await,
+        }
+    }
+
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn history(&self, filter: &HistoryFilter) -> Result<Vec<Entry>, Problem> {
+        match self {
+            Memory::Own(journal) => Ok(journal.history(filter).map_err(unreadable)?),
+            Memory::Served(served) => served.history(filter).await,
+        }
+    }
+}
+
+fn unreadable(source: mainstay_engine::journal::JournalError) -> KeeperError {
+    KeeperError::Journal { doing: "read", source }
+}
+
+/// The lock is held: either a server came up this moment, or its holder cannot be talked to.
+async fn served_after_all(settings: &Settings, error: KeeperError) -> Result<Served, Problem> {
+    let KeeperError::Locked { pid, .. } = &error else { return Err(error.into()) };
+    let pid = pid.clone();
+    if let Some(served) = Served::find(settings).await? {
+        return Ok(served);
+    }
+    let mut problem = Problem::from(error);
+    if settings.socket.exists() {
+        problem.causes.push(format!("`{}` is there, but nobody answers on it", settings.socket.display()));
+        problem.hints = vec![format!("see what process {pid} does; when it hangs, end it and run the command again")];
+    }
+    Err(problem)
+}

@@ -1,0 +1,274 @@
+//! What the program says when it does not do what was asked: one value from every room, shown once at the door.
+//!
+//! The kind gives the exit code and the heading; `docs/EXIT-CODES.md` holds the table, and a test holds it to
+//! [`Kind`]. Inside, errors stay the enums of their own rooms; only here do they become words for a person.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::process::ExitCode;
+
+use mainstay_engine::sources::SourcesError;
+use mainstay_engine::{KeeperError, WorldError};
+use mainstay_model::identity::{NameProblem, OperationId};
+use mainstay_model::operation::Failure;
+use mainstay_model::plan::Plan;
+
+/// Whose move it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// An operation ran, and a step of it failed.
+    Failed,
+    /// The command line asks for something that does not exist or does not fit together.
+    Usage,
+    /// The stack's files are missing or refused.
+    Files,
+    /// The engine, the state folder or the server is not as needed.
+    World,
+    /// Consent was needed and not given; nothing was changed.
+    Consent,
+    /// `plan --check`: the world is not as declared.
+    Drift,
+    /// Our own mistake.
+    Bug,
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
+    /// Nobody reads our output any more (`mainstay history | head`).
+    BrokenPipe,
+}
+
+impl Kind {
+    /// Every kind with its exit code, in the order of the document.
+    pub const ALL: [Kind; 9] = [
+        Kind::Failed,
+        Kind::Usage,
+        Kind::Files,
+        Kind::World,
+        Kind::Consent,
+        Kind::Drift,
+        Kind::Bug,
+        Kind::Interrupted,
+        Kind::BrokenPipe,
+    ];
+
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::Files => 3,
+            Kind::World => 4,
+            Kind::Consent => 5,
+            Kind::Drift => 6,
+            Kind::Bug => 70,
+            Kind::Interrupted => 130,
+            Kind::BrokenPipe => 141,
+        }
+    }
+
+    /// The word in front of the message.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Kind::Failed => "failed",
+            Kind::Usage | Kind::Files | Kind::World => "error",
+            Kind::Consent => "not done",
+            Kind::Drift => "drift",
+            Kind::Bug => "bug in mainstay",
+            Kind::Interrupted => "interrupted",
+            Kind::BrokenPipe => "output closed",
+        }
+    }
+}
+
+/// One problem, ready to be reported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    pub kind: Kind,
+    /// A stable word for programs, such as `engine-away`.
+    pub code: Cow<'static, str>,
+    /// A lowercase fragment with names in backticks.
+    pub message: String,
+    /// Outermost first.
+    pub causes: Vec<String>,
+    /// What to run or change next.
+    pub hints: Vec<String>,
+    /// The last lines of the container concerned.
+    pub log_tail: Vec<String>,
+    pub operation: Option<OperationId>,
+    /// Text that is shown as it is, such as complaints with their places.
+    pub exhibit: Option<String>,
+}
+
+/// What every command gives back: an exit code, or the one problem to report.
+pub type Outcome = Result<ExitCode, Problem>;
+
+impl Problem {
+    pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
+        Problem {
+            kind,
+            code: Cow::Borrowed(code),
+            message: message.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+            log_tail: Vec::new(),
+            operation: None,
+            exhibit: None,
+        }
+    }
+
+    pub fn usage(code: &'static str, message: impl Into<String>) -> Self {
+        Problem::new(Kind::Usage, code, message)
+    }
+
+    pub fn files(code: &'static str, message: impl Into<String>) -> Self {
+        Problem::new(Kind::Files, code, message)
+    }
+
+    pub fn world(code: &'static str, message: impl Into<String>) -> Self {
+        Problem::new(Kind::World, code, message)
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds the error below, and everything below that.
+    #[must_use]
+    pub fn caused_by(mut self, error: &dyn Error) -> Self {
+        self.causes.push(error.to_string());
+        self.causes.extend(chain(error));
+        self
+    }
+
+    #[must_use]
+    pub fn operation(mut self, operation: OperationId) -> Self {
+        self.operation = Some(operation);
+        self
+    }
+
+    /// The refusals of a plan as one problem: each refusal is a cause, its hint a hint.
+    pub fn refused(plan: &Plan) -> Self {
+        let mut problem =
+            Problem::world("plan-refused", format!("`{}` of `{}` cannot be done as things are", plan.verb, plan.stack));
+        for refusal in plan.refusals() {
+            problem.causes.push(refusal.message.clone());
+            problem.hints.extend(refusal.hint.clone());
+        }
+        problem
+    }
+
+    /// One failed step's own words.
+    pub fn failed(failure: &Failure) -> Self {
+        Problem {
+            causes: failure.causes.clone(),
+            hints: failure.hints.clone(),
+            log_tail: failure.log_tail.clone(),
+            ..Problem::new(Kind::Failed, "step-failed", failure.message.clone())
+        }
+    }
+}
+
+/// The messages below an error, outermost first; a cause that only repeats the words above it is left out.
+fn chain(error: &dyn Error) -> Vec<String> {
+    let mut messages: Vec<String> = Vec::new();
+    let mut above = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        let message = cause.to_string();
+        if !above.ends_with(&message) {
+            messages.push(message.clone());
+        }
+        above = message;
+        below = cause.source();
+    }
+    messages
+}
+
+impl From<WorldError> for Problem {
+    fn from(error: WorldError) -> Self {
+        let code = if error.transient { "engine-away" } else { "engine" };
+        let mut problem = Problem::world(code, error.message.clone());
+        problem.causes = chain(&error);
+        problem.hints = error.hints;
+        problem.log_tail = error.log_tail;
+        problem
+    }
+}
+
+impl From<KeeperError> for Problem {
+    fn from(error: KeeperError) -> Self {
+        let causes = chain(&error);
+        let message = error.to_string();
+        let mut problem = match error {
+            KeeperError::World(world) => return world.into(),
+            KeeperError::Refused { plan } => return Problem::refused(&plan),
+            KeeperError::Locked { .. } => Problem::world("locked", message)
+                .hint("wait until it is done, or use another folder with `--state-dir`"),
+            KeeperError::PlanChanged { .. } => Problem::world("plan-changed", message).hint("run the command again"),
+            KeeperError::Busy { operation, .. } => Problem::world("busy", message)
+                .hint("wait until it is done: `mainstay history --follow` shows it")
+                .operation(operation),
+            KeeperError::Journal { .. } => Problem::world("journal", message),
+        };
+        problem.causes = causes;
+        problem
+    }
+}
+
+impl From<SourcesError> for Problem {
+    fn from(error: SourcesError) -> Self {
+        let message = error.to_string();
+        match error {
+            SourcesError::NotFound { directory } => {
+                Problem::files("no-compose-file", format!("no Compose file in `{directory}` or above it"))
+                    .hint("go to the stack's folder, or name it: `--stack DIR`, `--file FILE`")
+            }
+            SourcesError::EmptyFolder { .. } => Problem::files("no-compose-file", message),
+            SourcesError::NoEnvironment { .. } => Problem::files("no-environment", message),
+            SourcesError::BadEnvironment { .. } => Problem::usage("bad-environment", message),
+            SourcesError::NoStdin => Problem::files("no-stdin", message),
+            SourcesError::Refused(diagnostics) => {
+                let errors = diagnostics
+                    .list
+                    .iter()
+                    .filter(|one| one.severity == mainstay_model::compose::Severity::Error)
+                    .count();
+                let words = if errors == 1 { "one error".to_owned() } else { format!("{errors} errors") };
+                let mut problem = Problem::files("files-refused", format!("the Compose files are refused: {words}"));
+                problem.exhibit = Some(diagnostics.render());
+                problem
+            }
+        }
+    }
+}
+
+impl From<NameProblem> for Problem {
+    fn from(error: NameProblem) -> Self {
+        Problem::usage("bad-name", error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_of_exit_codes_must_list_every_kind() {
+        let document = include_str!("../../../docs/EXIT-CODES.md");
+        for kind in Kind::ALL {
+            let row = format!("| {} |", kind.exit_code());
+            assert!(document.contains(&row), "docs/EXIT-CODES.md lacks the row of {kind:?}: {row}");
+        }
+        let rows = document.lines().filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit());
+        assert_eq!(rows.count(), Kind::ALL.len() + 1, "a row for each kind, and one for 0");
+    }
+
+    #[test]
+    fn a_cause_that_repeats_the_words_above_it_must_not_be_told_twice() {
+        let inner = std::io::Error::other("connection refused");
+        let error = WorldError::new("the engine could not be reached").caused_by(inner);
+        let problem = Problem::from(error);
+        assert_eq!(problem.causes, ["connection refused"]);
+    }
+}

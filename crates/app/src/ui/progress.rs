@@ -1,0 +1,197 @@
+//! An operation while it runs, told from its events alone.
+//!
+//! On a terminal every running step has one live line; what is finished stands above. Without a terminal there is one
+//! plain line for everything that ended. Nothing shows before a quarter of a second: what is quick is told at once,
+//! when it is over.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mainstay_model::identity::OperationId;
+use mainstay_model::operation::{Event, Failure, Verdict, What};
+use mainstay_model::plan::render::describe;
+use mainstay_model::plan::{Action, Plan, StepId};
+
+use super::since::took;
+use super::{Tone, Ui};
+
+/// How long an operation stays silent at its start.
+pub const PATIENCE: Duration = Duration::from_millis(250);
+/// How often a plain log repeats where a long step is.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// What an operation came to, as far as its events told.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub operation: Option<OperationId>,
+    pub done: usize,
+    pub skipped: usize,
+    pub failures: Vec<(StepId, Failure)>,
+    /// Why it failed when every step was done.
+    pub afterwards: Option<Failure>,
+    pub verdict: Option<Verdict>,
+    pub took_ms: u64,
+}
+
+/// Shows events as they come.
+pub struct Progress {
+    ui: Ui,
+    plan: Plan,
+    bars: Option<MultiProgress>,
+    running: BTreeMap<StepId, Running>,
+    /// Lines of finished steps that wait until something may be shown.
+    held_back: Vec<String>,
+    shows: bool,
+    tally: Tally,
+}
+
+struct Running {
+    bar: Option<ProgressBar>,
+    told_at: Instant,
+    words: String,
+}
+
+impl Progress {
+    /// Starts silently; [`Progress::reveal`] is called when the patience is over.
+    pub fn new(ui: &Ui, plan: &Plan) -> Self {
+        let live = ui.err_is_terminal && !ui.json && !ui.quiet;
+        Progress {
+            ui: ui.clone(),
+            plan: plan.clone(),
+            bars: live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12))),
+            running: BTreeMap::new(),
+            held_back: Vec::new(),
+            shows: false,
+            tally: Tally::default(),
+        }
+    }
+
+    /// From now on things show as they happen.
+    pub fn reveal(&mut self) {
+        if self.shows {
+            return;
+        }
+        self.shows = true;
+        for line in std::mem::take(&mut self.held_back) {
+            self.print(&line);
+        }
+        let waiting: Vec<StepId> = self.running.keys().copied().collect();
+        for step in waiting {
+            self.show_bar(step);
+        }
+    }
+
+    /// Hears one event.
+    pub fn hear(&mut self, event: &Event) {
+        self.tally.operation = Some(event.operation.clone());
+        match &event.what {
+            What::Planned { plan, .. } => self.plan = plan.clone(),
+            What::StepStarted { step } => self.started(*step),
+            What::StepProgress { step, message } => self.progressed(*step, message),
+            What::StepDone { step, took_ms, detail } => {
+                self.tally.done += 1;
+                let mark = self.ui.err.paint(Tone::Good, "✔");
+                let detail = detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+                let line = format!("{mark} {}{detail}  {}", self.words(*step), self.dim(&took(*took_ms)));
+                self.ended(*step, line);
+            }
+            What::StepFailed { step, took_ms, failure } => {
+                self.tally.failures.push((*step, failure.clone()));
+                let mark = self.ui.err.paint(Tone::Bad, "✘");
+                let line = format!("{mark} {}  {}", self.words(*step), self.dim(&took(*took_ms)));
+                self.ended(*step, line);
+            }
+            What::StepSkipped { step, because } => {
+                self.tally.skipped += 1;
+                let line = self.dim(&format!("- {} not run: {because}", self.words(*step)));
+                self.ended(*step, line);
+            }
+            What::Finished { verdict, took_ms, failure } => {
+                self.tally.verdict = Some(*verdict);
+                self.tally.took_ms = *took_ms;
+                self.tally.afterwards.clone_from(failure);
+            }
+        }
+    }
+
+    /// Takes the live lines away, tells what was held back, and gives the tally.
+    pub fn finish(mut self) -> Tally {
+        for line in std::mem::take(&mut self.held_back) {
+            self.print(&line);
+        }
+        if let Some(bars) = &self.bars {
+            let _ = bars.clear();
+        }
+        self.tally
+    }
+
+    fn started(&mut self, step: StepId) {
+        let words = self.words(step);
+        self.running.insert(step, Running { bar: None, told_at: Instant::now(), words });
+        if self.shows {
+            self.show_bar(step);
+        }
+    }
+
+    fn show_bar(&mut self, step: StepId) {
+        let (Some(bars), Some(running)) = (&self.bars, self.running.get_mut(&step)) else { return };
+        let template =
+            if self.ui.err.is_on() { "{spinner:.cyan} {msg}  {elapsed:.dim}" } else { "{spinner} {msg}  {elapsed}" };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = bars.add(ProgressBar::new_spinner().with_style(style).with_message(running.words.clone()));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        running.bar = Some(bar);
+    }
+
+    fn progressed(&mut self, step: StepId, message: &str) {
+        let is_build = matches!(self.plan.step(step).map(|step| &step.action), Some(Action::BuildImage { .. }));
+        let Some(running) = self.running.get_mut(&step) else { return };
+        let words = running.words.clone();
+        match &running.bar {
+            Some(bar) => bar.set_message(format!("{words}: {message}")),
+            None if self.bars.is_some() => {}
+            // A build's lines are worth having in a log one by one; a pull's are not.
+            None if is_build || running.told_at.elapsed() >= PLAIN_EVERY => {
+                running.told_at = Instant::now();
+                self.print_or_hold(format!("  {words}: {message}"));
+            }
+            None => {}
+        }
+    }
+
+    fn ended(&mut self, step: StepId, line: String) {
+        if let Some(Running { bar: Some(bar), .. }) = self.running.remove(&step) {
+            bar.finish_and_clear();
+        }
+        self.print_or_hold(line);
+    }
+
+    fn print_or_hold(&mut self, line: String) {
+        if self.shows {
+            self.print(&line);
+        } else {
+            self.held_back.push(line);
+        }
+    }
+
+    fn print(&self, line: &str) {
+        if self.ui.quiet || self.ui.json {
+            return;
+        }
+        match &self.bars {
+            Some(bars) if !self.running.is_empty() => {
+                let _ = bars.println(line);
+            }
+            _ => self.ui.say(line),
+        }
+    }
+
+    fn words(&self, step: StepId) -> String {
+        self.plan.step(step).map_or_else(|| format!("step {}", step.0), |step| describe(&step.action))
+    }
+
+    fn dim(&self, text: &str) -> String {
+        self.ui.err.paint(Tone::Dim, text)
+    }
+}
