@@ -6,7 +6,7 @@ use mainstay_model::plan::{Action, Target, TargetContainer};
 
 use super::Docker;
 use super::await_ready::Patience;
-use super::create::Wanted;
+use super::create::{Wanted, declared_service};
 use crate::world::{Acted, Context, Progress, WorldError};
 
 impl Docker {
@@ -17,7 +17,11 @@ impl Docker {
         progress: &Progress,
     ) -> Result<Acted, WorldError> {
         match action {
-            Action::PullImage { .. } | Action::BuildImage { .. } => Err(WorldError::new("images are not made yet")),
+            Action::PullImage { image, platform } => self.pull(image, platform.as_deref(), progress).await,
+            Action::BuildImage { service, image } => {
+                let (_, service) = declared_service(context, service)?;
+                self.build(service, image, progress).await
+            }
             Action::CreateNetwork { key, name } => {
                 let network = context.declared.as_deref().and_then(|declared| declared.networks.get(key));
                 let network = network.ok_or_else(|| undeclared("network", name))?;

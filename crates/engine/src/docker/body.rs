@@ -65,7 +65,7 @@ pub(super) fn body_of(spec: &ContainerSpec, settled: Settled<'_>, minor: u32) ->
         labels: Some(settled.labels.clone()),
         stop_signal: spec.stop_signal.clone(),
         stop_timeout: spec.stop_grace_secs.and_then(|secs| i64::try_from(secs).ok()),
-        networking_config: (!endpoints.is_empty()).then(|| NetworkingConfig { endpoints_config: Some(endpoints) }),
+        networking_config: (!endpoints.is_empty()).then_some(NetworkingConfig { endpoints_config: Some(endpoints) }),
         host_config: Some(host_of(spec, settled, bindings, minor, &mut left_out)?),
         ..Default::default()
     };

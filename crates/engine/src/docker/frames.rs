@@ -57,6 +57,7 @@ fn stream_of(byte: u8) -> LogStream {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -70,6 +70,7 @@ fn owner(file: &Injected, what: &str, id: Option<&str>) -> Result<u64, WorldErro
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

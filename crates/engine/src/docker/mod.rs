@@ -8,16 +8,16 @@ mod act;
 mod attach;
 mod await_ready;
 mod body;
-// LATER mod build;
-// LATER mod build_context;
+mod build;
+mod build_context;
 mod containers;
 mod create;
-// LATER mod dockerignore;
+mod dockerignore;
 mod events;
-// LATER mod exec;
+mod exec;
 mod frames;
 mod glance;
-// LATER mod images;
+mod images;
 mod inject;
 mod inspected;
 mod labels;
@@ -26,11 +26,12 @@ mod look;
 mod mounts;
 mod networks;
 mod refusal;
-// LATER mod registry;
+mod registry;
 mod volumes;
 mod wire;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ use mainstay_model::observed::{EngineFacts, Observed, Scope};
 use mainstay_model::plan::Step;
 
 pub use events::{EngineEvent, EventKind};
-// LATER pub use exec::{Exec, ExecOptions, ExecOutput};
+pub use exec::{Exec, ExecOptions, ExecOutput};
 pub use logs::{LogLine, LogOptions, LogStream};
 
 use self::refusal::Refusal;
@@ -65,6 +66,8 @@ pub struct Docker {
     facts: Arc<EngineFacts>,
     /// The `41` of `1.41`.
     api: u32,
+    /// Docker's own configuration, for the logins to registries.
+    registry_config: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Docker {
@@ -98,12 +101,24 @@ impl Docker {
         wire.speak(api);
         let client = typed_client(&wire, api).map_err(refused)?;
         let facts = Arc::new(EngineFacts { version, api_version: format!("1.{api}") });
-        Ok(Docker { client, wire, facts, api })
+        let registry_config = std::env::home_dir().map(|home| home.join(".docker/config.json"));
+        Ok(Docker { client, wire, facts, api, registry_config })
     }
 
     /// The engine's version and the API version spoken with it.
     pub fn facts(&self) -> &EngineFacts {
         &self.facts
+    }
+
+    /// Takes the logins to registries from this file instead of `~/.docker/config.json`.
+    #[must_use]
+    pub fn with_registry_config(mut self, file: PathBuf) -> Docker {
+        self.registry_config = Some(file);
+        self
+    }
+
+    fn registry_config(&self) -> Option<PathBuf> {
+        self.registry_config.clone()
     }
 
     /// Whether the negotiated API is at least `1.<minor>`.
@@ -172,6 +187,7 @@ fn engine_version(server: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

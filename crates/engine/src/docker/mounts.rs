@@ -111,6 +111,7 @@ fn propagation_of(mount: &Mount) -> Result<Option<MountBindOptionsPropagationEnu
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

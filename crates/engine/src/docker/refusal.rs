@@ -185,6 +185,7 @@ pub(super) fn taken_port(error: &Error) -> Option<u16> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
