@@ -6,7 +6,7 @@ use super::{Action, Impact, Level, Plan, StepId};
 use crate::declared::Condition;
 
 /// Columns grow up to here; a longer entry pushes what follows on its own line only.
-const WIDEST: usize = 64;
+const WIDEST: usize = 72;
 
 /// A plan as text: a line for each step, then what is unchanged, what was found, and the tally.
 pub fn render(plan: &Plan) -> String {

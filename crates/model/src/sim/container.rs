@@ -95,8 +95,10 @@ fn mode(world: &Observed, service: &Service, made: &BTreeMap<StepId, String>) ->
         NetworkMode::Host => "host".into(),
         NetworkMode::Bridge => "bridge".into(),
         NetworkMode::Service(owner) => {
-            // The owner that this plan made; else the one that serves.
-            let owners = world.of_service(owner);
+            // The owner's first container that this plan made; else the one that runs.
+            let mut owners = world.of_service(owner);
+            let first = owners.first().map_or(0, |container| container.number);
+            owners.retain(|container| container.number == first);
             let by_plan = owners.iter().find(|container| made.values().any(|id| *id == container.id));
             let serving = owners.iter().find(|container| container.state == State::Running);
             let chosen = by_plan.or(serving).or_else(|| owners.first());

@@ -76,7 +76,7 @@ pub(super) fn detach(world: &mut Observed, id: &str, network: &str, network_id: 
 }
 
 /// Members of other stacks are as the look brought them; those of containers in this world follow the containers.
-pub(super) fn refresh_members(world: &mut Observed) {
+pub fn refresh_members(world: &mut Observed) {
     let Observed { containers, networks, .. } = world;
     for network in networks.iter_mut() {
         let on_it = |container: &&Container| {

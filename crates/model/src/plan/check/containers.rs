@@ -156,7 +156,14 @@ impl<'a> Reader<'a> {
         let joined_right = self.observed_target(target).is_some_and(|container| {
             container.endpoints.iter().filter(|endpoint| endpoint.network == network).count() > 1
         });
-        if !joins_after && !joined_right {
+        // Or for good: a network that the service no longer declares, before it starts anyway.
+        let declared = target.service.as_ref().and_then(|name| self.declared()?.services.get(name));
+        let is_undeclared = declared.is_some_and(|service| service.attachments.iter().all(|a| a.network != network));
+        let starts = self.plan.steps.iter().any(|other| {
+            let same = other.action.target().is_some_and(|other| other.container == target.container);
+            same && matches!(other.action, Action::StartContainer { .. }) && self.before[&other.id].contains(&step.id)
+        });
+        if !joins_after && !joined_right && !(is_undeclared && starts) {
             self.wrong(step, "detach-alone", format!("`{}` does not join `{network}` again", target.name));
         }
     }

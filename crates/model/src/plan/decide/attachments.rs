@@ -19,9 +19,12 @@ impl Place {
 }
 
 impl<'a> Up<'a> {
-    /// The last step of each repair. Networks that are not declared are left as they are, and told when a former
-    /// declaration had them.
-    pub fn repair_attachments(&mut self, service: &Service, container: &Container) -> Vec<StepId> {
+    /// The last step of each repair.
+    ///
+    /// Networks that are not declared are somebody's and are left as they are. Those that a former declaration of this
+    /// container had are told while it runs; when it starts anyway they are left behind first, because the engine
+    /// does not start a container on a network that is gone, and that one cannot be seen from here.
+    pub fn repair_attachments(&mut self, service: &Service, container: &Container, starts: bool) -> Vec<StepId> {
         let mut repairs = Vec::new();
         for attachment in &service.attachments {
             let place = self.places.get(&attachment.network).unwrap_or(&Place::Nowhere);
@@ -32,7 +35,13 @@ impl<'a> Up<'a> {
             .filter(|network| container.endpoint(network).is_some())
             .filter(|network| service.attachments.iter().all(|attachment| attachment.network != **network))
             .collect();
-        if !left.is_empty() {
+        if starts {
+            let endpoints = container.endpoints.iter().filter(|endpoint| left.contains(&&endpoint.network));
+            for endpoint in endpoints {
+                let why = format!("it no longer declares `{}`", endpoint.network);
+                repairs.push(leave(&mut self.draft, container, endpoint, &why, None));
+            }
+        } else if !left.is_empty() {
             let message = format!("`{}` is still on {}, which it no longer declares", container.name, listed(&left));
             let hint = format!("`docker network disconnect {} {}`", left[0], container.name);
             self.draft.tell(Level::Note, "left-on-network", message, Some(&hint));

@@ -83,8 +83,12 @@ impl<'a> Up<'a> {
 
     /// A container that is as declared: its attachments, its state, its name.
     fn stay(&mut self, service: &'a Service, container: &'a Container, others: Vec<&'a Container>, name: String) {
-        let attached = self.repair_attachments(service, container);
-        let start = self.start_of_staying(service, container, !attached.is_empty());
+        let mut start = self.start_of_staying(service, container);
+        let starts = matches!(start, Start::Needed(_) | Start::Again(_));
+        let attached = self.repair_attachments(service, container, starts);
+        if container.state == State::Restarting && !attached.is_empty() && starts {
+            start = Start::Needed("it waits after a crash, and its networks are back".into());
+        }
         let instance = Instance::kept(container);
         self.take_place(service, Taking { instance, prepared: attached, others, name, start });
     }
@@ -134,14 +138,21 @@ impl<'a> Up<'a> {
         let mut needs: Vec<StepId> = self.image_for_new_container(service).into_iter().collect();
         needs.extend(service.attachments.iter().filter_map(|a| self.places.get(&a.network)?.made()));
         needs.extend(volumes_of(service).filter_map(|name| self.volumes_made.get(name)).copied());
-        // Sharing is with a container by its id, so that one has to be made first.
-        let owners = bonds(service).into_iter().filter_map(|(owner, _)| self.instances.get(&owner)?.first()?.created);
-        needs.extend(owners);
+        // Sharing is with a container by its id: with the one that this plan makes, else with the one that runs. So
+        // the owner has to be made first, or be the only one that runs in its place.
+        for (owner, _) in bonds(service) {
+            if let Some(first) = self.instances.get(&owner).and_then(|instances| instances.first()) {
+                match first.created {
+                    Some(created) => needs.push(created),
+                    None => needs.extend(first.started.iter().chain(&first.cleared)),
+                }
+            }
+        }
         needs
     }
 
     /// Whether an existing container has to start, start again, or can be left.
-    fn start_of_staying(&mut self, service: &Service, container: &Container, attached: bool) -> Start {
+    fn start_of_staying(&mut self, service: &Service, container: &Container) -> Start {
         if let State::Paused = container.state {
             let message = format!("`{}` is paused and stays so", container.name);
             let hint = format!("`docker unpause {}`", container.name);
@@ -160,7 +171,6 @@ impl<'a> Up<'a> {
                 }
                 self.restart_cause(service, container).map_or(Start::Runs, Start::Again)
             }
-            State::Restarting if attached => Start::Needed("it waits after a crash, and its networks are back".into()),
             State::Restarting => Start::Needed("it waits to be restarted after a crash".into()),
             // What ran to its good end is done; it runs again when it is replaced.
             State::Exited if self.is_one_shot(&service.name) && container.exit_code == Some(0) => Start::Left,

@@ -15,6 +15,8 @@ pub(super) struct Draft {
     steps: Vec<Step>,
     /// Pairs (step, after) that hold only where they close no circle.
     wishes: Vec<(StepId, StepId)>,
+    /// The same, granted before the others.
+    first_wishes: Vec<(StepId, StepId)>,
     pub findings: Vec<Finding>,
     pub unchanged: Vec<ServiceName>,
 }
@@ -45,6 +47,10 @@ impl Draft {
         self.wishes.push((step, after));
     }
 
+    pub fn wish_first(&mut self, step: StepId, after: StepId) {
+        self.first_wishes.push((step, after));
+    }
+
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
@@ -66,7 +72,9 @@ impl Draft {
     }
 
     fn grant_wishes(&mut self) {
-        for (step, after) in std::mem::take(&mut self.wishes) {
+        let mut wishes = std::mem::take(&mut self.first_wishes);
+        wishes.append(&mut self.wishes);
+        for (step, after) in wishes {
             if step != after && !leans_on(&self.steps, after, step) {
                 self.need(step, after);
             }

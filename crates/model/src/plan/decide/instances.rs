@@ -22,6 +22,8 @@ pub(super) struct Instance<'a> {
     /// Stopped and started by this plan though it did not differ.
     pub restarted: bool,
     pub awaits: BTreeMap<Condition, StepId>,
+    /// The stops after which nobody else runs in this place.
+    pub cleared: Vec<StepId>,
 }
 
 impl<'a> Instance<'a> {
@@ -33,6 +35,7 @@ impl<'a> Instance<'a> {
             started: None,
             restarted: false,
             awaits: BTreeMap::new(),
+            cleared: Vec::new(),
         }
     }
 
@@ -44,6 +47,7 @@ impl<'a> Instance<'a> {
             started: None,
             restarted: false,
             awaits: BTreeMap::new(),
+            cleared: Vec::new(),
         }
     }
 
@@ -86,30 +90,37 @@ impl<'a> Up<'a> {
             self.instances.entry(service.name.clone()).or_default().push(instance);
             return;
         }
-        let mut before: Vec<StepId> = prepared.clone();
+        let runs_on = matches!(start, Start::Runs);
+        let mut ready: Vec<StepId> = Vec::new();
         if matches!(start, Start::Needed(_) | Start::Again(_)) {
-            before.extend(self.ready_dependencies(service));
+            ready.extend(self.ready_dependencies(service));
             if !serving.is_empty() || matches!(start, Start::Again(_)) {
                 // Several containers of a service go one after the other, so that some always serve.
                 let last = self.instances.get(&service.name).and_then(|instances| instances.last());
-                before.extend(last.and_then(Instance::proven));
+                ready.extend(last.and_then(Instance::proven));
             }
         }
-        let runs_on = matches!(start, Start::Runs);
+        let mut stops: Vec<StepId> = Vec::new();
         if let Start::Again(why) = &start {
-            let stop = self.stop(&instance.target, instance.kept, why, &before);
-            before.push(stop);
+            stops.push(self.stop(&instance.target, instance.kept, why, &prepared));
             instance.restarted = true;
         }
         if !runs_on {
-            before.extend(self.stop_all(&serving, &instance.target.name, &before));
+            stops.extend(self.stop_all(&serving, &instance.target.name, &prepared));
+        }
+        // The old serves while dependencies become ready. That is a wish only: a dependency may itself be waiting for
+        // a port that this container has, and then the stop has to come first.
+        for stop in &stops {
+            ready.iter().for_each(|step| self.draft.wish(*stop, *step));
         }
         if let Start::Needed(why) | Start::Again(why) = start {
             let action = Action::StartContainer { target: instance.target.clone() };
-            let step = self.draft.add(action, Impact::Live, why, before.iter().copied());
+            let needs = prepared.iter().chain(&ready).chain(&stops).copied();
+            let step = self.draft.add(action, Impact::Live, why, needs);
             self.ports.starts(step, service);
             instance.started = Some(step);
         }
+        instance.cleared = stops;
         let instances = self.instances.entry(service.name.clone()).or_default();
         instances.push(instance);
         let index = instances.len() - 1;
@@ -117,7 +128,11 @@ impl<'a> Up<'a> {
         let mut gone: Vec<StepId> = prepared.into_iter().chain(proven).collect();
         if runs_on {
             let taker = self.instances[&service.name][index].target.name.clone();
-            gone.extend(self.stop_all(&serving, &taker, &gone.clone()));
+            let stops = self.stop_all(&serving, &taker, &gone);
+            gone.extend(stops.iter().copied());
+            if let Some(instance) = self.instances.get_mut(&service.name).and_then(|all| all.get_mut(index)) {
+                instance.cleared = stops;
+            }
         }
         self.clear_place(service, index, &others, &gone, name);
     }
@@ -162,7 +177,18 @@ impl<'a> Up<'a> {
             self.names.freed_by(&other.name, step);
             needs.push(step);
         }
-        if taker.name != name {
+        if taker.name == name {
+            return;
+        }
+        // A name that is free, or left within this place, is given at once; for one that a container of another place
+        // leaves, everybody has to be decided first.
+        let holder = self.world.container_named(&name);
+        if holder.is_none_or(|holder| others.iter().any(|other| other.id == holder.id)) {
+            let had = taker.name.clone();
+            let action = Action::RenameContainer { target: taker, to: name };
+            let step = self.draft.add(action, Impact::Live, "it takes over the name", needs);
+            self.names.freed_by(&had, step);
+        } else {
             self.names.wants(taker, name, needs);
         }
     }

@@ -30,14 +30,14 @@ impl Ports {
 }
 
 impl<'a> Up<'a> {
-    /// A port that moves from one container to another within this plan. It is a wish and not a need: a dependency
-    /// may ask for the opposite order, and then the start fails with the engine's own words instead of never coming.
+    /// A port that moves from one container to another within this plan. It is a wish and not a need, but the first
+    /// one to be granted: serving until dependencies are ready counts less than being able to start at all.
     pub fn hand_over_ports(&mut self) {
         for (start, wanted) in std::mem::take(&mut self.ports.starts) {
             for (container_id, stop) in &self.ports.stops {
                 let held = self.world.container(container_id).into_iter().flat_map(|c| &c.ports);
                 if held.filter_map(|text| host_port(text)).any(|port| wanted.contains(&port)) {
-                    self.draft.wish(start, *stop);
+                    self.draft.wish_first(start, *stop);
                 }
             }
         }

@@ -1,0 +1,48 @@
+//! `start`, `stop` and `restart` from labels alone.
+
+use mainstay_model::plan::Order;
+
+use crate::check;
+use crate::notation::{service_name, stack_order};
+
+const STACK: &str = "
+    service db check restart
+    service migrate after=db:healthy
+    service web after=db:healthy:restart after=migrate:completed restart
+    service mail
+";
+
+#[test]
+fn stop_stops_dependents_first() {
+    check("stop_stops_dependents_first", STACK, "up", |told| Order::Stop(stack_order(told)));
+}
+
+#[test]
+fn start_starts_dependencies_first_and_leaves_what_is_done() {
+    let world = "up\nstop shop-db-1\nstop shop-web-1\nstop shop-mail-1";
+    check("start_starts_dependencies_first", STACK, world, |told| Order::Start(stack_order(told)));
+}
+
+#[test]
+fn restart_drags_along_who_said_so() {
+    check("restart_drags_along_who_said_so", STACK, "up", |told| {
+        let mut order = stack_order(told);
+        order.services = [service_name("db")].into();
+        order.timeout_secs = Some(3);
+        Order::Restart(order)
+    });
+}
+
+#[test]
+fn what_compose_made_is_stopped_by_an_explicit_order() {
+    let world = "up\ncompose shop-mail-1\ncontainer shop-mail-9 foreign";
+    check("stop_stops_what_compose_made", "service mail", world, |told| Order::Stop(stack_order(told)));
+}
+
+#[test]
+fn of_two_for_one_place_the_later_one_starts() {
+    let world = "up with service web\nsteps 3\nstop shop-web-1.next";
+    check("of_two_for_one_place_the_later_one_starts", "service web env=A:b", world, |told| {
+        Order::Start(stack_order(told))
+    });
+}
