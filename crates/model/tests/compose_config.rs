@@ -89,9 +89,6 @@ impl Corpus {
         let path = self.folder.join("files").join(file).to_str().expect("a name in UTF-8").to_owned();
         let mut environment = self.environment(reading, file);
         environment.entry("HOME".to_owned()).or_insert("/tmp/composelab/home".to_owned());
-        if !reading.interpolate {
-            environment.insert("COMPOSE_DISABLE_ENV_FILE".to_owned(), "1".to_owned());
-        }
         let request = LoadRequest {
             working_directory: self.folder.to_str().expect("a name in UTF-8").to_owned(),
             files: vec![path],

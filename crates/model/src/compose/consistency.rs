@@ -275,17 +275,50 @@ impl<'a> Checking<'a> {
     }
 
     fn cycles(&mut self) {
-        let mut search = CycleSearch { project: self.project, done: BTreeSet::new(), path: Vec::new() };
-        let mut names: Vec<&str> = section(self.project, "services").map(|(name, _)| name).collect();
-        names.sort_unstable();
-        for name in names {
-            if let Some((cycle, span)) = search.visit(name, Span::NOWHERE) {
-                let message = format!("services wait for each other: {}", cycle.join(" → "));
-                self.error("dependency-cycle", span, message, "remove one of these dependencies");
-                return;
-            }
+        if let Some((cycle, span)) = first_cycle(self.project) {
+            let message = format!("services wait for each other: {}", cycle.join(" → "));
+            self.error("dependency-cycle", span, message, "remove one of these dependencies");
         }
     }
+}
+
+/// A circle of dependencies, with the place of the one that closes it. Walks with a list of its own instead
+/// of the stack: a chain may be as long as a file.
+fn first_cycle(project: &Node) -> Option<(Vec<&str>, Span)> {
+    let targets = |name: &str| -> Vec<(&str, Span)> {
+        let service = deep(project, &["services", name]).into_iter();
+        service.flat_map(|service| section(service, "depends_on")).map(|(to, entry)| (to, entry.key_span)).collect()
+    };
+    let mut names: Vec<&str> = section(project, "services").map(|(name, _)| name).collect();
+    names.sort_unstable();
+    let mut is_done: BTreeMap<&str, bool> = BTreeMap::new();
+    for start in names {
+        let mut path: Vec<(&str, Vec<(&str, Span)>)> = Vec::new();
+        if is_done.insert(start, false).is_none() {
+            path.push((start, targets(start)));
+        }
+        while let Some((name, ahead)) = path.last_mut() {
+            let Some((next, span)) = ahead.pop() else {
+                is_done.insert(name, true);
+                path.pop();
+                continue;
+            };
+            match is_done.get(next) {
+                Some(true) => {}
+                Some(false) => {
+                    let from = path.iter().position(|(name, _)| *name == next).unwrap_or_default();
+                    let circle = path[from..].iter().map(|(name, _)| *name).chain([next]);
+                    return Some((circle.collect(), span));
+                }
+                None => {
+                    is_done.insert(next, false);
+                    path.push((next, targets(next)));
+                }
+            }
+        }
+        is_done.insert(start, true);
+    }
+    None
 }
 
 fn is_zero(node: &Node) -> bool {
@@ -294,35 +327,5 @@ fn is_zero(node: &Node) -> bool {
         super::tree::Value::Float(value) => *value == 0.0,
         super::tree::Value::String(text) => text.is_empty() || text == "0",
         _ => false,
-    }
-}
-
-struct CycleSearch<'a> {
-    project: &'a Node,
-    done: BTreeSet<&'a str>,
-    path: Vec<&'a str>,
-}
-
-impl<'a> CycleSearch<'a> {
-    /// The first cycle that is reachable from a service, with the place of the dependency that closes it.
-    fn visit(&mut self, name: &'a str, span: Span) -> Option<(Vec<&'a str>, Span)> {
-        if let Some(start) = self.path.iter().position(|known| *known == name) {
-            let mut cycle = self.path[start..].to_vec();
-            cycle.push(name);
-            return Some((cycle, span));
-        }
-        if self.done.contains(name) {
-            return None;
-        }
-        self.path.push(name);
-        let service = deep(self.project, &["services", name]);
-        for (target, entry) in service.into_iter().flat_map(|service| section(service, "depends_on")) {
-            if let Some(found) = self.visit(target, entry.key_span) {
-                return Some(found);
-            }
-        }
-        self.path.pop();
-        self.done.insert(name);
-        None
     }
 }

@@ -24,13 +24,27 @@ type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// # Errors
 /// Every complaint with its line.
 pub fn parse(bytes: &[u8], file: FileId, lookup: Lookup<'_>) -> Result<Vec<(String, Option<String>)>, Vec<Diagnostic>> {
+    parse_after(Vec::new(), bytes, file, lookup)
+}
+
+/// A file after others: its values may use what those said, and the result holds all of it, the later
+/// file over the earlier.
+///
+/// # Errors
+/// Every complaint with its line.
+pub fn parse_after(
+    before: Vec<(String, Option<String>)>,
+    bytes: &[u8],
+    file: FileId,
+    lookup: Lookup<'_>,
+) -> Result<Vec<(String, Option<String>)>, Vec<Diagnostic>> {
     let text = decode(bytes, file)?;
     let mut reader = Reader {
         rest: text,
         line: 1,
         file,
         lookup,
-        found: Variables::new(),
+        found: before.into_iter().collect(),
         complaints: Vec::new(),
         interpolation: Interpolation::default(),
     };
@@ -96,7 +110,8 @@ impl<'a> Reader<'a> {
         }
         match self.key() {
             Ok((key, false)) => {
-                let value = (self.lookup)(key);
+                // Where the caller has no value, one from above stays.
+                let value = (self.lookup)(key).or_else(|| self.found.get(key).cloned().flatten());
                 self.found.insert(key.to_owned(), value);
             }
             Ok((key, true)) => {
@@ -265,8 +280,10 @@ fn unescape(raw: &str) -> String {
             }
             Some(b'0') if digits == 3 => match u8::from_str_radix(&after[1..4], 8) {
                 Ok(code) => (char::from(code), 4),
-                Err(_) => ('\\', 0),
+                Err(_) => ('\\', 1),
             },
+            // Too short for a code: the reference loses the zero, and values must be equal in both tools.
+            Some(b'0') => ('\\', 1),
             _ => ('\\', 0),
         };
         out.push(text);

@@ -58,18 +58,16 @@ pub fn read_default(folder: &str, environment: &Environment, at: Span, reading: 
 
 /// What several env files say together, the later over the earlier.
 pub fn read_files(paths: &[String], environment: &Environment, at: Span, reading: &mut Reading<'_>) -> Environment {
-    let mut said = Environment::new();
+    let mut said: Lines = Vec::new();
     for path in paths {
         let Some((file, bytes)) = reading.required(path, "env file", at) else { continue };
-        let lookup = |name: &str| environment.get(name).or_else(|| said.get(name)).cloned();
-        match dotenv::parse(&bytes, file, &lookup) {
-            Ok(entries) => {
-                said.extend(entries.into_iter().filter_map(|(name, value)| Some((name, value?))));
-            }
+        let lookup = |name: &str| environment.get(name).cloned();
+        match dotenv::parse_after(said.clone(), &bytes, file, &lookup) {
+            Ok(lines) => said = lines,
             Err(problems) => reading.diagnostics.extend(problems),
         }
     }
-    said
+    said.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// Adds what is not there yet.
@@ -79,32 +77,38 @@ pub fn add_missing(environment: &mut Environment, more: Environment) {
     }
 }
 
-/// The lines of one env file or label file of a service; `None` when it is not there and need not be.
+/// Names in the order in which files say them, with a value or without.
+pub type Lines = Vec<(String, Option<String>)>;
+
+/// Adds what one env file or label file of a service says to what the files before it said.
 pub fn read_service_file(
+    before: Lines,
     file: &ServiceFile<'_>,
     lookup: &dyn Fn(&str) -> Option<String>,
     reading: &mut Reading<'_>,
-) -> Option<Vec<(String, Option<String>)>> {
-    let (id, bytes) = match reading.content(file.path) {
-        Ok(content) => content,
-        Err(FileProblem::Missing) if !file.is_required => return None,
-        Err(_) => reading.required(file.path, file.what, file.at)?,
+) -> Lines {
+    let content = match reading.content(file.path) {
+        Err(FileProblem::Missing) if !file.is_required => None,
+        Err(_) => reading.required(file.path, file.what, file.at),
+        Ok(content) => Some(content),
     };
+    let Some((id, bytes)) = content else { return before };
     let lines = match file.format {
-        None => dotenv::parse(&bytes, id, lookup),
-        Some("raw") => dotenv::parse_raw(&bytes, id),
+        None => dotenv::parse_after(before.clone(), &bytes, id, lookup),
+        Some("raw") => dotenv::parse_raw(&bytes, id).map(|lines| {
+            let raw: Vec<&String> = lines.iter().map(|(name, _)| name).collect();
+            let kept = before.iter().filter(|(name, _)| !raw.contains(&name)).cloned();
+            kept.chain(lines.iter().cloned()).collect()
+        }),
         Some(format) => Err(vec![
             Diagnostic::error("env-file-format", file.at, format!("the env file format `{format}` is not known"))
                 .hint("write `format: raw`, or leave it out"),
         ]),
     };
-    match lines {
-        Ok(lines) => Some(lines),
-        Err(problems) => {
-            reading.diagnostics.extend(problems);
-            None
-        }
-    }
+    lines.unwrap_or_else(|problems| {
+        reading.diagnostics.extend(problems);
+        before
+    })
 }
 
 /// A file of variables or labels that a service names.

@@ -129,12 +129,17 @@ impl<'a> Extender<'a> {
     }
 
     fn lay_over_base(&mut self, key: &str, name: &str, base_key: &str, base: &str, reading: &mut Reading<'_>) {
-        let Some(mut base) = self.sources.get(base_key).and_then(|source| source.services.get(base)).cloned() else {
-            return;
-        };
+        let Some(base) = self.sources.get(base_key).and_then(|source| source.services.get(base)) else { return };
         if base.is_null() {
             return;
         }
+        if !reading.inherit(base) {
+            reading.is_incomplete = true;
+            let message = format!("`{name}` takes over more than a stack can have");
+            reading.say(Diagnostic::error("extends-too-much", base.span, message));
+            return;
+        }
+        let mut base = base.clone();
         let Some(source) = self.sources.get_mut(key) else { return };
         source.resets.apply_to_service(name, &mut base);
         if let Some(service) = source.services.get_mut(name) {

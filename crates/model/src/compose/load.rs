@@ -173,6 +173,12 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
     let mut environment = environment::gather(request, &project_directory, reading);
     let files = open_files(request, &environment, reading)?;
     let name = choose_name(request, &files, &environment, &project_directory, reading);
+    let wanted = environment.get("COMPOSE_PROFILES").map(String::as_str);
+    let active = profiles::active(&request.profiles, wanted);
+    if !options.interpolate {
+        // The caller's values stay out of what is printed as it was written.
+        environment.clear();
+    }
     environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
     let scope = Scope {
         folder: project_directory.clone(),
@@ -196,7 +202,7 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
     if options.normalize {
         normalize::complete(&mut project, &name, &scope.environment);
     }
-    let disabled_services = settle(&mut project, &name, request, &scope, reading);
+    let disabled_services = settle(&mut project, &name, &active, &scope, reading);
     Some(Loaded {
         name,
         project_directory,
@@ -214,11 +220,11 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
 fn settle(
     project: &mut Node,
     name: &str,
-    request: &LoadRequest,
+    active: &[String],
     scope: &Scope<'_>,
     reading: &mut Reading<'_>,
 ) -> Node {
-    let options = request.options;
+    let options = scope.options;
     if !options.interpolate {
         return Node::new(Value::Map(Map::default()), Span::NOWHERE);
     }
@@ -228,9 +234,7 @@ fn settle(
         map.set("name", Node::string(name, Span::NOWHERE));
     }
     normalize::settle(project, &mut found);
-    let variable = scope.environment.get("COMPOSE_PROFILES").map(String::as_str);
-    let active = profiles::active(&request.profiles, variable);
-    let disabled = profiles::take_disabled(project, &active);
+    let disabled = profiles::take_disabled(project, active);
     if options.consistency {
         consistency::check(project, &disabled, &mut found);
     }

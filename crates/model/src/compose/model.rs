@@ -67,7 +67,10 @@ fn lay(
     project = merge_project(project, document, &mut reading.diagnostics);
     settle_lists(&mut project);
     reading.diagnostics.extend(schema::check(&project));
-    drop_version(&mut project, reading);
+    if let Some(map) = project.as_map_mut() {
+        // The schema has said that it means nothing.
+        map.remove("version");
+    }
     normalize::expand(&mut project, !scope.options.interpolate, &mut reading.diagnostics);
     settle_lists(&mut project);
     project
@@ -92,16 +95,4 @@ pub fn prepare(document: &mut Node, scope: &Scope<'_>, reading: &mut Reading<'_>
         reading.diagnostics.extend(cast::cast(document));
     }
     Some(resets)
-}
-
-fn drop_version(project: &mut Node, reading: &mut Reading<'_>) {
-    let Some(map) = project.as_map_mut() else { return };
-    let at = map.0.get("version").map(|entry| entry.key_span);
-    if let Some(at) = at {
-        map.remove("version");
-        reading.say(
-            Diagnostic::warning("obsolete-version", at, "`version` means nothing any more")
-                .hint("remove the line, so that nobody takes it for something"),
-        );
-    }
 }

@@ -9,11 +9,13 @@ use super::tree::{FileId, Node, Sources, Span};
 use super::yaml;
 
 /// More files than any stack has; an include that multiplies itself ends here.
-const MOST_FILES: usize = 1_000;
+const MOST_FILES: usize = 2_000;
 /// A Compose file or an env file is text that a person wrote.
 const LARGEST_FILE: u64 = 8 * 1024 * 1024;
-/// All files of one load together.
-const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// All that one load reads, a file that is used again counted again.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
+/// All nodes that services take over from those they extend.
+const MOST_INHERITED: usize = 2_000_000;
 
 /// A file that was read, for reading it again without asking for it.
 type Content = (FileId, Rc<[u8]>);
@@ -29,6 +31,7 @@ pub struct Reading<'a> {
     known: BTreeMap<String, Content>,
     opened: usize,
     bytes: u64,
+    inherited: usize,
 }
 
 impl<'a> Reading<'a> {
@@ -42,6 +45,7 @@ impl<'a> Reading<'a> {
             known: BTreeMap::new(),
             opened: 0,
             bytes: 0,
+            inherited: 0,
         }
     }
 
@@ -50,20 +54,28 @@ impl<'a> Reading<'a> {
     /// # Errors
     /// Why there is none; nothing is said about it yet.
     pub fn content(&mut self, path: &str) -> Result<Content, FileProblem> {
-        self.opened += 1;
+        let too_much = || FileProblem::Other(format!("together with the others is larger than {MOST_BYTES} bytes"));
         if self.opened > MOST_FILES {
-            return Err(FileProblem::Other(format!("more than {MOST_FILES} files are used")));
-        }
-        if let Some((file, content)) = self.known.get(path) {
-            return Ok((*file, Rc::clone(content)));
+            return Err(FileProblem::Other(format!("is one of more than {MOST_FILES} files")));
         }
         let limit = LARGEST_FILE.min(MOST_BYTES.saturating_sub(self.bytes));
+        if let Some((file, content)) = self.known.get(path) {
+            self.bytes += content.len() as u64;
+            return if self.bytes > MOST_BYTES { Err(too_much()) } else { Ok((*file, Rc::clone(content))) };
+        }
+        self.opened += 1;
         let bytes = self.files.read(path, limit)?;
         self.bytes += bytes.len() as u64;
         let file = self.sources.add(path, String::from_utf8_lossy(&bytes));
         let content: Content = (file, bytes.into());
         self.known.insert(path.to_owned(), content.clone());
         Ok(content)
+    }
+
+    /// Counts what a service takes over from another; `false` when it is more than any stack has.
+    pub fn inherit(&mut self, base: &Node) -> bool {
+        self.inherited += base.count();
+        self.inherited <= MOST_INHERITED
     }
 
     /// The content of a file that must be there; its absence is complained about at `at`.
@@ -85,6 +97,8 @@ impl<'a> Reading<'a> {
 
     /// The documents of a Compose file.
     pub fn documents(&mut self, path: &str, at: Span) -> Option<Vec<Node>> {
+        // A file that is read again is a file more: an include may multiply itself without a circle.
+        self.opened += 1;
         let (file, bytes) = self.required(path, "file", at)?;
         match yaml::parse(&bytes, file) {
             Ok(documents) => Some(documents),

@@ -1,6 +1,6 @@
 //! `env_file` and `label_file` of services, read into `environment` and `labels`.
 
-use super::environment::{Environment, ServiceFile, read_service_file};
+use super::environment::{Environment, Lines, ServiceFile, read_service_file};
 use super::filepath;
 use super::reading::Reading;
 use super::tree::{Map, Node, Span, Value};
@@ -20,7 +20,9 @@ fn read_variables(service: &mut Map, folder: &str, environment: &Environment, re
     fill_from_caller(service, environment);
     let Some(files) = service.remove("env_file") else { return };
     let own = service.get("environment").and_then(Node::as_map).cloned().unwrap_or_default();
-    let mut said = Map::default();
+    let own_text = |name: &str| own.get(name).and_then(Node::as_str).map(str::to_owned);
+    let lookup = |name: &str| environment.get(name).cloned().or_else(|| own_text(name));
+    let mut said: Lines = Vec::new();
     for file in files.as_list().unwrap_or_default() {
         let Some(path) = file.get("path").and_then(Node::as_str).filter(|path| !path.is_empty()) else { continue };
         let path = filepath::join(folder, path);
@@ -31,35 +33,27 @@ fn read_variables(service: &mut Map, folder: &str, environment: &Environment, re
             is_required: file.get("required").and_then(Node::as_bool) != Some(false),
             at: file.get("path").map_or(file.span, |path| path.span),
         };
-        let text = |map: &Map, name: &str| map.get(name).and_then(Node::as_str).map(str::to_owned);
-        let lookup = |name: &str| {
-            environment.get(name).cloned().or_else(|| text(&own, name)).or_else(|| text(&said, name))
-        };
-        let Some(lines) = read_service_file(&file, &lookup, reading) else { continue };
-        for (name, value) in lines {
-            if let Some(value) = value {
-                said.set(name, Node::string(value, file.at));
-            }
-        }
+        said = read_service_file(said, &file, &lookup, reading);
     }
-    lay_over(service, "environment", said, own);
+    let said = said.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    lay_over(service, "environment", said, files.span, own);
 }
 
 fn read_labels(service: &mut Map, folder: &str, reading: &mut Reading<'_>) {
     let Some(files) = service.remove("label_file") else { return };
     let own = service.get("labels").and_then(Node::as_map).cloned().unwrap_or_default();
-    let mut said = Map::default();
+    let mut said: Lines = Vec::new();
     for path in files.as_list().unwrap_or_default() {
         let Some(text) = path.as_str().filter(|path| !path.is_empty()) else { continue };
         let full = filepath::join(folder, text);
         let file = ServiceFile { path: &full, what: "label file", format: None, is_required: true, at: path.span };
-        let lookup = |name: &str| said.get(name).and_then(Node::as_str).map(str::to_owned);
-        let Some(lines) = read_service_file(&file, &lookup, reading) else { continue };
-        for (name, value) in lines {
-            said.set(name, Node::string(value.unwrap_or_default(), path.span));
-        }
+        // Unlike variables, an earlier file's label wins inside the values of a later file.
+        let before = said.clone();
+        let known = |name: &str| before.iter().rev().find(|(known, _)| known == name).and_then(|(_, value)| value.clone());
+        said.extend(read_service_file(Lines::new(), &file, &known, reading));
     }
-    lay_over(service, "labels", said, own);
+    let said = said.into_iter().map(|(name, value)| (name, value.unwrap_or_default()));
+    lay_over(service, "labels", said, files.span, own);
 }
 
 /// Names without a value take the caller's.
@@ -75,13 +69,17 @@ fn fill_from_caller(service: &mut Map, environment: &Environment) {
 }
 
 /// What the service itself says wins over its files.
-fn lay_over(service: &mut Map, key: &str, mut below: Map, own: Map) {
-    if below.is_empty() {
+fn lay_over(service: &mut Map, key: &str, said: impl Iterator<Item = (String, String)>, at: Span, own: Map) {
+    let mut all = Map::default();
+    for (name, value) in said {
+        all.set(name, Node::string(value, at));
+    }
+    if all.is_empty() {
         return;
     }
     for (name, entry) in own.0 {
-        below.0.insert(name, entry);
+        all.0.insert(name, entry);
     }
-    let span = service.get(key).map_or(Span::NOWHERE, |node| node.span);
-    service.set(key, Node::new(Value::Map(below), span));
+    let span = service.get(key).map_or(at, |node| node.span);
+    service.set(key, Node::new(Value::Map(all), span));
 }

@@ -124,6 +124,15 @@ impl Node {
         matches!(self.value, Value::Null)
     }
 
+    /// How many nodes this is, with all below it.
+    pub fn count(&self) -> usize {
+        1 + match &self.value {
+            Value::List(items) => items.iter().map(Node::count).sum(),
+            Value::Map(map) => map.0.values().map(|entry| entry.node.count()).sum(),
+            _ => 0,
+        }
+    }
+
     /// Whether both say the same, wherever they stand and in whatever order their keys are.
     pub fn same_as(&self, other: &Node) -> bool {
         match (&self.value, &other.value) {

@@ -49,7 +49,7 @@ fn values_in_every_dress() {
         ("\u{FEFF}A=1\r\n", "A=1"),
         ("A=it's", "A=it's"),
         ("A=\\n", "A=\\n"),
-        ("A=\"\\q \\09\"", "A=\\q \\09"),
+        ("A=\"\\q \\09\"", "A=\\q \\9"),
     ];
     for (text, wanted) in cases {
         assert_eq!(shown(text), [wanted], "{text}");
@@ -65,6 +65,7 @@ fn earlier_keys_and_the_environment_fill_variables() {
 #[test]
 fn a_bare_key_takes_the_callers_value() {
     assert_eq!(shown("HOME\nNONE\n# c\n\nLAST"), ["HOME=/root", "NONE", "LAST"]);
+    assert_eq!(shown("A=1\nA\n"), ["A=1"]);
 }
 
 #[test]

@@ -82,6 +82,9 @@ fn split_protocol(container: &str) -> (&str, &str) {
 
 fn check_ip(ip: &str) -> Result<String, String> {
     let bare = ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')).unwrap_or(ip);
+    if ip.contains(':') && bare.len() == ip.len() {
+        return Err(format!("has an address with colons: write `[{ip}]`"));
+    }
     if bare.is_empty() || bare.parse::<IpAddr>().is_ok() {
         return Ok(bare.to_owned());
     }

@@ -11,9 +11,10 @@ use crate::compose::tree::{Map, Node, Span, Value};
 pub fn expand(project: &mut Node, lenient: bool, out: &mut Vec<Diagnostic>) {
     let Some(project) = project.as_map_mut() else { return };
     if let Some(services) = project.get_mut("services").and_then(Node::as_map_mut) {
+        let mut expansion = Expansion { lenient, ports_left: MOST_PORTS, out };
         for entry in services.0.values_mut() {
             if let Some(service) = entry.node.as_map_mut() {
-                Expansion { lenient, out }.service(service);
+                expansion.service(service);
             }
         }
     }
@@ -51,8 +52,12 @@ fn external(section: &str, key: &str, resource: &mut Map, out: &mut Vec<Diagnost
     }
 }
 
+/// A range is a port for each number in it: a page of ranges would be more than any machine has.
+const MOST_PORTS: usize = 100_000;
+
 struct Expansion<'a> {
     lenient: bool,
+    ports_left: usize,
     out: &'a mut Vec<Diagnostic>,
 }
 
@@ -72,8 +77,9 @@ impl Expansion<'_> {
                 "extends" => string_as_map(node, "service"),
                 "gpus" => gpus(node),
                 "networks" | "models" => names_as_map(node),
-                "volumes" => self.each(node, "volume", volumes::parse),
-                "devices" => self.each(node, "device", device),
+                // A mount is cut around its variables, so it can be read before they are replaced.
+                "volumes" => self.each(node, "mount", volumes::parse, false),
+                "devices" => self.each(node, "device", device, self.lenient),
                 "secrets" | "configs" => each_item(node, |item| string_as_map(item, "source")),
                 "ports" => self.ports(node),
                 "develop" => develop(node),
@@ -101,24 +107,23 @@ impl Expansion<'_> {
     }
 
     /// Reads each item that is a string.
-    fn each(&mut self, node: &mut Node, what: &str, parse: fn(&str, Span) -> Result<Node, String>) {
+    fn each(&mut self, node: &mut Node, what: &str, parse: fn(&str, Span) -> Result<Node, String>, lenient: bool) {
         let Value::List(items) = &mut node.value else { return };
         for item in items {
             let Value::String(text) = &item.value else { continue };
             match parse(text, item.span) {
                 Ok(long) => *item = long,
+                Err(_) if lenient => {}
                 Err(problem) => self.refuse(item.span, what, text, &problem),
             }
         }
     }
 
     fn refuse(&mut self, span: Span, what: &str, text: &str, problem: &str) {
-        if !self.lenient {
-            self.out.push(
-                Diagnostic::error("bad-short-form", span, format!("the {what} `{text}` {problem}"))
-                    .hint("the long form, a mapping, says each part by name"),
-            );
-        }
+        self.out.push(
+            Diagnostic::error("bad-short-form", span, format!("the {what} `{text}` {problem}"))
+                .hint("the long form, a mapping, says each part by name"),
+        );
     }
 
     fn ports(&mut self, node: &mut Node) {
@@ -133,7 +138,11 @@ impl Expansion<'_> {
                 }
             };
             match ports::parse(&text, item.span) {
-                Ok(ports) => long.extend(ports),
+                Ok(ports) if ports.len() <= self.ports_left => {
+                    self.ports_left -= ports.len();
+                    long.extend(ports);
+                }
+                Ok(_) => self.refuse(item.span, "port", &text, "makes the project have too many ports"),
                 // One port that cannot be read yet leaves the whole list as it was written.
                 Err(_) if self.lenient => return,
                 Err(problem) => self.refuse(item.span, "port", &text, &problem),

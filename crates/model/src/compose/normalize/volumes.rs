@@ -25,6 +25,11 @@ pub fn volume_target(text: &str) -> Option<String> {
 pub fn parse(text: &str, span: Span) -> Result<Node, String> {
     let mount = split(text)?;
     let mut map = Map::default();
+    if text.len() <= 2 {
+        map.set("type", Node::string("volume", span));
+        map.set("target", Node::string(clean_target(text), span));
+        return Ok(Node::new(Value::Map(map), span));
+    }
     let is_bind = is_host_path(&mount.source);
     map.set("type", Node::string(if is_bind { "bind" } else { "volume" }, span));
     if !mount.source.is_empty() {
@@ -73,26 +78,25 @@ fn split(text: &str) -> Result<Mount, String> {
     if text.len() <= 2 {
         return Ok(Mount { target: text.to_owned(), ..Mount::default() });
     }
-    let mut sections: Vec<String> = vec![String::new()];
+    let mut sections: Vec<String> = Vec::new();
+    let mut section = String::new();
     let mut open_variables = 0usize;
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
-        let section = sections.last_mut().map_or_else(String::new, std::mem::take);
-        let is_drive = letter == ':' && section.chars().count() == 1 && section.starts_with(char::is_alphabetic);
-        let cuts = letter == ':' && open_variables == 0 && !is_drive;
+        let mut before = section.chars();
+        let is_drive = before.next().is_some_and(char::is_alphabetic) && before.next().is_none();
         match letter {
+            ':' if open_variables == 0 && !is_drive => {
+                sections.push(std::mem::take(&mut section));
+                continue;
+            }
             '$' if letters.peek() == Some(&'{') => open_variables += 1,
             '}' => open_variables = open_variables.saturating_sub(1),
             _ => {}
         }
-        let place = sections.len() - 1;
-        sections[place] = section;
-        if cuts {
-            sections.push(String::new());
-        } else {
-            sections[place].push(letter);
-        }
+        section.push(letter);
     }
+    sections.push(section);
     assemble(sections)
 }
 

@@ -2,8 +2,8 @@
 
 use super::service::SERVICE;
 use super::shape::{
-    DRIVER_OPTIONS, EXTERNAL, EXTERNAL_OPEN, FLAG, Fields, INT, NULL, Names, PAIRS, Record, STRING, STRING_OR_LIST,
-    STRINGS, Shape, each, list, map, named, record, scalar,
+    DRIVER_OPTIONS, EXTERNAL, EXTERNAL_OPEN, FLAG, Fields, INT, NULL, Names, PAIRS, Record, STRING,
+    STRING_OR_UNIQUE_LIST, STRINGS, Shape, each, list, map, named, record, scalar,
 };
 
 pub(super) const PROJECT: Record = record(
@@ -22,8 +22,10 @@ pub(super) const PROJECT: Record = record(
 );
 
 const INCLUDE: Shape = {
-    const FILE: Record =
-        record("an include", &[("env_file", STRING_OR_LIST), ("path", STRING_OR_LIST), ("project_directory", STRING)]);
+    const FILE: Record = record(
+        "an include",
+        &[("env_file", STRING_OR_UNIQUE_LIST), ("path", STRING_OR_UNIQUE_LIST), ("project_directory", STRING)],
+    );
     list(&each(STRING.or_map(&Fields::Record(FILE.without_extensions()))))
 };
 

@@ -3,9 +3,9 @@
 use super::build::BUILD;
 use super::deploy::{DEPLOY, DEVICES};
 use super::shape::{
-    AMOUNT, BOOL, COMMAND, DRIVER_OPTIONS, EXTRA_HOSTS, FLAG, Fields, GRANTS, INT, NULL, NUMBER, Names, PAIRS, Record,
-    Rule, STRING, STRING_OR_LIST, STRINGS, Shape, TEXT, ULIMITS, UNIQUE_STRINGS, WHOLE, each, list, map, named, record,
-    scalar, unique, words,
+    AMOUNT, BOOL, COMMAND, DRIVER_OPTIONS, EXTRA_HOSTS, FLAG, FREE_TEXT, Fields, GRANTS, INT, NULL, NUMBER, Names,
+    PAIRS, Record, Rule, STRING, STRING_OR_LIST, STRING_OR_UNIQUE_LIST, STRINGS, Shape, TEXT, ULIMITS, UNIQUE_STRINGS,
+    WHOLE, each, list, map, named, record, scalar, unique, words,
 };
 
 pub(super) const SERVICE: Record = record(
@@ -44,12 +44,12 @@ pub(super) const SERVICE: Record = record(
         ("entrypoint", COMMAND),
         ("env_file", ENV_FILE),
         ("environment", PAIRS),
-        ("expose", list(&each(scalar(TEXT | NUMBER)))),
+        ("expose", list(&each(scalar(FREE_TEXT | NUMBER)))),
         ("extends", EXTENDS),
         ("external_links", UNIQUE_STRINGS),
         ("extra_hosts", EXTRA_HOSTS),
         ("gpus", GPUS),
-        ("group_add", list(&unique(scalar(TEXT | NUMBER)))),
+        ("group_add", list(&unique(scalar(FREE_TEXT | NUMBER)))),
         ("healthcheck", HEALTHCHECK),
         ("hostname", STRING),
         ("image", STRING),
@@ -149,8 +149,8 @@ const DEVELOP: Shape = {
         &[
             ("action", words(&["rebuild", "sync", "restart", "sync+restart", "sync+exec"])),
             ("exec", HOOK),
-            ("ignore", STRING_OR_LIST),
-            ("include", STRING_OR_LIST),
+            ("ignore", STRING_OR_UNIQUE_LIST),
+            ("include", STRING_OR_UNIQUE_LIST),
             ("initial_sync", scalar(BOOL)),
             ("path", STRING),
             ("target", STRING),
@@ -205,7 +205,7 @@ const HOOK: Shape = {
 const HOOKS: Shape = list(&each(HOOK));
 
 const LOGGING: Shape = {
-    const OPTIONS: Shape = map(&named(Names::NotEmpty, scalar(TEXT | NUMBER | NULL)));
+    const OPTIONS: Shape = map(&named(Names::NotEmpty, scalar(FREE_TEXT | NUMBER | NULL)));
     map(&Fields::Record(record("`logging`", &[("driver", STRING), ("options", OPTIONS)])))
 };
 
@@ -249,7 +249,7 @@ const PORTS: Shape = {
 };
 
 const PROVIDER: Shape = {
-    const ONE: Shape = scalar(TEXT | NUMBER | BOOL);
+    const ONE: Shape = scalar(FREE_TEXT | NUMBER | BOOL);
     const OPTIONS: Shape = map(&named(Names::NotEmpty, ONE.or_list(&each(ONE))));
     map(&Fields::Record(record("`provider`", &[("options", OPTIONS), ("type", STRING)]).needs(&["type"])))
 };

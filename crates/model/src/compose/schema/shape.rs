@@ -11,6 +11,8 @@ pub(super) const INT: u8 = 2;
 pub(super) const NUMBER: u8 = 4;
 pub(super) const BOOL: u8 = 8;
 pub(super) const NULL: u8 = 16;
+/// A text that is meant as one, and not only the form in which a variable brings a number or a flag.
+pub(super) const FREE_TEXT: u8 = TEXT | 32;
 
 /// What a value may be: any of the kinds that are filled in.
 #[derive(Clone, Copy)]
@@ -152,10 +154,11 @@ pub(super) const AMOUNT: Shape = scalar(NUMBER | TEXT);
 pub(super) const STRINGS: Shape = list(&each(STRING));
 pub(super) const UNIQUE_STRINGS: Shape = list(&unique(STRING));
 pub(super) const STRING_OR_LIST: Shape = STRING.or_list(&each(STRING));
+pub(super) const STRING_OR_UNIQUE_LIST: Shape = STRING.or_list(&unique(STRING));
 /// `KEY: value` lines or a list of `KEY=value`.
 pub(super) const PAIRS: Shape =
-    map(&named(Names::NotEmpty, scalar(TEXT | NUMBER | BOOL | NULL))).or_list(&each(STRING));
-pub(super) const DRIVER_OPTIONS: Shape = map(&named(Names::NotEmpty, AMOUNT));
+    map(&named(Names::NotEmpty, scalar(FREE_TEXT | NUMBER | BOOL | NULL))).or_list(&each(STRING));
+pub(super) const DRIVER_OPTIONS: Shape = map(&named(Names::NotEmpty, scalar(FREE_TEXT | NUMBER)));
 pub(super) const COMMAND: Shape = scalar(TEXT | NULL).or_list(&each(STRING));
 pub(super) const EXTRA_HOSTS: Shape =
     map(&named(Names::NotEmpty, STRING.or_list(&each(STRING)))).or_list(&unique(STRING));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::tree::{Map, Node, Span, Value};
-use super::shape::{BOOL, Fields, INT, List, NULL, NUMBER, Names, Record, Rule, Shape, TEXT};
+use super::shape::{BOOL, FREE_TEXT, Fields, INT, List, NULL, NUMBER, Names, Record, Rule, Shape, TEXT};
 use super::words;
 
 /// Words of a pull policy; the reference looks for one of them anywhere in the text.
@@ -125,7 +125,8 @@ impl Walk {
             }
             (Value::String(text), Rule::PullPolicy) if !is_pull_policy(text) => {
                 let hint = words::nearest(text, PULL_POLICIES.iter().copied());
-                let message = format!("must be {} or `every_12h`, not `{text}`", choice(PULL_POLICIES));
+                let examples = [PULL_POLICIES, &["every_12h"]].concat();
+                let message = format!("must be {}, not `{text}`", choice(&examples));
                 Some((message, hint.map(|word| format!("did you mean `{word}`?"))))
             }
             (Value::String(text), Rule::ContainerName) if !has_container_name(text) => {
@@ -191,6 +192,9 @@ fn remedy(shape: &Shape, found: &Value) -> Option<String> {
             });
             slipped.or_else(|| Some("check the indentation: the lines below belong to this key".into()))
         }
+        _ if shape.scalars & (BOOL | NUMBER | INT) == BOOL => Some("write `true` or `false`".into()),
+        // A number or a flag in quotes would pass here and fail where it is used.
+        _ if shape.scalars & (NUMBER | INT) != 0 && shape.scalars & FREE_TEXT != FREE_TEXT => None,
         scalar if shape.scalars & TEXT != 0 => plain_text(scalar).map(|text| format!("put it in quotes: \"{text}\"")),
         Value::String(text) if shape.list.is_some() => Some(format!("write a list: `[{}]`", quoted(text))),
         scalar if shape.list.is_some() => plain_text(scalar).map(|text| format!("write a list: `[\"{text}\"]`")),
@@ -246,7 +250,7 @@ fn wanted_kinds(shape: &Shape) -> String {
     } else if more & INT != 0 {
         kinds.push("a whole number");
     }
-    if shape.scalars & TEXT != 0 && more == 0 {
+    if shape.scalars & FREE_TEXT == FREE_TEXT || shape.scalars & TEXT != 0 && more == 0 {
         kinds.push("a string");
     }
     match kinds.as_slice() {

@@ -4,7 +4,7 @@ use granit_parser::{ErrorKind, ScanError, Tag as RawTag};
 
 use super::super::diagnostic::Diagnostic;
 use super::super::tree::{FileId, Node, Span, Value};
-use super::{DEPTH_MAX, NODES_MAX};
+use super::{DEPTH_MAX, NODES_MAX, suspect};
 
 /// Whether nothing that comes after the complaint can be read sensibly.
 pub(super) fn is_fatal(diagnostic: &Diagnostic) -> bool {
@@ -104,10 +104,26 @@ pub(super) fn from_parser(error: &ScanError, text: &str, file: FileId) -> Diagno
         line: u32::try_from(line).unwrap_or(u32::MAX),
         column: u32::try_from(marker.col()).unwrap_or(u32::MAX).saturating_add(1),
     };
+    let better = match error.kind() {
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement | ErrorKind::SimpleKeyExpected => {
+            suspect::look(text, line)
+        }
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => suspect::open_quote(text, line),
+        _ => None,
+    };
+    if let Some(suspect) = better {
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let span = Span { file, line: number(suspect.line), column: number(suspect.column) };
+        return Diagnostic::error("yaml-syntax", span, suspect.message).hint(suspect.hint);
+    }
     let source = text.lines().nth(line - 1).unwrap_or_default();
     let (message, hint) = words(error, source);
     let complaint = Diagnostic::error("yaml-syntax", span, message);
     if hint.is_empty() { complaint } else { complaint.hint(hint) }
+}
+
+pub(super) fn tab(span: Span) -> Diagnostic {
+    Diagnostic::error("yaml-syntax", span, "a tab cannot indent YAML").hint(TAB_HINT)
 }
 
 const TAB_HINT: &str = "indent with spaces; most editors can turn tabs into spaces";

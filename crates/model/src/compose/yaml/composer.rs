@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use granit_parser::{Event, ScalarStyle, Span as Place, Tag as RawTag};
+use granit_parser::{Event, ScalarStyle, Span as Place, StructureStyle, Tag as RawTag};
 
 use super::super::diagnostic::Diagnostic;
 use super::super::tree::{Entry, FileId, Map, Node, Span, Tag, Value};
@@ -43,6 +43,8 @@ enum Shape {
 
 struct Frame {
     shape: Shape,
+    /// Whether it is written with brackets, where indentation means nothing.
+    flow: bool,
     span: Span,
     tag: Tag,
     anchor: usize,
@@ -55,19 +57,22 @@ pub(super) struct Composer {
     anchors: BTreeMap<usize, (Node, Weight)>,
     documents: Vec<Node>,
     complaints: Vec<Diagnostic>,
+    /// Where a line starts with white space that has a tab in it: its line, and the column after it.
+    tabbed: BTreeSet<(u32, u32)>,
     /// What the whole file weighs so far.
     nodes: usize,
     text: usize,
 }
 
 impl Composer {
-    pub(super) fn new(file: FileId) -> Self {
+    pub(super) fn new(file: FileId, text: &str) -> Self {
         Composer {
             file,
             stack: Vec::new(),
             anchors: BTreeMap::new(),
             documents: Vec::new(),
             complaints: Vec::new(),
+            tabbed: tabbed_lines(text),
             nodes: 0,
             text: 0,
         }
@@ -84,12 +89,18 @@ impl Composer {
     /// Takes one event; `false` means that reading on makes no sense.
     pub(super) fn take(&mut self, event: Event<'_>, place: Place) -> bool {
         let span = self.span(&place);
+        if event.is_node() && self.tabbed.contains(&(span.line, span.column)) && !self.in_flow() {
+            self.complain(complaint::tab(span));
+            return false;
+        }
         match event {
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, tag.as_deref(), anchor, span),
-            Event::SequenceStart(_, anchor, tag) => self.open(Shape::List(Vec::new()), tag.as_deref(), anchor, span),
-            Event::MappingStart(_, anchor, tag) => {
+            Event::SequenceStart(style, anchor, tag) => {
+                self.open(Shape::List(Vec::new()), style, tag.as_deref(), anchor, span);
+            }
+            Event::MappingStart(style, anchor, tag) => {
                 let shape = Shape::Map { map: Map::default(), key: None, merged: BTreeSet::new(), merge_seen: None };
-                self.open(shape, tag.as_deref(), anchor, span)
+                self.open(shape, style, tag.as_deref(), anchor, span);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(id) => self.alias(id, span),
@@ -137,7 +148,7 @@ impl Composer {
         }
     }
 
-    fn open(&mut self, shape: Shape, tag: Option<&RawTag>, anchor: usize, span: Span) {
+    fn open(&mut self, shape: Shape, style: StructureStyle, tag: Option<&RawTag>, anchor: usize, span: Span) {
         if self.awaits_key() {
             self.complain(complaint::collection_key(span));
             return;
@@ -152,7 +163,8 @@ impl Composer {
         if self.stack.len() >= DEPTH_MAX {
             self.complain(complaint::too_deep(span));
         } else if self.spend(weight, span) {
-            self.stack.push(Frame { shape, span, tag: merge_tag_of(tag), anchor, weight });
+            let flow = style == StructureStyle::Flow;
+            self.stack.push(Frame { shape, flow, span, tag: merge_tag_of(tag), anchor, weight });
         }
     }
 
@@ -212,6 +224,10 @@ impl Composer {
         matches!(self.stack.last(), Some(Frame { shape: Shape::Map { key: None, .. }, .. }))
     }
 
+    fn in_flow(&self) -> bool {
+        self.stack.last().is_some_and(|frame| frame.flow)
+    }
+
     fn inside_extension(&self) -> bool {
         self.stack.iter().any(
             |frame| matches!(&frame.shape, Shape::Map { key: Some(Key::Name(name, _)), .. } if name.starts_with("x-")),
@@ -257,6 +273,21 @@ impl Composer {
         };
         self.complaints.extend(complaint);
     }
+}
+
+/// The parser lets some of these pass; the reference does not, and nobody sees how deep a tab is.
+fn tabbed_lines(text: &str) -> BTreeSet<(u32, u32)> {
+    let mut found = BTreeSet::new();
+    if !text.contains('\t') {
+        return found;
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        let indent = line.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        if line[..indent].contains('\t') {
+            found.insert((number, u32::try_from(indent).unwrap_or(u32::MAX).saturating_add(1)));
+        }
+    }
+    found
 }
 
 fn merge_tag_of(tag: Option<&RawTag>) -> Tag {

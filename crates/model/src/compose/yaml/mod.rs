@@ -8,6 +8,7 @@
 mod complaint;
 mod composer;
 mod scalar;
+mod suspect;
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +39,7 @@ pub fn parse(bytes: &[u8], file: FileId) -> Result<Vec<Node>, Vec<Diagnostic>> {
         return Err(vec![Diagnostic::error("file-too-large", start, message).hint("is this really a Compose file?")]);
     }
     let text = decode(bytes, file)?;
-    let mut composer = Composer::new(file);
+    let mut composer = Composer::new(file, text);
     for event in Parser::new_from_str_with_options(text, parser_options()) {
         let proceed = match event {
             Ok((event, span)) => composer.take(event, span),

@@ -76,3 +76,52 @@ fn secrets(project: &Project, place: &Place) -> BTreeMap<String, Injected> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{declared, warned};
+    use crate::declared::Build;
+
+    fn build(keys: &str) -> Build {
+        let project = declared(&format!(
+            r#"{{"services": {{"web": {{"build": {{{keys}}}}}}}, "secrets": {{"key": {{"file": "/key"}}}}}}"#
+        ));
+        project.services.into_values().next().and_then(|service| service.build).expect("the service is built")
+    }
+
+    #[test]
+    fn every_key_of_a_classic_build_is_kept() {
+        let build = build(
+            r#""context": "/srv/shop/app", "dockerfile": "Dockerfile.prod", "target": "run", "args": {"A": "1", "B": null},
+               "tags": ["a:1"], "cache_from": ["a:0"], "network": "host", "no_cache": true, "pull": true, "shm_size": "64m",
+               "extra_hosts": ["a=10.0.0.1"], "labels": {"l": "v"}, "ulimits": {"nproc": 5}, "platforms": ["linux/amd64"]"#,
+        );
+        assert_eq!((build.context.as_str(), build.dockerfile.as_deref()), ("/srv/shop/app", Some("Dockerfile.prod")));
+        assert_eq!(build.args["A"].as_ref().map(|value| value.reveal()), Some("1"));
+        assert_eq!(build.args["B"], None);
+        assert!(build.no_cache && build.pull);
+        assert_eq!(
+            (build.shm_size_bytes, build.extra_hosts.as_slice()),
+            (Some(64 << 20), ["a:10.0.0.1".to_owned()].as_slice())
+        );
+    }
+
+    #[test]
+    fn an_inline_dockerfile_stands_in_place_of_a_path() {
+        let build = build(r#""context": "/a", "dockerfile": "Dockerfile", "dockerfile_inline": "FROM scratch\n""#);
+        assert_eq!((build.dockerfile, build.dockerfile_inline.as_deref()), (None, Some("FROM scratch\n")));
+    }
+
+    #[test]
+    fn a_secret_of_a_build_is_known_by_its_target() {
+        let build = build(r#""context": "/a", "secrets": [{"source": "key", "target": "token"}]"#);
+        assert_eq!(build.secrets["token"].target, "/key");
+    }
+
+    #[test]
+    fn several_platforms_are_warned_about() {
+        let json =
+            r#"{"services": {"web": {"build": {"context": "/a", "platforms": ["linux/amd64", "linux/arm64"]}}}}"#;
+        assert_eq!(warned(json).len(), 1);
+    }
+}

@@ -215,3 +215,126 @@ fn device(item: &Place) -> Option<Device> {
     let permissions = item.word("permissions").unwrap_or_else(|| "rwm".to_owned());
     Some(Device { source, target, permissions })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{container, declared, refused, web_project};
+    use super::*;
+    use crate::declared::container::Restart;
+
+    #[test]
+    fn environment_is_taken_byte_for_byte_and_unset_names_are_dropped() {
+        let spec = container(r#""environment": {"A": " a=\"b\" $x\n", "B": "", "C": null, "D": 5, "E": true}"#);
+        let values: Vec<(&str, &str)> =
+            spec.environment.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
+        assert_eq!(values, [("A", " a=\"b\" $x\n"), ("B", ""), ("D", "5"), ("E", "true")]);
+    }
+
+    #[test]
+    fn labels_that_mainstay_sets_itself_are_told_and_left_out() {
+        let json = web_project(r#""labels": {"a": "b", "empty": null, "com.docker.compose.project": "other"}"#);
+        let settled = super::super::testing::settled(&json);
+        assert_eq!(settled.warnings.len(), 1);
+        let service = settled.declared.services.into_values().next().expect("the project has a service");
+        let expected = BTreeMap::from([("a".to_owned(), "b".to_owned()), ("empty".to_owned(), String::new())]);
+        assert_eq!(service.container.labels, expected);
+    }
+
+    #[test]
+    fn commands_are_lists_and_an_empty_one_is_not_a_missing_one() {
+        assert_eq!(container(r#""command": null"#).command, None);
+        assert_eq!(container(r#""entrypoint": []"#).entrypoint, Some(Vec::new()));
+        assert_eq!(container(r#""command": ["a", "b c"]"#).command, Some(vec!["a".to_owned(), "b c".to_owned()]));
+        assert_eq!(
+            refused(&web_project(r#""command": "a b""#)),
+            ["`services.web.command` must be a list of words here, and is a string"]
+        );
+    }
+
+    #[test]
+    fn restart_has_all_its_forms_and_deploy_wins() {
+        let restart = |keys: &str| container(keys).restart;
+        assert_eq!(restart(r#""restart": "unless-stopped""#), Restart::UnlessStopped);
+        assert_eq!(restart(r#""restart": "no""#), Restart::No);
+        assert_eq!(restart(r#""restart": "on-failure:5""#), Restart::OnFailure { max_retries: 5 });
+        assert_eq!(
+            restart(r#""deploy": {"restart_policy": {"condition": "on-failure", "max_attempts": 2}}"#),
+            Restart::OnFailure { max_retries: 2 }
+        );
+        assert_eq!(restart(r#""deploy": {"restart_policy": {"condition": "any"}}"#), Restart::Always);
+        assert_eq!(refused(&web_project(r#""restart": "maybe""#)).len(), 1);
+        let both = web_project(r#""restart": "always", "deploy": {"restart_policy": {"condition": "none"}}"#);
+        assert_eq!(
+            super::super::testing::warned(&both),
+            ["`services.web.deploy.restart_policy` wins over the service's `restart`, as in Compose, and they differ"]
+        );
+    }
+
+    #[test]
+    fn a_health_check_is_read_in_nanoseconds() {
+        let check = container(
+            r#""healthcheck": {"test": ["CMD-SHELL", "pg_isready"], "interval": "1m30s", "retries": 3, "start_period": "0s"}"#,
+        );
+        let check = check.healthcheck.expect("there is a check");
+        assert_eq!(check.test, Some(vec!["CMD-SHELL".to_owned(), "pg_isready".to_owned()]));
+        assert_eq!(check.interval_nanos, Some(90_000_000_000));
+        assert_eq!(check.start_period_nanos, Some(0));
+        assert_eq!((check.timeout_nanos, check.retries), (None, Some(3)));
+    }
+
+    #[test]
+    fn a_disabled_health_check_switches_the_images_own_off() {
+        let check = container(r#""healthcheck": {"disable": true, "test": ["CMD", "x"]}"#).healthcheck;
+        assert_eq!(check.and_then(|check| check.test), Some(vec!["NONE".to_owned()]));
+        assert_eq!(container(r#""healthcheck": {"retries": null}"#).healthcheck, None);
+    }
+
+    #[test]
+    fn several_words_after_cmd_shell_are_warned_about() {
+        let json = web_project(r#""healthcheck": {"test": ["CMD-SHELL", "pg_isready", "-U", "me"]}"#);
+        assert_eq!(super::super::testing::warned(&json).len(), 1);
+    }
+
+    #[test]
+    fn extra_hosts_end_as_the_engine_takes_them() {
+        let hosts = |keys: &str| container(keys).extra_hosts;
+        let list = hosts(r#""extra_hosts": ["host.docker.internal=host-gateway", "a:10.0.0.1", "six=[::1]"]"#);
+        assert_eq!(list, ["host.docker.internal:host-gateway", "a:10.0.0.1", "six:::1"]);
+        assert_eq!(hosts(r#""extra_hosts": {"a": ["10.0.0.1", "10.0.0.2"]}"#), ["a:10.0.0.1", "a:10.0.0.2"]);
+    }
+
+    #[test]
+    fn namespaces_and_volumes_of_other_services_need_those_services() {
+        let project = declared(
+            r#"{"services": {
+                "db": {"image": "postgres"},
+                "web": {"image": "nginx", "pid": "service:db", "ipc": "host",
+                        "volumes_from": ["db:ro", "container:old"]}}}"#,
+        );
+        let spec = &project.services[&ServiceName::new("web").expect("a name")].container;
+        assert_eq!((spec.pid.as_deref(), spec.ipc.as_deref()), (Some("service:db"), Some("host")));
+        let db = ServiceName::new("db").expect("a name");
+        let expected = [
+            VolumesFrom { from: VolumesSource::Service(db), read_only: true },
+            VolumesFrom { from: VolumesSource::Container("old".into()), read_only: false },
+        ];
+        assert_eq!(spec.volumes_from, expected);
+        assert_eq!(refused(&web_project(r#""pid": "service:db", "volumes_from": ["db"]"#)).len(), 2);
+    }
+
+    #[test]
+    fn devices_ulimits_and_grace_are_read() {
+        let spec = container(
+            r#""devices": [{"source": "/dev/fuse", "target": "/dev/fuse", "permissions": "rwm"},
+                           {"source": "nvidia.com/gpu=all", "target": "nvidia.com/gpu=all", "permissions": "rwm"}],
+               "ulimits": {"nproc": 65535, "nofile": {"soft": 1, "hard": 2}},
+               "stop_grace_period": "1m0.5s", "stop_signal": "SIGUSR1""#,
+        );
+        assert_eq!(spec.devices.len(), 1);
+        assert_eq!(spec.device_requests.first().and_then(|request| request.driver.as_deref()), Some("cdi"));
+        assert_eq!(spec.ulimits["nproc"], Ulimit { soft: 65535, hard: 65535 });
+        assert_eq!(spec.ulimits["nofile"], Ulimit { soft: 1, hard: 2 });
+        assert_eq!(spec.stop_grace_secs, Some(61));
+        assert_eq!(spec.stop_signal.as_deref(), Some("SIGUSR1"));
+    }
+}

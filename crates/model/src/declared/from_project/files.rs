@@ -146,3 +146,64 @@ fn absolute(project: &Project, path: &str) -> String {
         false => format!("{}/{}", project.directory.trim_end_matches('/'), path.trim_start_matches("./")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{declared, refused, warned};
+
+    fn project(service: &str, top: &str) -> String {
+        format!(r#"{{"services": {{"web": {{"image": "nginx", {service}}}}}, {top}}}"#)
+    }
+
+    #[test]
+    fn a_secret_from_a_file_is_a_read_only_bind() {
+        let json = project(
+            r#""secrets": [{"source": "key"}, {"source": "key", "target": "/etc/key"}]"#,
+            r#""secrets": {"key": {"name": "shop_key", "file": "/srv/shop/key.txt"}}"#,
+        );
+        let project = declared(&json);
+        let mounts = &project.services.values().next().expect("the project has a service").container.mounts;
+        let targets: Vec<_> =
+            mounts.iter().map(|mount| (mount.source.as_deref(), mount.target.as_str(), mount.read_only)).collect();
+        let file = Some("/srv/shop/key.txt");
+        assert_eq!(targets, [(file, "/run/secrets/key", true), (file, "/etc/key", true)]);
+    }
+
+    #[test]
+    fn a_content_is_injected_with_its_owner_and_mode() {
+        let json = project(
+            r#""configs": [{"source": "conf", "target": "/etc/conf", "uid": "103", "mode": "0440"}], "secrets": [{"source": "key"}]"#,
+            r#""configs": {"conf": {"content": "a=b\n"}}, "secrets": {"key": {"environment": "KEY", "content": "s3cret"}}"#,
+        );
+        let project = declared(&json);
+        let injected = &project.services.values().next().expect("the project has a service").container.injected;
+        assert_eq!(injected[0].target, "/etc/conf");
+        assert_eq!(injected[0].content.reveal(), "a=b\n");
+        assert_eq!((injected[0].uid.as_deref(), injected[0].mode), (Some("103"), Some(0o440)));
+        assert_eq!((injected[1].target.as_str(), injected[1].content.reveal()), ("/run/secrets/key", "s3cret"));
+    }
+
+    #[test]
+    fn an_external_secret_is_refused_with_a_way_out() {
+        let json =
+            project(r#""secrets": [{"source": "key"}]"#, r#""secrets": {"key": {"name": "key", "external": true}}"#);
+        assert_eq!(
+            refused(&json),
+            [
+                "`secrets.key` is external, and external secrets exist only in a Swarm cluster (give it a `file`, or an `environment` variable to be read from)"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_secret_from_a_variable_that_is_not_set_is_refused() {
+        let json = project(r#""secrets": [{"source": "key"}]"#, r#""secrets": {"key": {"environment": "KEY"}}"#);
+        assert_eq!(refused(&json), ["`secrets.key` is read from the variable `KEY`, which is not set"]);
+    }
+
+    #[test]
+    fn an_owner_of_a_file_is_warned_about() {
+        let json = project(r#""secrets": [{"source": "key", "uid": "1"}]"#, r#""secrets": {"key": {"file": "/key"}}"#);
+        assert_eq!(warned(&json).len(), 1);
+    }
+}

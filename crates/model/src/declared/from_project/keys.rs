@@ -4,10 +4,6 @@
 //! table is refused. The rule for the choice: what would make something else run is refused, what cannot matter on one
 //! machine or belongs to another command is warned about.
 
-use super::place::Place;
-use super::suggest::closest;
-use crate::compose::{Diagnostic, Value};
-
 /// What becomes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -403,84 +399,19 @@ const BLKIO: &[Key] = &[
     quiet("Weight", "as Compose prints `weight`"),
 ];
 
-/// Holds every key of the project against the table.
-pub(super) fn check(project: &Place) {
-    walk(project, "");
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-fn walk(place: &Place, at: &str) {
-    match &place.node.value {
-        Value::Map(_) => walk_mapping(place, at),
-        Value::List(_) => {
-            let below = format!("{at}[]");
-            for item in place.items() {
-                walk(&item, &below);
+    use super::*;
+
+    #[test]
+    fn no_key_stands_twice_in_the_table() {
+        let mut seen = BTreeSet::new();
+        for group in KEYS {
+            for key in group.keys {
+                assert!(seen.insert((group.at, key.name)), "{}.{}", group.at, key.name);
             }
         }
-        _ => {}
-    }
-}
-
-fn walk_mapping(place: &Place, at: &str) {
-    let group = KEYS.iter().find(|group| group.at == at);
-    for (name, child) in place.children() {
-        let below = if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
-        match group {
-            Some(group) if name.starts_with("x-") => extension(&child, group, name),
-            Some(group) => match group.keys.iter().find(|key| key.name == name) {
-                Some(key) if matches!(key.fate, Fate::Honoured) => walk(&child, &below),
-                Some(key) => tell(&child, key.fate),
-                None => unknown(&child, group, name),
-            },
-            None => walk(&child, &format!("{at}.*")),
-        }
-    }
-}
-
-/// Extensions are ignored by Compose and by us, save our own, which is read where it may stand.
-fn extension(place: &Place, group: &Group, name: &str) {
-    if name == "x-mainstay" && !matches!(group.at, "" | "services.*") {
-        place.say(
-            Diagnostic::error("misplaced-key", place.span, format!("`{}` is never read", place.path))
-                .hint("`x-mainstay` stands at the top of the file or in a service"),
-        );
-    }
-}
-
-fn tell(place: &Place, fate: Fate) {
-    if is_blank(&place.node.value) {
-        return;
-    }
-    let path = &place.path;
-    match fate {
-        Fate::Warned(why) => {
-            let message = format!("`{path}` is not honoured: {why}");
-            place.say(Diagnostic::warning("not-honoured", place.span, message));
-        }
-        Fate::Refused(why) => {
-            let message = format!("`{path}` is not supported: {why}");
-            place.say(Diagnostic::error("unsupported-key", place.span, message));
-        }
-        Fate::Honoured | Fate::Quiet(_) => {}
-    }
-}
-
-fn unknown(place: &Place, group: &Group, name: &str) {
-    let complaint =
-        Diagnostic::error("unknown-key", place.span, format!("`{}` is not a key that Compose knows", place.path));
-    place.say(match closest(name, group.keys.iter().map(|key| key.name)) {
-        Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
-        None => complaint,
-    });
-}
-
-/// Whether a value asks for nothing: null, `false`, or empty all the way down.
-fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::List(items) => items.iter().all(|item| is_blank(&item.value)),
-        Value::Map(map) => map.iter().all(|(_, entry)| is_blank(&entry.node.value)),
-        Value::Bool(true) | Value::Int(_) | Value::Float(_) => false,
     }
 }

@@ -125,3 +125,61 @@ fn device_request(item: &Place, capability: Option<&str>) -> DeviceRequest {
     }
     DeviceRequest { driver: item.word("driver"), count, device_ids, capabilities, options: item.pairs("options") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{container, refused, web_project};
+
+    #[test]
+    fn deployed_limits_win_over_the_services_own() {
+        let limits = container(
+            r#""cpus": 0.5, "mem_limit": "256m", "pids_limit": 10, "deploy": {"resources": {
+                "limits": {"cpus": "1.5", "memory": "512m"}, "reservations": {"memory": "64m"}}}"#,
+        )
+        .limits;
+        assert_eq!(limits.nano_cpus, Some(1_500_000_000));
+        assert_eq!(limits.memory_bytes, Some(512 << 20));
+        assert_eq!(limits.memory_reservation_bytes, Some(64 << 20));
+        assert_eq!(limits.pids, Some(10));
+    }
+
+    #[test]
+    fn sizes_may_be_numbers_or_text() {
+        let spec =
+            container(r#""mem_limit": 1073741824, "memswap_limit": -1, "shm_size": "1gb", "mem_swappiness": "60""#);
+        assert_eq!(spec.limits.memory_bytes, Some(1 << 30));
+        assert_eq!(spec.limits.memory_swap_bytes, Some(-1));
+        assert_eq!(spec.limits.memory_swappiness, Some(60));
+        assert_eq!(spec.shm_size_bytes, Some(1 << 30));
+        assert_eq!(
+            refused(&web_project(r#""mem_limit": "12q""#)),
+            ["`services.web.mem_limit` cannot be read: `12q` is not a size; write `64m`, `1.5g` or a number of bytes"]
+        );
+    }
+
+    #[test]
+    fn every_gpu_is_asked_for_when_neither_count_nor_ids_are_given() {
+        let all = container(r#""gpus": "all""#).device_requests;
+        assert_eq!(all.first().map(|request| request.count), Some(Some(-1)));
+        let found = container(
+            r#""gpus": [{"driver": "nvidia"}], "deploy": {"resources": {"reservations": {"devices": [
+                {"capabilities": ["gpu"], "device_ids": ["0"], "driver": "nvidia"}]}}}"#,
+        )
+        .device_requests;
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].count, found[0].capabilities.as_slice()), (Some(-1), ["gpu".to_owned()].as_slice()));
+        assert_eq!((found[1].count, found[1].device_ids.as_slice()), (None, ["0".to_owned()].as_slice()));
+    }
+
+    #[test]
+    fn block_io_is_read_in_both_spellings() {
+        let limits = container(
+            r#""blkio_config": {"weight": 300, "weight_device": [{"Path": "/dev/sda", "Weight": 400}],
+                "device_read_bps": [{"path": "/dev/sdb", "rate": "12mb"}]}"#,
+        )
+        .limits;
+        assert_eq!(limits.blkio_weight, Some(300));
+        assert_eq!(limits.blkio_weight_device["/dev/sda"], 400);
+        assert_eq!(limits.device_read_bps["/dev/sdb"], 12 << 20);
+    }
+}

@@ -4,10 +4,13 @@
 //! unescaped before. Reading never stops at the first complaint, so that a file is corrected in one go.
 
 mod build;
+mod check;
 mod container;
 #[cfg(test)]
 mod corpus;
 mod files;
+#[cfg(test)]
+mod from_files;
 mod health;
 pub mod keys;
 mod limits;
@@ -15,12 +18,10 @@ mod mounts;
 mod networks;
 mod place;
 mod ports;
-mod quantity;
 mod restart;
 mod service;
-mod suggest;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 mod volumes;
 mod x_mainstay;
 
@@ -65,6 +66,14 @@ pub fn declare(loaded: &Loaded) -> Result<Settled, Vec<Diagnostic>> {
 /// Nothing only where there is nothing to go on with; otherwise the complaints decide.
 fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
     let root = Place::root(&loaded.project, complaints);
+    if !loaded.is_settled() {
+        root.say(Diagnostic::error(
+            "not-settled",
+            root.span,
+            "a project read without interpolation cannot be declared",
+        ));
+        return None;
+    }
     let stack = match StackName::new(loaded.name.as_str()) {
         Ok(stack) => stack,
         Err(problem) => {
@@ -72,7 +81,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
             return None;
         }
     };
-    keys::check(&root);
+    check::keys(&root);
     let project = Project { stack: stack.clone(), directory: &loaded.project_directory, root };
     let networks = networks::declared(&project);
     let volumes = volumes::declared(&project);

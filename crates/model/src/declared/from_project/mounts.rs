@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
-use super::quantity;
-use super::suggest::closest;
+use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Value};
 use crate::declared::Volume;
 use crate::declared::container::{ContainerSpec, Mount, MountKind};
@@ -94,7 +93,7 @@ fn missing_volume(item: &Place, key: &str, declared: &BTreeMap<String, Volume>) 
     let message =
         format!("`{}` names the volume `{key}`, which is not declared under the top-level `volumes`", item.path);
     let complaint = Diagnostic::error("no-such-volume", item.span, message);
-    match closest(key, declared.keys().map(String::as_str)) {
+    match suggest(key, declared.keys().map(String::as_str)) {
         Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
         None => complaint.hint(format!("declare it: `volumes: {{ {key}: {{}} }}`")),
     }
@@ -103,7 +102,8 @@ fn missing_volume(item: &Place, key: &str, declared: &BTreeMap<String, Volume>) 
 /// Permission bits: octal text, or the number that YAML made of it.
 pub(super) fn permissions(place: &Place) -> Option<u32> {
     let Value::String(text) = &place.node.value else { return place.as_int() };
-    let mode = quantity::mode(text);
+    let digits = text.trim().trim_start_matches("0o");
+    let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o7777);
     if mode.is_none() {
         place.refuse(format!("is `{text}`, and must be octal permission bits such as `0440`"));
     }
@@ -128,5 +128,71 @@ pub(super) fn refuse_doubles(service: &Place, spec: &ContainerSpec) {
             let message = format!("`{}` mounts two things at `{target}`", service.path);
             service.say(Diagnostic::error("mounted-twice", service.span, message));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{container, declared, refused, web_project};
+    use super::*;
+
+    #[test]
+    fn a_named_volume_is_mounted_by_the_engines_name() {
+        let project = declared(
+            r#"{"services": {"web": {"image": "nginx", "volumes": [
+                    {"type": "volume", "source": "data", "target": "/data", "volume": {"nocopy": true, "subpath": "a"}},
+                    {"type": "volume", "source": "theirs", "target": "/theirs", "read_only": true},
+                    {"type": "volume", "target": "/cache"}]}},
+                "volumes": {"data": {"name": "shop_data"}, "theirs": {"external": true}, "unused": {}}}"#,
+        );
+        let mounts = &project.services.values().next().expect("the project has a service").container.mounts;
+        let sources: Vec<_> = mounts.iter().map(|mount| mount.source.as_deref()).collect();
+        assert_eq!(sources, [Some("shop_data"), Some("theirs"), None]);
+        assert!(mounts[0].no_copy && mounts[0].subpath.as_deref() == Some("a") && mounts[1].read_only);
+        assert_eq!(project.volumes.keys().collect::<Vec<_>>(), ["data", "theirs"]);
+    }
+
+    #[test]
+    fn a_volume_that_nobody_declared_is_refused_with_the_likely_one() {
+        let json = r#"{"services": {"web": {"image": "nginx", "volumes": [
+            {"type": "volume", "source": "dta", "target": "/data"}]}}, "volumes": {"data": {}}}"#;
+        assert_eq!(
+            refused(json),
+            [
+                "`services.web.volumes[0]` names the volume `dta`, which is not declared under the top-level `volumes` (did you mean `data`?)"
+            ]
+        );
+    }
+
+    #[test]
+    fn binds_tmpfs_and_images_keep_their_options() {
+        let mounts = container(
+            r#""volumes": [
+                {"type": "bind", "source": "/etc/a", "target": "/a", "bind": {"create_host_path": true, "selinux": "Z", "propagation": "rslave"}},
+                {"type": "bind", "source": "/etc/b", "target": "/b", "read_only": true},
+                {"type": "tmpfs", "target": "/t", "tmpfs": {"size": "64m", "mode": 511}},
+                {"type": "image", "source": "nginx:alpine", "target": "/i", "image": {"subpath": "usr"}}]"#,
+        )
+        .mounts;
+        assert!(mounts[0].create_host_path && !mounts[1].create_host_path);
+        assert_eq!((mounts[0].selinux.as_deref(), mounts[0].propagation.as_deref()), (Some("Z"), Some("rslave")));
+        assert_eq!((mounts[2].size_bytes, mounts[2].mode), (Some(64 << 20), Some(0o777)));
+        assert_eq!((mounts[3].source.as_deref(), mounts[3].subpath.as_deref()), (Some("nginx:alpine"), Some("usr")));
+    }
+
+    #[test]
+    fn tmpfs_lines_are_paths_with_options() {
+        let found = container(r#""tmpfs": ["/run", "/tmp:size=64m,mode=1777"]"#).tmpfs;
+        let expected =
+            [("/run", ""), ("/tmp", "size=64m,mode=1777")].map(|(path, with)| (path.to_owned(), with.to_owned()));
+        assert_eq!(found, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn two_things_at_one_path_are_refused() {
+        assert_eq!(
+            refused(&web_project(r#""tmpfs": ["/a"], "volumes": [{"type": "bind", "source": "/x", "target": "/a/"}]"#)),
+            ["`services.web` mounts two things at `/a`"]
+        );
     }
 }

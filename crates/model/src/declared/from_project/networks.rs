@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
-use super::service::{is_service, missing_service};
-use super::suggest::closest;
+use super::service::{container_names, is_service, missing_service};
 use super::{Project, volumes};
 use crate::compose::Diagnostic;
+use crate::compose::schema::suggest;
 use crate::declared::network::IpamPool;
 use crate::declared::{Attachment, Network, NetworkMode, Service};
-use crate::identity::{ServiceName, container_name, default_resource_name};
+use crate::identity::{ServiceName, default_resource_name};
 
 /// The key of the network that services are on when they name none.
 const DEFAULT: &str = "default";
@@ -166,7 +166,7 @@ fn attachment(
     if key != DEFAULT && !networks.contains_key(key) {
         let message = format!("`{}` names a network that is not declared under the top-level `networks`", entry.path);
         let complaint = Diagnostic::error("no-such-network", entry.span, message);
-        entry.say(match closest(key, networks.keys().map(String::as_str)) {
+        entry.say(match suggest(key, networks.keys().map(String::as_str)) {
             Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
             None => complaint.hint(format!(
                 "declare it: `networks: {{ {key}: {{}} }}`, with `external: true` when another stack makes it"
@@ -199,9 +199,11 @@ fn links(project: &Project, service: &Place) -> Vec<String> {
     for item in service.child("links").map(|links| links.items()).unwrap_or_default() {
         let Some(text) = item.as_text() else { continue };
         let (target, alias) = text.split_once(':').unwrap_or((&text, &text));
-        match (is_service(project, target), ServiceName::new(target)) {
-            (true, Ok(target)) => {
-                found.extend(container_names(project, &target).into_iter().map(|name| format!("{name}:{alias}")));
+        let place = project.root.child("services").and_then(|services| services.child(target));
+        match (place, ServiceName::new(target)) {
+            (Some(place), Ok(target)) => {
+                let names = container_names(project, &target, &place);
+                found.extend(names.into_iter().map(|name| format!("{name}:{alias}")));
             }
             _ => item.say(missing_service(&item, target)),
         }
@@ -213,17 +215,102 @@ fn links(project: &Project, service: &Place) -> Vec<String> {
     found.into_iter().collect()
 }
 
-/// The names that the containers of a service will have.
-fn container_names(project: &Project, name: &ServiceName) -> Vec<String> {
-    let service = project.root.child("services").and_then(|services| services.child(name.as_str()));
-    match service.as_ref().and_then(|service| service.word("container_name")) {
-        Some(fixed) => vec![fixed],
-        None => {
-            let replicas = service.map_or(1, |service| {
-                let deploy = service.child("deploy").and_then(|deploy| deploy.int("replicas"));
-                deploy.or_else(|| service.int("scale")).unwrap_or(1)
-            });
-            (1..=replicas).map(|number| container_name(&project.stack, name, number)).collect()
-        }
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{declared, refused, web, web_project};
+    use super::*;
+
+    fn attached(project: &crate::declared::Declared, name: &str) -> Vec<Attachment> {
+        project.services[&ServiceName::new(name).expect("a name")].attachments.clone()
+    }
+
+    #[test]
+    fn a_service_without_networks_is_on_the_default_one() {
+        let project = web(r#""tty": false"#);
+        let found = attached(&project, "web");
+        assert_eq!(
+            (found[0].network.as_str(), found[0].aliases.as_slice()),
+            ("shop_default", ["web".to_owned()].as_slice())
+        );
+        assert_eq!(project.networks["default"].name, "shop_default");
+    }
+
+    #[test]
+    fn attachments_are_sorted_by_falling_priority_and_then_by_name() {
+        let project = declared(
+            r#"{"services": {"web": {"image": "nginx", "networks": {
+                    "b": null, "a": {"aliases": ["www", "web", "www"], "ipv4_address": "10.1.0.100"}, "c": {"priority": 10}}}},
+                "networks": {"a": {"name": "shop_a"}, "b": {"name": "shop_b"}, "unused": {},
+                             "c": {"name": "supabase_default", "external": true}}}"#,
+        );
+        let found = attached(&project, "web");
+        let names: Vec<&str> = found.iter().map(|attachment| attachment.network.as_str()).collect();
+        assert_eq!(names, ["supabase_default", "shop_a", "shop_b"]);
+        assert_eq!(found[1].aliases, ["web", "www"]);
+        assert_eq!(found[1].ipv4_address.as_deref(), Some("10.1.0.100"));
+        assert!(project.networks["c"].external);
+        assert!(!project.networks.contains_key("unused"));
+    }
+
+    #[test]
+    fn a_network_that_nobody_declared_is_refused() {
+        let found = refused(&web_project(r#""networks": {"supabase": null}"#));
+        assert_eq!(
+            found,
+            [
+                "`services.web.networks.supabase` names a network that is not declared under the top-level `networks` (declare it: `networks: { supabase: {} }`, with `external: true` when another stack makes it)"
+            ]
+        );
+    }
+
+    #[test]
+    fn network_modes_take_the_place_of_attachments() {
+        let mode = |text: &str| {
+            let json = format!(
+                r#"{{"services": {{"db": {{"image": "a"}}, "web": {{"image": "nginx", "network_mode": "{text}"}}}}}}"#
+            );
+            let project = declared(&json);
+            assert_eq!(attached(&project, "web"), []);
+            project.services[&ServiceName::new("web").expect("a name")].network_mode.clone()
+        };
+        assert_eq!(mode("host"), NetworkMode::Host);
+        assert_eq!(mode("none"), NetworkMode::None);
+        assert_eq!(mode("bridge"), NetworkMode::Bridge);
+        assert_eq!(mode("service:db"), NetworkMode::Service(ServiceName::new("db").expect("a name")));
+        assert_eq!(mode("container:old"), NetworkMode::Container("old".into()));
+        assert_eq!(refused(&web_project(r#""network_mode": "their_net""#)).len(), 1);
+        assert_eq!(refused(&web_project(r#""network_mode": "service:gone""#)).len(), 1);
+    }
+
+    #[test]
+    fn links_become_names_of_containers() {
+        let project = declared(
+            r#"{"services": {"db": {"image": "a"}, "web": {"image": "nginx", "links": ["db:database"],
+                "external_links": ["old_1:old"]}}}"#,
+        );
+        assert_eq!(attached(&project, "web")[0].links, ["old_1:old", "shop-db-1:database"]);
+    }
+
+    #[test]
+    fn pools_and_options_of_a_network_are_kept() {
+        let project = declared(
+            r#"{"services": {"web": {"image": "nginx", "networks": {"a": null}}},
+                "networks": {"a": {"name": "shop_a", "driver": "bridge", "internal": true, "enable_ipv6": true,
+                    "driver_opts": {"com.docker.network.driver.mtu": "1400"}, "labels": {"a": "b"},
+                    "ipam": {"driver": "default", "config": [{"subnet": "10.1.0.0/16", "gateway": "10.1.0.1"}]}}}}"#,
+        );
+        let network = &project.networks["a"];
+        assert!(network.internal && network.enable_ipv6 == Some(true) && network.enable_ipv4.is_none());
+        assert_eq!(network.ipam[0].subnet.as_deref(), Some("10.1.0.0/16"));
+        assert_eq!(network.ipam_driver.as_deref(), Some("default"));
+        assert_eq!(network.driver_opts["com.docker.network.driver.mtu"], "1400");
+    }
+
+    #[test]
+    fn an_external_network_without_a_name_is_called_by_its_key() {
+        let project = declared(
+            r#"{"services": {"web": {"image": "nginx", "networks": {"edge": null}}}, "networks": {"edge": {"external": true}}}"#,
+        );
+        assert_eq!(attached(&project, "web")[0].network, "edge");
     }
 }

@@ -6,8 +6,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::quantity;
 use crate::compose::{Diagnostic, Node, Span, Value};
+use crate::compose::{bytes, duration};
 
 /// Where every complaint of one declaration is gathered.
 #[derive(Debug, Default)]
@@ -152,23 +152,27 @@ impl<'a> Place<'a> {
 
     /// A size in bytes: a number, or text such as `64m`.
     pub(super) fn as_bytes(&self) -> Option<i64> {
-        let bytes = match &self.node.value {
-            Value::String(text) => quantity::bytes(text),
-            _ => return self.as_int(),
-        };
-        if bytes.is_none() {
-            self.refuse(format!("is not a size such as `64m` or `1gb`: {}", self.shown()));
+        match &self.node.value {
+            Value::String(text) => self.understood(bytes::parse(text)),
+            _ => self.as_int(),
         }
-        bytes
     }
 
-    /// A duration in nanoseconds: text such as `1m30s`. A bare number is refused, as Compose does, save 0.
+    /// A duration in nanoseconds, from text such as `1m30s`. A number without a unit is refused, as Compose does.
     pub(super) fn as_nanos(&self) -> Option<u64> {
-        let nanos = self.as_text().and_then(|text| quantity::nanos(&text));
-        if nanos.is_none() {
-            self.refuse(format!("is not a duration such as `1m30s`: {}", self.shown()));
+        let length = self.understood(duration::parse(&self.as_text()?))?;
+        self.understood(u64::try_from(length.as_nanos()).map_err(|_| "that is longer than five centuries".to_owned()))
+    }
+
+    /// What was read, or a complaint in the words of the one who read it.
+    fn understood<T>(&self, read: Result<T, String>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.refuse(format!("cannot be read: {problem}"));
+                None
+            }
         }
-        nanos
     }
 
     /// The scalars of a list as text.

@@ -64,3 +64,43 @@ pub(super) fn exposed(service: &Place) -> Vec<String> {
     }
     found.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{container, refused, web_project};
+    use super::*;
+
+    #[test]
+    fn a_port_is_published_as_text_or_as_a_number() {
+        let ports = container(
+            r#""ports": [{"target": 80, "published": "8080", "protocol": "tcp", "mode": "ingress"},
+                         {"target": "53", "published": 53, "protocol": "udp", "host_ip": "127.0.0.1"},
+                         {"target": 9000}, {"target": 9001, "published": "0"}, {"target": 7000, "published": "8000-8010"}]"#,
+        )
+        .ports;
+        let published: Vec<_> = ports.iter().map(|port| (port.target, port.published.as_deref())).collect();
+        let expected = [(53, Some("53")), (80, Some("8080")), (7000, Some("8000-8010")), (9000, None), (9001, None)];
+        assert_eq!(published, expected);
+        assert_eq!(ports[0].host_ip.as_deref(), Some("127.0.0.1"));
+        assert_eq!(ports[0].protocol, "udp");
+    }
+
+    #[test]
+    fn what_is_no_port_is_refused() {
+        for port in [
+            r#"{"target": 0}"#,
+            r#"{"target": 80, "published": "http"}"#,
+            r#"{"target": 80, "protocol": "icmp"}"#,
+            "80",
+        ] {
+            assert_eq!(refused(&web_project(&format!(r#""ports": [{port}]"#))).len(), 1, "{port}");
+        }
+    }
+
+    #[test]
+    fn told_ports_are_spread_out() {
+        let found = container(r#""expose": ["3000", "53/udp", "9091-9092", 80]"#).expose;
+        assert_eq!(found, ["3000/tcp", "53/udp", "80/tcp", "9091/tcp", "9092/tcp"]);
+        assert_eq!(range("5-3"), None);
+    }
+}

@@ -1,10 +1,10 @@
 //! For tests: a loaded project from JSON in the long form.
 
-use crate::compose::{Diagnostic, Entry, FileId, Loaded, Map, Node, Sources, Span, Value};
+use crate::compose::{Diagnostic, Entry, FileId, LoadOptions, Loaded, Map, Node, Sources, Span, Value};
 use crate::declared::{Declared, Settled, declare};
 
 /// A tree without places of its own.
-pub(super) fn node(json: &serde_json::Value) -> Node {
+pub(in crate::declared) fn node(json: &serde_json::Value) -> Node {
     let value = match json {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Bool(*value),
@@ -26,7 +26,7 @@ pub(super) fn node(json: &serde_json::Value) -> Node {
     Node::new(value, Span::NOWHERE)
 }
 
-pub(super) fn loaded(json: &str) -> Loaded {
+pub(in crate::declared) fn loaded(json: &str) -> Loaded {
     let json: serde_json::Value = serde_json::from_str(json).expect("the test's project is JSON");
     let mut sources = Sources::default();
     sources.add("/srv/shop/compose.yaml", "");
@@ -38,39 +38,40 @@ pub(super) fn loaded(json: &str) -> Loaded {
         warnings: Vec::new(),
         variables: Vec::new(),
         sources,
+        options: LoadOptions::default(),
     }
 }
 
-pub(super) fn settled(json: &str) -> Settled {
+pub(in crate::declared) fn settled(json: &str) -> Settled {
     declare(&loaded(json)).unwrap_or_else(|complaints| panic!("refused: {complaints:#?}"))
 }
 
 /// The declaration of a project that gives no warnings.
-pub(super) fn declared(json: &str) -> Declared {
+pub(in crate::declared) fn declared(json: &str) -> Declared {
     let settled = settled(json);
     assert_eq!(settled.warnings, Vec::new());
     settled.declared
 }
 
 /// One service `web` with `image: nginx` and the given keys besides.
-pub(super) fn web(keys: &str) -> Declared {
+pub(in crate::declared) fn web(keys: &str) -> Declared {
     declared(&web_project(keys))
 }
 
-pub(super) fn web_project(keys: &str) -> String {
+pub(in crate::declared) fn web_project(keys: &str) -> String {
     format!(r#"{{"services": {{"web": {{"image": "nginx", {keys}}}}}}}"#)
 }
 
-pub(super) fn container(keys: &str) -> crate::declared::ContainerSpec {
+pub(in crate::declared) fn container(keys: &str) -> crate::declared::ContainerSpec {
     web(keys).services.into_values().next().expect("the project has a service").container
 }
 
-pub(super) fn refused(json: &str) -> Vec<String> {
+pub(in crate::declared) fn refused(json: &str) -> Vec<String> {
     let complaints = declare(&loaded(json)).expect_err("the project is refused");
     complaints.into_iter().map(told).collect()
 }
 
-pub(super) fn warned(json: &str) -> Vec<String> {
+pub(in crate::declared) fn warned(json: &str) -> Vec<String> {
     settled(json).warnings.into_iter().map(told).collect()
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Project;
 use super::place::Place;
-use super::suggest::closest;
 use crate::compose::Diagnostic;
+use crate::compose::schema::suggest;
 use crate::identity::StackName;
 
 /// The key itself.
@@ -73,8 +73,78 @@ fn tell(place: &Place, word: &str, here: &[&str], there: &[&str], where_to: &str
         return;
     }
     let complaint = Diagnostic::error("unknown-key", place.span, format!("`{path}` is not a word that Mainstay knows"));
-    place.say(match closest(word, here.iter().copied()) {
+    place.say(match suggest(word, here.iter().copied()) {
         Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
         None => complaint.hint(format!("known here: `{}`", here.join("`, `"))),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{declared, refused, warned, web_project};
+
+    fn top(words: &str) -> String {
+        format!(r#"{{"services": {{"web": {{"image": "nginx"}}}}, "x-mainstay": {{{words}}}}}"#)
+    }
+
+    #[test]
+    fn required_stacks_are_kept_in_their_order_without_doubles() {
+        let required = declared(&top(r#""requires": ["supabase", "edge", "supabase"]"#)).requires;
+        let names: Vec<&str> = required.iter().map(AsRef::as_ref).collect();
+        assert_eq!(names, ["supabase", "edge"]);
+    }
+
+    #[test]
+    fn a_stack_cannot_require_itself_or_a_name_that_no_stack_can_have() {
+        assert_eq!(
+            refused(&top(r#""requires": ["shop"]"#)),
+            ["`x-mainstay.requires[0]` makes the stack require itself"]
+        );
+        assert_eq!(refused(&top(r#""requires": ["Supa Base"]"#)).len(), 1);
+    }
+
+    #[test]
+    fn words_of_later_versions_are_warned_about_once_each() {
+        assert_eq!(
+            warned(&top(r#""smoke": [{"url": "a"}, {"url": "b"}], "databases": {}, "secrets": {}"#)),
+            [
+                "`x-mainstay.smoke` is not honoured by this version",
+                "`x-mainstay.databases` is not honoured by this version",
+                "`x-mainstay.secrets` is not honoured by this version"
+            ]
+        );
+        assert_eq!(
+            warned(&web_project(r#""x-mainstay": {"routes": [{"host": "a"}], "probe": {"path": "/"}}"#)),
+            [
+                "`services.web.x-mainstay.routes` is not honoured by this version",
+                "`services.web.x-mainstay.probe` is not honoured by this version"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mistyped_word_is_refused_with_the_likely_one() {
+        assert_eq!(
+            refused(&top(r#""requries": ["supabase"]"#)),
+            ["`x-mainstay.requries` is not a word that Mainstay knows (did you mean `requires`?)"]
+        );
+        assert_eq!(
+            refused(&web_project(r#""x-mainstay": {"kitchen": 1}"#)),
+            [
+                "`services.web.x-mainstay.kitchen` is not a word that Mainstay knows (known here: `routes`, `probe`, `rollout`)"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_word_in_the_wrong_place_is_sent_to_the_right_one() {
+        assert_eq!(
+            refused(&web_project(r#""x-mainstay": {"requires": ["supabase"]}"#)),
+            ["`services.web.x-mainstay.requires` is never read: `requires` belongs at the top of the file"]
+        );
+        assert_eq!(
+            refused(&top(r#""routes": []"#)),
+            ["`x-mainstay.routes` is never read: `routes` belongs in a service"]
+        );
+    }
 }

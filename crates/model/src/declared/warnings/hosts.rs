@@ -1,0 +1,261 @@
+//! `unresolvable-host` and `generated-name`: hosts that a service's variables and command name.
+
+use std::collections::BTreeSet;
+
+use super::mention::{Mention, in_variable, in_word};
+use super::names::{Answers, Reach, at_home, reach};
+use crate::declared::{Declared, NetworkMode, Service};
+use crate::identity::{ServiceName, container_name};
+use crate::observed::Observed;
+use crate::plan::{Finding, Level};
+
+pub(super) fn find(declared: &Declared, observed: &Observed) -> Vec<Finding> {
+    let answers = Answers::of(declared, observed);
+    let mut found = Vec::new();
+    for service in declared.services.values() {
+        let rule = Rule { declared, observed, answers: &answers, service, reach: reach(declared, observed, service) };
+        let home = at_home(declared, service);
+        for (place, mention) in mentions(service) {
+            found.extend(rule.generated(&place, &mention.host));
+            if !home.contains(&mention.host) {
+                found.extend(rule.unresolvable(&place, &mention));
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn sought(declared: &Declared) -> BTreeSet<String> {
+    let nothing = Observed::empty(declared.stack.clone());
+    let answers = Answers::of(declared, &nothing);
+    let mut found = BTreeSet::new();
+    for service in declared.services.values() {
+        let home = at_home(declared, service);
+        let hosts = mentions(service).into_iter().map(|(_, mention)| mention.host);
+        found.extend(
+            hosts.filter(|host| !home.contains(host) && !is_elsewhere(host) && answers.networks_with(host).is_empty()),
+        );
+    }
+    found
+}
+
+/// Every host that the service names, and where: `` `NC_DB` `` or `its command`.
+fn mentions(service: &Service) -> BTreeSet<(String, Mention)> {
+    let spec = &service.container;
+    let mut found = BTreeSet::new();
+    for (name, value) in &spec.environment {
+        found.extend(in_variable(name, value.reveal()).into_iter().map(|mention| (format!("`{name}`"), mention)));
+    }
+    for (place, words) in [("its command", &spec.command), ("its entrypoint", &spec.entrypoint)] {
+        for word in words.iter().flatten() {
+            found.extend(in_word(word).into_iter().map(|mention| (place.to_owned(), mention)));
+        }
+    }
+    // A host can be found twice in one place, once surely: then that counts.
+    let sure: BTreeSet<(String, String)> =
+        found.iter().filter(|(_, m)| m.certain).map(|(place, m)| (place.clone(), m.host.clone())).collect();
+    found.retain(|(place, m)| m.certain || !sure.contains(&(place.clone(), m.host.clone())));
+    found
+}
+
+/// Names that the engine or the host answers for, or that stand for the host itself.
+fn is_elsewhere(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost") || host.ends_with(".internal") || host == "host-gateway"
+}
+
+/// Both rules for one service.
+struct Rule<'a> {
+    declared: &'a Declared,
+    observed: &'a Observed,
+    answers: &'a Answers,
+    service: &'a Service,
+    reach: Reach<'a>,
+}
+
+impl Rule<'_> {
+    fn unresolvable(&self, place: &str, mention: &Mention) -> Option<Finding> {
+        let host = mention.host.as_str();
+        if is_elsewhere(host) {
+            return None;
+        }
+        let stable = self.stable(host);
+        let somewhere = self.answers.networks_with(stable);
+        let is_known = !somewhere.is_empty();
+        let is_suspicious = is_known || (mention.certain && !host.contains('.'));
+        match &self.reach {
+            Reach::Networks(networks) if is_suspicious => {
+                let is_answered = networks.iter().any(|network| self.answers.answers(network, stable));
+                // Of a network that nobody looked at, nothing can be said about names that are new here.
+                let is_blind = networks.iter().any(|network| !self.answers.is_known(network));
+                (!is_answered && (is_known || !is_blind)).then(|| self.not_answered(place, host, &somewhere))
+            }
+            Reach::Host if is_known => Some(self.asked_of_the_host(place, host)),
+            Reach::Networks(_) | Reach::Host | Reach::Unknown => None,
+        }
+    }
+
+    /// The name to look for: that of a container which is gone stands for its service's, where that is known.
+    fn stable<'h>(&self, host: &'h str) -> &'h str {
+        let is_answered = |name: &str| !self.answers.networks_with(name).is_empty();
+        random_end(host).filter(|base| !is_answered(host) && is_answered(base)).unwrap_or(host)
+    }
+
+    /// Whose `networks` decide: in the namespace of another service, that one's.
+    fn joiner(&self) -> &ServiceName {
+        match &self.service.network_mode {
+            NetworkMode::Service(other) => other,
+            _ => &self.service.name,
+        }
+    }
+
+    fn not_answered(&self, place: &str, host: &str, somewhere: &[&str]) -> Finding {
+        let Some(first) = somewhere.first() else { return self.unheard_of(place, host) };
+        let networks = &self.declared.networks;
+        let declared = |network: &&str| networks.iter().find(|(_, declared)| declared.name == **network);
+        let (network, action) = match somewhere.iter().find_map(|network| Some((*network, declared(network)?.0))) {
+            Some((network, key)) if key == network => (network, "add it to".to_owned()),
+            Some((network, key)) => (network, format!("add `{key}` to")),
+            None => (
+                *first,
+                format!("declare it under `networks` with `external: true` and `name: {first}`, and add it to"),
+            ),
+        };
+        let name = &self.service.name;
+        let message =
+            format!("`{name}` names the host `{host}` in {place}, and none of its networks resolves that name");
+        let hint =
+            format!("`{}` answers on `{network}`; {action} `services.{}.networks`", self.stable(host), self.joiner());
+        Finding { level: Level::Warning, code: "unresolvable-host".into(), message, hint: Some(hint) }
+    }
+
+    /// A name that nothing known has. On a network of others, what answers to it may just not run now.
+    fn unheard_of(&self, place: &str, host: &str) -> Finding {
+        let name = &self.service.name;
+        let shared: Vec<&str> = self
+            .declared
+            .networks
+            .values()
+            .filter(|network| network.external && self.service.attachments.iter().any(|a| a.network == network.name))
+            .map(|network| network.name.as_str())
+            .collect();
+        if let Some(network) = shared.first() {
+            let message = format!(
+                "`{name}` names the host `{host}` in {place}, and nothing that runs on `{network}` answers to it now"
+            );
+            let hint = format!("start the stack that has `{host}`, or check the name");
+            return Finding { level: Level::Note, code: "unresolvable-host".into(), message, hint: Some(hint) };
+        }
+        let message =
+            format!("`{name}` names the host `{host}` in {place}, and nothing that is known here answers to that name");
+        let joiner = self.joiner();
+        let hint = format!(
+            "if `{host}` runs in another stack, add that stack's network to `services.{joiner}.networks`, declared with `external: true`"
+        );
+        Finding { level: Level::Warning, code: "unresolvable-host".into(), message, hint: Some(hint) }
+    }
+
+    fn asked_of_the_host(&self, place: &str, host: &str) -> Finding {
+        let name = &self.service.name;
+        let message = format!(
+            "`{name}` names the host `{host}` in {place}, and without a network of the stack it cannot resolve names of containers"
+        );
+        let hint = "use `localhost` and a published port, or put it on a network instead of `network_mode`".to_owned();
+        Finding { level: Level::Warning, code: "unresolvable-host".into(), message, hint: Some(hint) }
+    }
+
+    fn generated(&self, place: &str, host: &str) -> Option<Finding> {
+        let (level, stable) =
+            self.of_this_stack(host).or_else(|| self.of_another(host)).or_else(|| self.with_random_end(host))?;
+        let name = &self.service.name;
+        let message = format!(
+            "`{name}` names the host `{host}` in {place}: that is the name of one container, and the next one may have another"
+        );
+        let hint = match stable {
+            Some(stable) => format!("use the alias `{stable}`, which every container of that service answers to"),
+            None => {
+                "use the service's name or an alias of it, which every container of that service answers to".to_owned()
+            }
+        };
+        Some(Finding { level, code: "generated-name".into(), message, hint: Some(hint) })
+    }
+
+    /// `<stack>-<service>-1`, or Compose's old `<stack>_<service>_1`.
+    fn of_this_stack(&self, host: &str) -> Option<(Level, Option<String>)> {
+        let is_its = |service: &&Service| {
+            service.container_name.is_none()
+                && (1..=service.replicas.max(1)).any(|number| {
+                    let generated = container_name(&self.declared.stack, &service.name, number).to_ascii_lowercase();
+                    let old = format!("{}_{}_{number}", self.declared.stack, service.name).to_ascii_lowercase();
+                    host == generated || host == old
+                })
+        };
+        let service = self.declared.services.values().find(is_its)?;
+        (!self.is_alias_here(host)).then(|| (Level::Warning, Some(service.name.to_string())))
+    }
+
+    /// The name of an observed container that it does not have as an alias too. One that was not made by Compose's
+    /// rule was chosen by a person, and stays: that is only noted.
+    fn of_another(&self, host: &str) -> Option<(Level, Option<String>)> {
+        let members = self.observed.networks.iter().flat_map(|network| &network.members);
+        let member = members.into_iter().find(|member| {
+            member.stack.as_ref() != Some(&self.declared.stack) && member.container_name.eq_ignore_ascii_case(host)
+        })?;
+        let is_an_alias = member.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(host));
+        let stable = member.service.clone().filter(|service| member.aliases.contains(service));
+        let stable = stable.or_else(|| member.aliases.iter().find(|alias| *alias != &member.container_name).cloned());
+        if is_an_alias || stable.is_none() || self.is_alias_here(host) {
+            return None;
+        }
+        let is_by_rule = match (&member.stack, &member.service) {
+            (Some(stack), Some(service)) => host
+                .strip_prefix(&format!("{stack}-{service}-").to_ascii_lowercase())
+                .is_some_and(|number| number.parse::<u32>().is_ok()),
+            _ => false,
+        };
+        let level = if is_by_rule || random_end(host).is_some() { Level::Warning } else { Level::Note };
+        Some((level, stable))
+    }
+
+    /// `supabase-db-xo4k0c8ow4skg8s0`, where nobody has declared that as a name.
+    fn with_random_end(&self, host: &str) -> Option<(Level, Option<String>)> {
+        let base = random_end(host)?;
+        if self.is_alias_here(host) {
+            return None;
+        }
+        let is_a_name = !self.answers.networks_with(base).is_empty();
+        Some((Level::Warning, is_a_name.then(|| base.to_owned())))
+    }
+
+    /// Whether somebody wrote that name down in this declaration.
+    fn is_alias_here(&self, host: &str) -> bool {
+        self.declared.services.values().any(|service| {
+            let is_written = |text: &String| text.eq_ignore_ascii_case(host);
+            service.attachments.iter().flat_map(|attachment| &attachment.aliases).any(is_written)
+                || service.container_name.as_ref().is_some_and(is_written)
+                || service.container.hostname.as_ref().is_some_and(is_written)
+                || service.container.extra_hosts.iter().any(|line| line.starts_with(&format!("{host}:")))
+        })
+    }
+}
+
+/// What stands before an end that a machine made: eight or more letters and digits, mixed, or only digits.
+fn random_end(host: &str) -> Option<&str> {
+    if host.contains('.') {
+        return None;
+    }
+    let (base, end) = host.rsplit_once(['-', '_'])?;
+    let digits = end.chars().filter(char::is_ascii_digit).count();
+    let is_plain = end.chars().all(|c| c.is_ascii_alphanumeric());
+    let is_mixed = digits >= 2 && digits < end.len() && starts_mixed(end);
+    let is_random = is_plain && end.len() >= 8 && (is_mixed || digits == end.len());
+    (is_random && !base.is_empty()).then_some(base)
+}
+
+/// Whether digits stand among the letters: `postgres15` is a word with a version, `k0c8ow4s` is not a word.
+fn starts_mixed(end: &str) -> bool {
+    let changes = end.as_bytes().windows(2).filter(|pair| match pair {
+        [a, b] => a.is_ascii_digit() != b.is_ascii_digit(),
+        _ => false,
+    });
+    changes.count() >= 2
+}
