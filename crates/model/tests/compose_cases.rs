@@ -13,7 +13,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use mainstay_model::compose::{Diagnostics, FileProblem, Files, LoadOptions, LoadRequest, Loaded, Severity, load, print};
+use mainstay_model::compose::{
+    Diagnostics, FileProblem, Files, LoadOptions, LoadRequest, Loaded, Severity, load, print,
+};
 use serde_json::Value as Json;
 
 struct Memory(BTreeMap<String, String>);

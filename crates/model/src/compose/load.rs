@@ -217,13 +217,7 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
 
 /// Gives the project its types, turns off what no profile asks for, checks what refers to what and reads the
 /// files of the services. Gives back the services that are off.
-fn settle(
-    project: &mut Node,
-    name: &str,
-    active: &[String],
-    scope: &Scope<'_>,
-    reading: &mut Reading<'_>,
-) -> Node {
+fn settle(project: &mut Node, name: &str, active: &[String], scope: &Scope<'_>, reading: &mut Reading<'_>) -> Node {
     let options = scope.options;
     if !options.interpolate {
         return Node::new(Value::Map(Map::default()), Span::NOWHERE);
@@ -246,9 +240,11 @@ fn settle(
 /// Adds the complaints of a later stage, without those that only follow from an earlier one.
 fn keep_new(diagnostics: &mut Vec<Diagnostic>, found: Vec<Diagnostic>, had_errors: bool) {
     let known: BTreeSet<Span> = diagnostics.iter().map(|one| one.span).collect();
-    diagnostics.extend(found.into_iter().filter(|one| {
-        !had_errors || !(one.span.is_written() && known.contains(&one.span) || one.code == "no-image")
-    }));
+    diagnostics.extend(
+        found.into_iter().filter(|one| {
+            !had_errors || !(one.span.is_written() && known.contains(&one.span) || one.code == "no-image")
+        }),
+    );
 }
 
 /// The folder that relative paths and the default name come from; `None` when there is no file.
@@ -291,11 +287,11 @@ fn choose_name(
     reading: &mut Reading<'_>,
 ) -> String {
     let documents = files.iter().flat_map(|file| &file.documents);
-    let named = documents.filter_map(|document| document.get("name")).filter_map(|name| {
+    let mut named = documents.filter_map(|document| document.get("name")).filter_map(|name| {
         let text = scalar::text(name).filter(|text| !text.is_empty())?;
         Some((text, name.span))
     });
-    let mut from_files = named.last();
+    let mut from_files = named.next_back();
     if let Some((text, span)) = &mut from_files
         && request.options.interpolate
     {
