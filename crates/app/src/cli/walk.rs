@@ -126,7 +126,7 @@ impl<'a> Walk<'a> {
                     self.tell(&job.plan, verdict, &tally, started)?;
                     return Ok(job.plan);
                 }
-                Err(ClientError::Problem(problem)) => return Err(*problem),
+                Err(ClientError::Problem(problem)) => return Err(problem),
                 Err(ClientError::PlanChanged(plan)) => {
                     job.plan = *plan;
                     self.again(&job, consented).await?;

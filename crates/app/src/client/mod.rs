@@ -33,12 +33,12 @@ pub type Actor = Arc<str>;
 pub enum ClientError {
     /// The world moved since the plan was shown; this is the plan as it would be now.
     PlanChanged(Box<Plan>),
-    Problem(Box<Problem>),
+    Problem(Problem),
 }
 
 impl From<Problem> for ClientError {
     fn from(problem: Problem) -> Self {
-        ClientError::Problem(Box::new(problem))
+        ClientError::Problem(problem)
     }
 }
 
@@ -46,7 +46,7 @@ impl From<KeeperError> for ClientError {
     fn from(error: KeeperError) -> Self {
         match error {
             KeeperError::PlanChanged { plan } => ClientError::PlanChanged(plan),
-            other => ClientError::Problem(Box::new(other.into())),
+            other => ClientError::Problem(other.into()),
         }
     }
 }
