@@ -90,6 +90,7 @@ fn is_blank(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{refused, warned, web, web_project};
+    use super::KEYS;
 
     #[test]
     fn an_unknown_key_is_refused_with_the_likely_one() {
@@ -149,5 +150,33 @@ mod tests {
                 "`services.web.healthcheck.x-mainstay` is never read (`x-mainstay` stands at the top of the file or in a service)"
             ]
         );
+    }
+
+    /// Wraps a value in the mappings and lists of a path of the table.
+    fn at(path: &str, value: serde_json::Value) -> serde_json::Value {
+        path.split('.').rev().filter(|step| !step.is_empty()).fold(value, |inner, step| {
+            let (name, is_list) = step.strip_suffix("[]").map_or((step, false), |name| (name, true));
+            let inner = if is_list { serde_json::json!([inner]) } else { inner };
+            let name = if name == "*" { "web" } else { name };
+            serde_json::json!({ name: inner })
+        })
+    }
+
+    #[test]
+    fn no_value_at_any_key_makes_the_reading_fall_over() {
+        let odd = r#"[null, true, -1, 1e300, 99999999999999999999, "", "x", "-", ":", "/", "a:b:c", "service:", "=", "9-1",
+            [], {}, [null], [[]], [{}], ["x", 1], {"a": null}, {"a": {}}, {"a": [1]}, {"name": 1}, {"web": "web"}]"#;
+        let odd: Vec<serde_json::Value> = serde_json::from_str(odd).expect("the values are JSON");
+        for group in KEYS {
+            for key in group.keys {
+                for value in &odd {
+                    let json = at(&format!("{}.{}", group.at, key.name), value.clone());
+                    let project = super::super::testing::loaded(&json.to_string());
+                    if let Err(complaints) = crate::declared::declare(&project) {
+                        assert!(!complaints.is_empty(), "{json}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -4,7 +4,6 @@
 //! table is refused. The rule for the choice: what would make something else run is refused, what cannot matter on one
 //! machine or belongs to another command is warned about.
 
-
 /// What becomes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {

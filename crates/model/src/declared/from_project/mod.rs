@@ -8,9 +8,9 @@ mod check;
 mod container;
 #[cfg(test)]
 mod corpus;
+mod files;
 #[cfg(test)]
 mod from_files;
-mod files;
 mod health;
 pub mod keys;
 mod limits;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
-use super::service::{is_service, missing_service};
+use super::service::{container_names, is_service, missing_service};
 use super::{Project, volumes};
 use crate::compose::Diagnostic;
 use crate::compose::schema::suggest;
 use crate::declared::network::IpamPool;
 use crate::declared::{Attachment, Network, NetworkMode, Service};
-use crate::identity::{ServiceName, container_name, default_resource_name};
+use crate::identity::{ServiceName, default_resource_name};
 
 /// The key of the network that services are on when they name none.
 const DEFAULT: &str = "default";
@@ -199,9 +199,11 @@ fn links(project: &Project, service: &Place) -> Vec<String> {
     for item in service.child("links").map(|links| links.items()).unwrap_or_default() {
         let Some(text) = item.as_text() else { continue };
         let (target, alias) = text.split_once(':').unwrap_or((&text, &text));
-        match (is_service(project, target), ServiceName::new(target)) {
-            (true, Ok(target)) => {
-                found.extend(container_names(project, &target).into_iter().map(|name| format!("{name}:{alias}")));
+        let place = project.root.child("services").and_then(|services| services.child(target));
+        match (place, ServiceName::new(target)) {
+            (Some(place), Ok(target)) => {
+                let names = container_names(project, &target, &place);
+                found.extend(names.into_iter().map(|name| format!("{name}:{alias}")));
             }
             _ => item.say(missing_service(&item, target)),
         }
@@ -211,21 +213,6 @@ fn links(project: &Project, service: &Place) -> Vec<String> {
         found.insert(format!("{target}:{alias}"));
     }
     found.into_iter().collect()
-}
-
-/// The names that the containers of a service will have.
-fn container_names(project: &Project, name: &ServiceName) -> Vec<String> {
-    let service = project.root.child("services").and_then(|services| services.child(name.as_str()));
-    match service.as_ref().and_then(|service| service.word("container_name")) {
-        Some(fixed) => vec![fixed],
-        None => {
-            let replicas = service.map_or(1, |service| {
-                let deploy = service.child("deploy").and_then(|deploy| deploy.int("replicas"));
-                deploy.or_else(|| service.int("scale")).unwrap_or(1)
-            });
-            (1..=replicas).map(|number| container_name(&project.stack, name, number)).collect()
-        }
-    }
 }
 
 #[cfg(test)]

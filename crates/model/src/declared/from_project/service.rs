@@ -6,7 +6,7 @@ use super::place::Place;
 use super::{Project, build, container, networks, x_mainstay};
 use crate::compose::Diagnostic;
 use crate::declared::{Condition, Dependency, Network, PullPolicy, Service, Volume};
-use crate::identity::ServiceName;
+use crate::identity::{ServiceName, container_name as container_name_of};
 
 /// Every service of the project. One with complaints is read all the same: its other complaints come along.
 pub(super) fn all(
@@ -87,7 +87,30 @@ fn replicas(place: &Place) -> u32 {
             "is not honoured: on one machine a service runs as a replicated one, and Compose does the same",
         );
     }
-    deploy.and_then(|deploy| deploy.int("replicas")).or_else(|| place.int("scale")).unwrap_or(1)
+    let wanted = wanted_replicas(place);
+    if wanted > MOST_REPLICAS {
+        place.refuse(format!("asks for {wanted} replicas, and one machine is given {MOST_REPLICAS} at most"));
+    }
+    wanted.min(MOST_REPLICAS)
+}
+
+/// More containers than an engine holds: a slip that would only be noticed by the machine.
+const MOST_REPLICAS: u32 = 1000;
+
+fn wanted_replicas(place: &Place) -> u32 {
+    let deployed = place.child("deploy").and_then(|deploy| deploy.int("replicas"));
+    deployed.or_else(|| place.int("scale")).unwrap_or(1)
+}
+
+/// The names that the containers of a service will have.
+pub(super) fn container_names(project: &Project, name: &ServiceName, place: &Place) -> Vec<String> {
+    match place.word("container_name") {
+        Some(fixed) => vec![fixed],
+        None => {
+            let replicas = wanted_replicas(place).min(MOST_REPLICAS);
+            (1..=replicas).map(|number| container_name_of(&project.stack, name, number)).collect()
+        }
+    }
 }
 
 fn container_name(place: &Place, replicas: u32) -> Option<String> {
@@ -216,6 +239,7 @@ mod tests {
         assert_eq!(service(r#""scale": 3, "deploy": {"replicas": 2}"#).replicas, 2);
         assert_eq!(service(r#""deploy": {"replicas": 0}"#).replicas, 0);
         assert_eq!(service(r#""tty": false"#).replicas, 1);
+        assert_eq!(refused(&web_project(r#""scale": 4000000000"#)).len(), 1);
     }
 
     #[test]
