@@ -75,7 +75,8 @@ impl<'a> Checking<'a> {
             match deep(self.project, &["services", target]) {
                 None => self.undefined("service", target, &entry.node, &format!("the context `{key}` of `{name}`")),
                 Some(target_service) if target_service.get("build").is_none() => {
-                    let message = format!("the context `{key}` of `{name}` is service `{target}`, which has no `build`");
+                    let message =
+                        format!("the context `{key}` of `{name}` is service `{target}`, which has no `build`");
                     self.error("not-built", entry.node.span, message, "use a service that is built");
                 }
                 Some(_) => {}
@@ -83,7 +84,8 @@ impl<'a> Checking<'a> {
         }
         let platform = text(service, "platform");
         let platforms = items(build, "platforms");
-        if !platform.is_empty() && !platforms.is_empty() && !platforms.iter().any(|one| one.as_str() == Some(platform)) {
+        if !platform.is_empty() && !platforms.is_empty() && !platforms.iter().any(|one| one.as_str() == Some(platform))
+        {
             let span = platforms[0].span;
             let message = format!("`build.platforms` of `{name}` lacks the service's own platform `{platform}`");
             self.error("platform-not-built", span, message, "add it to the list");
@@ -138,7 +140,8 @@ impl<'a> Checking<'a> {
             if required {
                 let profiles: Vec<&str> = items(off, "profiles").iter().filter_map(Node::as_str).collect();
                 let message = format!("service `{name}` depends on `{target}`, which is off");
-                let hint = format!("activate one of its profiles ({}), or write `required: false`", profiles.join(", "));
+                let hint =
+                    format!("activate one of its profiles ({}), or write `required: false`", profiles.join(", "));
                 self.error("dependency-is-off", entry.key_span, message, &hint);
             }
         }
@@ -206,7 +209,9 @@ impl<'a> Checking<'a> {
             }
         }
         let wanted = count(scale).or(count(replicas)).unwrap_or(1);
-        if wanted > 1 && let Some(container) = service.get("container_name").filter(|name| name.as_str() != Some("")) {
+        if wanted > 1
+            && let Some(container) = service.get("container_name").filter(|name| name.as_str() != Some(""))
+        {
             let message = format!("service `{name}` asks for {wanted} containers of one name");
             self.error("name-not-unique", container.span, message, "remove `container_name`, or run one container");
         }

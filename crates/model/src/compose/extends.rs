@@ -45,8 +45,7 @@ impl<'a> Extender<'a> {
 
     /// Completes every service of a document that extends another one.
     pub fn extend_document(&mut self, document: &mut Node, path: &str, resets: &Resets, reading: &mut Reading<'_>) {
-        let Some(services) =
-            document.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut)
+        let Some(services) = document.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut)
         else {
             return;
         };
@@ -116,8 +115,7 @@ impl<'a> Extender<'a> {
         if source.services.contains(&reference.service) {
             return Some(base_key);
         }
-        let message =
-            format!("`{name}` extends `{}`, which is not a service of {}", reference.service, source.path);
+        let message = format!("`{name}` extends `{}`, which is not a service of {}", reference.service, source.path);
         let known = source.services.iter().map(|(name, _)| name);
         let hint = match suggest(&reference.service, known) {
             Some(meant) => format!("did you mean `{meant}`?"),

@@ -8,7 +8,7 @@ use super::reading::Reading;
 use super::tree::{Entry, Map, Node, Span, Value};
 
 /// Deeper nesting is a mistake, not a design.
-const DEEPEST: usize = 50;
+const DEEPEST: usize = 20;
 
 /// One entry of an `include` list in its long form.
 struct Inclusion {
@@ -111,20 +111,11 @@ fn scope_of<'a>(
     let said = if inclusion.env_files.is_empty() {
         read_default(&folder, &environment, inclusion.at, reading)
     } else {
-        let paths: Vec<String> =
-            inclusion.env_files.iter().map(|path| filepath::join(&scope.folder, path)).collect();
+        let paths: Vec<String> = inclusion.env_files.iter().map(|path| filepath::join(&scope.folder, path)).collect();
         read_files(&paths, &environment, inclusion.at, reading)
     };
     add_missing(&mut environment, said);
-    Scope {
-        folder,
-        printed_folder,
-        environment,
-        options: scope.options,
-        resolve_paths: true,
-        home: scope.home,
-        chain,
-    }
+    Scope { folder, printed_folder, environment, options: scope.options, resolve_paths: true, home: scope.home, chain }
 }
 
 /// Adds the resources of an included model. The same resource twice must say the same.
@@ -150,13 +141,19 @@ fn take_in(document: &mut Node, model: Node, reading: &mut Reading<'_>) {
 
 fn conflict(section: &str, name: &str, own: &Entry, other: &Entry) -> Diagnostic {
     let at = if own.key_span.is_written() { own.key_span } else { other.key_span };
-    Diagnostic::error("include-conflict", at, format!("`{section}.{name}` stands here and differently in an included file"))
-        .hint("rename one of them, or change the included one in an override file beside it: `path: [file, override]`")
+    Diagnostic::error(
+        "include-conflict",
+        at,
+        format!("`{section}.{name}` stands here and differently in an included file"),
+    )
+    .hint("rename one of them, or change the included one in an override file beside it: `path: [file, override]`")
 }
 
 /// Whether a path is fetched from elsewhere, which this program does not do.
 pub fn is_remote(path: &str) -> bool {
-    ["oci://", "https://", "http://", "git://", "ssh://", "git@", "github.com/"].iter().any(|start| path.starts_with(start))
+    ["oci://", "https://", "http://", "git://", "ssh://", "git@", "github.com/"]
+        .iter()
+        .any(|start| path.starts_with(start))
 }
 
 /// The complaint about such a path.

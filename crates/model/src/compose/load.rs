@@ -50,7 +50,7 @@ pub struct LoadRequest {
     pub project_name: Option<String>,
     /// `--env-file`, absolute. Empty means: `.env` in the project directory when there is one.
     pub env_files: Vec<String>,
-    /// `--profile`; `COMPOSE_PROFILES` is added from the environment.
+    /// `--profile`; without any, those of `COMPOSE_PROFILES` in the environment or `.env`.
     pub profiles: Vec<String>,
     /// The caller's environment; it wins over `.env`.
     pub environment: BTreeMap<String, String>,
@@ -169,7 +169,7 @@ pub fn load(request: &LoadRequest, files: &dyn Files) -> Result<Loaded, Diagnost
 /// `None` when the complaints so far leave nothing to go on with.
 fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded> {
     let options = request.options;
-    let project_directory = project_directory(request)?;
+    let project_directory = project_directory(request);
     let mut environment = environment::gather(request, &project_directory, reading);
     let files = open_files(request, &environment, reading)?;
     let name = choose_name(request, &files, &environment, &project_directory, reading);
@@ -217,13 +217,7 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
 
 /// Gives the project its types, turns off what no profile asks for, checks what refers to what and reads the
 /// files of the services. Gives back the services that are off.
-fn settle(
-    project: &mut Node,
-    name: &str,
-    active: &[String],
-    scope: &Scope<'_>,
-    reading: &mut Reading<'_>,
-) -> Node {
+fn settle(project: &mut Node, name: &str, active: &[String], scope: &Scope<'_>, reading: &mut Reading<'_>) -> Node {
     let options = scope.options;
     if !options.interpolate {
         return Node::new(Value::Map(Map::default()), Span::NOWHERE);
@@ -246,18 +240,19 @@ fn settle(
 /// Adds the complaints of a later stage, without those that only follow from an earlier one.
 fn keep_new(diagnostics: &mut Vec<Diagnostic>, found: Vec<Diagnostic>, had_errors: bool) {
     let known: BTreeSet<Span> = diagnostics.iter().map(|one| one.span).collect();
-    diagnostics.extend(found.into_iter().filter(|one| {
-        !had_errors || !(one.span.is_written() && known.contains(&one.span) || one.code == "no-image")
-    }));
+    diagnostics.extend(
+        found.into_iter().filter(|one| {
+            !had_errors || !(one.span.is_written() && known.contains(&one.span) || one.code == "no-image")
+        }),
+    );
 }
 
-/// The folder that relative paths and the default name come from; `None` when there is no file.
-fn project_directory(request: &LoadRequest) -> Option<String> {
-    match &request.project_directory {
-        Some(directory) => Some(filepath::join(&request.working_directory, directory)),
-        None => request.files.first().map_or(Some(request.working_directory.clone()), |file| {
-            Some(filepath::folder(&filepath::join(&request.working_directory, file)))
-        }),
+/// The folder that relative paths and the default name come from.
+fn project_directory(request: &LoadRequest) -> String {
+    match (&request.project_directory, request.files.first()) {
+        (Some(directory), _) => filepath::join(&request.working_directory, directory),
+        (None, Some(file)) => filepath::folder(&filepath::join(&request.working_directory, file)),
+        (None, None) => request.working_directory.clone(),
     }
 }
 
@@ -291,11 +286,11 @@ fn choose_name(
     reading: &mut Reading<'_>,
 ) -> String {
     let documents = files.iter().flat_map(|file| &file.documents);
-    let named = documents.filter_map(|document| document.get("name")).filter_map(|name| {
+    let mut named = documents.filter_map(|document| document.get("name")).filter_map(|name| {
         let text = scalar::text(name).filter(|text| !text.is_empty())?;
         Some((text, name.span))
     });
-    let mut from_files = named.last();
+    let mut from_files = named.next_back();
     if let Some((text, span)) = &mut from_files
         && request.options.interpolate
     {

@@ -49,7 +49,8 @@ fn read_labels(service: &mut Map, folder: &str, reading: &mut Reading<'_>) {
         let file = ServiceFile { path: &full, what: "label file", format: None, is_required: true, at: path.span };
         // Unlike variables, an earlier file's label wins inside the values of a later file.
         let before = said.clone();
-        let known = |name: &str| before.iter().rev().find(|(known, _)| known == name).and_then(|(_, value)| value.clone());
+        let known =
+            |name: &str| before.iter().rev().find(|(known, _)| known == name).and_then(|(_, value)| value.clone());
         said.extend(read_service_file(Lines::new(), &file, &known, reading));
     }
     let said = said.into_iter().map(|(name, value)| (name, value.unwrap_or_default()));

@@ -7,11 +7,11 @@ use crate::compose::tree::{Map, Node, Span, Value};
 /// A range from one port to another, both included.
 type Range = (u16, u16);
 
-/// The long forms of one short port: several when it is a range.
+/// The long forms of one short port: several when it is a range, but not more than `most`.
 ///
 /// # Errors
 /// What is wrong, in words that fit after the text of the port.
-pub fn parse(text: &str, span: Span) -> Result<Vec<Node>, String> {
+pub fn parse(text: &str, span: Span, most: usize) -> Result<Vec<Node>, String> {
     let (ip, host, container) = split(text);
     let (protocol, container) = split_protocol(container);
     let ip = check_ip(&ip)?;
@@ -19,6 +19,9 @@ pub fn parse(text: &str, span: Span) -> Result<Vec<Node>, String> {
         return Err("names no port of the container".to_owned());
     }
     let inside = range(container).ok_or_else(|| format!("`{container}` is not a port of a container"))?;
+    if usize::from(inside.1 - inside.0) >= most {
+        return Err("makes the project have too many ports".to_owned());
+    }
     let outside = match host {
         "" => None,
         host => Some(range(host).ok_or_else(|| format!("`{host}` is not a port of a host"))?),
@@ -92,9 +95,7 @@ fn check_ip(ip: &str) -> Result<String, String> {
 }
 
 fn range(text: &str) -> Option<Range> {
-    let port = |text: &str| -> Option<u16> {
-        if text.starts_with('+') { None } else { text.parse().ok() }
-    };
+    let port = |text: &str| -> Option<u16> { if text.starts_with('+') { None } else { text.parse().ok() } };
     let Some((from, to)) = text.split_once('-') else {
         let single = port(text)?;
         return Some((single, single));

@@ -227,9 +227,9 @@ impl Settling<'_> {
                         problems.push((entry.key_span, format!("`{host}` is not a host name")));
                     }
                     match &entry.node.value {
-                        Value::List(addresses) => addresses
-                            .iter()
-                            .for_each(|one| add(host, &scalar::text(one).unwrap_or_default(), one.span)),
+                        Value::List(addresses) => {
+                            addresses.iter().for_each(|one| add(host, &scalar::text(one).unwrap_or_default(), one.span))
+                        }
                         _ => add(host, &scalar::text(&entry.node).unwrap_or_default(), entry.node.span),
                     }
                 }

@@ -85,8 +85,8 @@ const fn fields(fields: &'static [Field]) -> Struct {
 }
 
 use Shape::{
-    Bool, Bytes, Command, Count, Duration, EnvFile, FileMode, Float, Hosts, Int, List, Map, Mapping, MultiMapping,
-    Ssh, Struct as Of, Test, Text, Texts, Ulimit, Variables,
+    Bool, Bytes, Command, Count, Duration, EnvFile, FileMode, Float, Hosts, Int, List, Map, Mapping, MultiMapping, Ssh,
+    Struct as Of, Test, Text, Texts, Ulimit, Variables,
 };
 
 pub static PROJECT: Struct = fields(&[
@@ -254,15 +254,11 @@ static BLKIO: Struct = fields(&[
     said("device_write_iops", List(&Of(&THROTTLE_DEVICE))),
 ]);
 
-static WEIGHT_DEVICE: Struct = Struct {
-    fields: &[kept("path", Text, Keep::Always), kept("weight", Int, Keep::Always)],
-    capital_in_json: true,
-};
+static WEIGHT_DEVICE: Struct =
+    Struct { fields: &[kept("path", Text, Keep::Always), kept("weight", Int, Keep::Always)], capital_in_json: true };
 
-static THROTTLE_DEVICE: Struct = Struct {
-    fields: &[kept("path", Text, Keep::Always), kept("rate", Bytes, Keep::Always)],
-    capital_in_json: true,
-};
+static THROTTLE_DEVICE: Struct =
+    Struct { fields: &[kept("path", Text, Keep::Always), kept("rate", Bytes, Keep::Always)], capital_in_json: true };
 
 static CREDENTIAL_SPEC: Struct = fields(&[said("config", Text), said("file", Text), said("registry", Text)]);
 

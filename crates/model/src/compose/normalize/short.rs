@@ -33,7 +33,8 @@ pub fn expand(project: &mut Node, lenient: bool, out: &mut Vec<Diagnostic>) {
 fn external(section: &str, key: &str, resource: &mut Map, out: &mut Vec<Diagnostic>) {
     let Some(external) = resource.get_mut("external") else { return };
     let span = external.span;
-    let Some(Value::Map(old)) = external.as_map().is_some().then(|| std::mem::replace(&mut external.value, Value::Bool(true)))
+    let Some(Value::Map(old)) =
+        external.as_map().is_some().then(|| std::mem::replace(&mut external.value, Value::Bool(true)))
     else {
         return;
     };
@@ -53,7 +54,7 @@ fn external(section: &str, key: &str, resource: &mut Map, out: &mut Vec<Diagnost
 }
 
 /// A range is a port for each number in it: a page of ranges would be more than any machine has.
-const MOST_PORTS: usize = 100_000;
+const MOST_PORTS: usize = 70_000;
 
 struct Expansion<'a> {
     lenient: bool,
@@ -78,7 +79,10 @@ impl Expansion<'_> {
                 "gpus" => gpus(node),
                 "networks" | "models" => names_as_map(node),
                 // A mount is cut around its variables, so it can be read before they are replaced.
-                "volumes" => self.each(node, "mount", volumes::parse, false),
+                "volumes" => {
+                    self.each_drive(node);
+                    self.each(node, "mount", volumes::parse, false);
+                }
                 "devices" => self.each(node, "device", device, self.lenient),
                 "secrets" | "configs" => each_item(node, |item| string_as_map(item, "source")),
                 "ports" => self.ports(node),
@@ -119,6 +123,25 @@ impl Expansion<'_> {
         }
     }
 
+    /// `v:/data` is a drive of Windows to the reference, and so no volume `v`.
+    fn each_drive(&mut self, node: &Node) {
+        for item in node.as_list().unwrap_or_default() {
+            let Some(text) = item.as_str() else { continue };
+            let mut letters = text.chars();
+            let is_drive = letters.next().is_some_and(char::is_alphabetic) && letters.next() == Some(':');
+            if is_drive && letters.next() == Some('/') && !letters.as_str().contains(':') {
+                let message = format!(
+                    "`{text}` is read as a path of Windows, not as the volume `{}`",
+                    text.split(':').next().unwrap_or_default()
+                );
+                self.out.push(
+                    Diagnostic::warning("one-letter-volume", item.span, message)
+                        .hint("give the volume a longer name, or use the long form"),
+                );
+            }
+        }
+    }
+
     fn refuse(&mut self, span: Span, what: &str, text: &str, problem: &str) {
         self.out.push(
             Diagnostic::error("bad-short-form", span, format!("the {what} `{text}` {problem}"))
@@ -137,12 +160,11 @@ impl Expansion<'_> {
                     continue;
                 }
             };
-            match ports::parse(&text, item.span) {
-                Ok(ports) if ports.len() <= self.ports_left => {
+            match ports::parse(&text, item.span, self.ports_left) {
+                Ok(ports) => {
                     self.ports_left -= ports.len();
                     long.extend(ports);
                 }
-                Ok(_) => self.refuse(item.span, "port", &text, "makes the project have too many ports"),
                 // One port that cannot be read yet leaves the whole list as it was written.
                 Err(_) if self.lenient => return,
                 Err(problem) => self.refuse(item.span, "port", &text, &problem),
@@ -233,6 +255,9 @@ fn gpus(node: &mut Node) {
 }
 
 fn device(text: &str, span: Span) -> Result<Node, String> {
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, permissions) = match parts[..] {
         [source] => (source, source, "rwm"),

@@ -85,7 +85,9 @@ fn number(node: &Node, dialect: Dialect) -> Json {
         Value::Float(value) if dialect == Dialect::Json && value.fract() == 0.0 && value.abs() < 1e15 => {
             whole(*value as i128)
         }
-        Value::Float(value) => Number::from_f64(*value).map_or_else(|| Json::String(scalar::float(*value)), Json::Number),
+        Value::Float(value) => {
+            Number::from_f64(*value).map_or_else(|| Json::String(scalar::float(*value)), Json::Number)
+        }
         Value::String(text) => Json::String(escape(text)),
         Value::List(_) | Value::Map(_) => Json::Null,
     }
@@ -217,7 +219,9 @@ impl Printer {
     fn free(&self, node: &Node) -> Json {
         match &node.value {
             Value::List(items) => Json::Array(items.iter().map(|item| self.free(item)).collect()),
-            Value::Map(map) => sorted(map.iter().map(|(key, entry)| (escape(key), self.free(&entry.node))), self.dialect),
+            Value::Map(map) => {
+                sorted(map.iter().map(|(key, entry)| (escape(key), self.free(&entry.node))), self.dialect)
+            }
             _ => number(node, self.dialect),
         }
     }

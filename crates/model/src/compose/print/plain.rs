@@ -14,7 +14,8 @@ impl Look {
             look.can_be_plain = false;
         }
         let letters: Vec<char> = text.chars().collect();
-        let is_blank = |letter: Option<&char>| letter.is_none_or(|letter| matches!(letter, ' ' | '\t') || is_break(*letter));
+        let is_blank =
+            |letter: Option<&char>| letter.is_none_or(|letter| matches!(letter, ' ' | '\t') || is_break(*letter));
         for (at, &letter) in letters.iter().enumerate() {
             let before_blank = is_blank(letters.get(at + 1));
             let after_blank = at == 0 || is_blank(letters.get(at - 1));
@@ -74,11 +75,44 @@ pub fn reads_as_other(text: &str) -> bool {
 fn is_word(text: &str) -> bool {
     matches!(
         text,
-        "" | "~" | "null" | "Null" | "NULL" | "true" | "True" | "TRUE" | "false" | "False" | "FALSE"
-            | "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON"
-            | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF"
-            | ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF"
-            | "-.inf" | "-.Inf" | "-.INF"
+        "" | "~"
+            | "null"
+            | "Null"
+            | "NULL"
+            | "true"
+            | "True"
+            | "TRUE"
+            | "false"
+            | "False"
+            | "FALSE"
+            | "y"
+            | "Y"
+            | "yes"
+            | "Yes"
+            | "YES"
+            | "on"
+            | "On"
+            | "ON"
+            | "n"
+            | "N"
+            | "no"
+            | "No"
+            | "NO"
+            | "off"
+            | "Off"
+            | "OFF"
+            | ".nan"
+            | ".NaN"
+            | ".NAN"
+            | ".inf"
+            | ".Inf"
+            | ".INF"
+            | "+.inf"
+            | "+.Inf"
+            | "+.INF"
+            | "-.inf"
+            | "-.Inf"
+            | "-.INF"
     )
 }
 
@@ -90,14 +124,17 @@ fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(&text);
     let lower = digits.to_ascii_lowercase();
     let based = |prefix: &str, base: u32| {
-        lower.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.chars().all(|letter| letter.is_digit(base)))
+        lower
+            .strip_prefix(prefix)
+            .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|letter| letter.is_digit(base)))
     };
     based("0x", 16) || based("0b", 2) || based("0o", 8) || is_decimal(&lower)
 }
 
 /// Digits, a point, an exponent.
 fn is_decimal(text: &str) -> bool {
-    let (mantissa, exponent) = text.split_once('e').map_or((text, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
+    let (mantissa, exponent) =
+        text.split_once('e').map_or((text, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
     let all_digits = |text: &str| text.chars().all(|letter| letter.is_ascii_digit());
     let exponent_is_right = exponent.is_none_or(|exponent| {
         let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
@@ -105,9 +142,7 @@ fn is_decimal(text: &str) -> bool {
     });
     let mantissa_is_right = match mantissa.split_once('.') {
         None => !mantissa.is_empty() && all_digits(mantissa),
-        Some((whole, part)) => {
-            (!whole.is_empty() || !part.is_empty()) && all_digits(whole) && all_digits(part)
-        }
+        Some((whole, part)) => (!whole.is_empty() || !part.is_empty()) && all_digits(whole) && all_digits(part),
     };
     exponent_is_right && mantissa_is_right
 }
@@ -123,10 +158,11 @@ fn is_date(text: &str) -> bool {
     let in_range = |text: &str, most: u32| {
         (1..=2).contains(&text.len()) && text.parse::<u32>().is_ok_and(|value| (1..=most).contains(&value))
     };
-    let is_day = year.len() == 4 && year.chars().all(|letter| letter.is_ascii_digit()) && in_range(month, 12) && in_range(day, 31);
-    let is_time = |time: &str| {
-        time.split(':').count() == 3 && time.starts_with(|first: char| first.is_ascii_digit())
-    };
+    let is_day = year.len() == 4
+        && year.chars().all(|letter| letter.is_ascii_digit())
+        && in_range(month, 12)
+        && in_range(day, 31);
+    let is_time = |time: &str| time.split(':').count() == 3 && time.starts_with(|first: char| first.is_ascii_digit());
     is_day && time.is_none_or(is_time)
 }
 
