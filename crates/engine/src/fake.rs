@@ -7,9 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{BoxStream, StreamExt, unfold};
 use mainstay_model::declared::{Attachment, NetworkMode};
 use mainstay_model::identity::{ServiceName, StackName};
-use mainstay_model::observed::{
-    Container, Endpoint, Health, Maker, Observed, ObservedNetwork, ObservedVolume, Scope, State,
-};
+use mainstay_model::observed::{Container, Endpoint, Health, Maker, Observed, ObservedNetwork, Scope, State};
 use mainstay_model::plan::{Action, Step, StepId, Target, TargetContainer};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -26,7 +24,6 @@ pub(crate) struct FakeWorld {
 pub(crate) struct Inner {
     pub containers: Vec<Container>,
     pub networks: Vec<ObservedNetwork>,
-    pub volumes: Vec<ObservedVolume>,
     pub images: BTreeMap<String, String>,
     /// Steps that fail, whatever they do.
     pub failing: BTreeSet<StepId>,

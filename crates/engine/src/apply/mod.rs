@@ -102,9 +102,7 @@ impl<W: World> Walk<'_, W> {
     /// One step through the gate.
     async fn step<'s>(&self, step: &'s Step, context: Context) -> (&'s Step, Ended) {
         let began = Instant::now();
-        if let Err(trouble) = self.journal.step_begins(self.operation, step).await
-            && matches!(self.manner, Manner::Order)
-        {
+        if let Err(trouble) = self.intend(step).await {
             let mut failure = failure_of_journal(&trouble);
             failure.message = format!("{}, because the intent could not be written down", could_not(&step.action));
             failure.causes.insert(0, trouble.message);
@@ -128,6 +126,18 @@ impl<W: World> Walk<'_, W> {
             }
         });
         (step, ended)
+    }
+
+    /// Writes the intent down. A repair does not wait for it to be committed: it is live and already true when done
+    /// twice, and every start of the loop looks for it anyway.
+    async fn intend(&self, step: &Step) -> Result<(), JournalError> {
+        match self.manner {
+            Manner::Order => self.journal.step_begins(self.operation, step).await,
+            Manner::Repair { .. } => {
+                self.journal.post_step_begins(self.operation, step);
+                Ok(())
+            }
+        }
     }
 
     async fn act(&self, step: &Step, context: &Context) -> Ended {

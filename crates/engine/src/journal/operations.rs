@@ -99,13 +99,12 @@ impl Journal {
     /// # Errors
     /// When it cannot be written; the step must not be done then.
     pub async fn step_begins(&self, operation: &OperationId, step: &Step) -> Result<(), JournalError> {
-        let (operation, number, action) = (operation.clone(), step.id.0, to_json(&step.action));
-        let job = move |connection: &Connection| {
-            let sql = "INSERT INTO steps (operation, step, action, started) VALUES (?1, ?2, ?3, ?4)";
-            connection.prepare_cached(sql)?.execute(params![operation.as_str(), number, action, now_text()])?;
-            Ok(0)
-        };
-        self.writer.write(false, job).await.map(drop)
+        self.writer.write(false, step_begins(operation, step)).await.map(drop)
+    }
+
+    /// As [`Journal::step_begins`], for the loop.
+    pub fn post_step_begins(&self, operation: &OperationId, step: &Step) {
+        self.writer.post(step_begins(operation, step));
     }
 
     /// # Errors
@@ -185,6 +184,15 @@ fn begin(connection: &Connection, beginning: &Beginning) -> rusqlite::Result<i64
         beginning.actor,
     ])?;
     beginning.entry.as_ref().map_or(Ok(0), |entry| insert(connection, entry))
+}
+
+fn step_begins(operation: &OperationId, step: &Step) -> impl FnOnce(&Connection) -> rusqlite::Result<i64> + use<> {
+    let (operation, number, action) = (operation.clone(), step.id.0, to_json(&step.action));
+    move |connection| {
+        let sql = "INSERT INTO steps (operation, step, action, started) VALUES (?1, ?2, ?3, ?4)";
+        connection.prepare_cached(sql)?.execute(params![operation.as_str(), number, action, now_text()])?;
+        Ok(0)
+    }
 }
 
 fn step_ends(connection: &Connection, end: &StepEnd) -> rusqlite::Result<i64> {

@@ -35,6 +35,8 @@ pub(super) struct Memory {
     pub fights: Fights,
     /// Problems that were told and are still there.
     pub told: BTreeSet<(StackName, String)>,
+    /// Who was told to have been taken off which network. Engines tell of one disconnect twice.
+    taken_off: BTreeSet<(String, String)>,
     expected: Vec<(Instant, Doing)>,
 }
 
@@ -152,6 +154,20 @@ impl Memory {
                 self.expected.push((now, Doing { action, container: id.clone(), network }));
             }
         }
+    }
+
+    /// Notes that a container is off a network; `true` when that is new.
+    pub(super) fn is_taken_off(&mut self, container: &str, network: &str) -> bool {
+        if self.taken_off.len() > 1000 {
+            // Containers that went in that state; telling one of them twice does no harm.
+            self.taken_off.clear();
+        }
+        self.taken_off.insert((container.to_owned(), network.to_owned()))
+    }
+
+    /// Notes that a container is on a network.
+    pub(super) fn is_back_on(&mut self, container: &str, network: &str) {
+        self.taken_off.remove(&(container.to_owned(), network.to_owned()));
     }
 
     /// Whether an event tells of something that the loop itself did; each expected event comes once.

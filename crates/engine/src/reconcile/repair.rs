@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::{Observed, State};
 use mainstay_model::operation::Verdict;
-use mainstay_model::plan::{Action, HeldService, Impact, Level, Order, Plan, Step};
+use mainstay_model::plan::{Action, HeldService, Impact, Level, Order, Plan, Step, TargetContainer};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +37,7 @@ pub(super) enum Looked {
 
 impl<W: Watched> Holding<'_, W> {
     /// Looks at one container and brings back what it lost.
-    pub(super) async fn check_container(&self, container: String, mut cause: Cause) -> Looked {
+    pub(super) async fn check_container(&self, container: String, cause: Cause) -> Looked {
         loop {
             let before = self.keeper.writers.count();
             let glance = match self.keeper.docker.glance(&container).await {
@@ -46,7 +46,7 @@ impl<W: Watched> Holding<'_, W> {
                 Err(error) => return Looked::Blind(None, error),
             };
             let Some((stack, held)) = self.memory().held_of(&glance.container) else { return Looked::Well };
-            self.tell_disconnect(&stack, &glance, &mut cause);
+            self.tell_disconnect(&stack, &glance, &cause);
             let order = Order::Hold { stack: stack.clone(), services: vec![held] };
             let observed = observed(stack.clone(), glance);
             let plan = decided(&order, &observed);
@@ -165,6 +165,13 @@ impl<W: Watched> Holding<'_, W> {
             return Looked::Later(plan.stack.clone(), now + waits.unwrap_or_default(), cause);
         }
         let mut fights = Vec::new();
+        for step in &plan.steps {
+            if let Action::Attach { target, attachment } = &step.action
+                && let TargetContainer::Id(id) = &target.container
+            {
+                memory.is_back_on(id, &attachment.network);
+            }
+        }
         for key in plan.steps.iter().filter_map(key) {
             if let Some(wait) = memory.fights.repaired(key.clone(), now) {
                 fights.push((key, wait));
@@ -192,17 +199,20 @@ impl<W: Watched> Holding<'_, W> {
 
     /// A container that runs and left a held network did so because somebody took it off: stops and crashes leave
     /// networks too, but then it does not run.
-    fn tell_disconnect(&self, stack: &StackName, glance: &Glance, cause: &mut Cause) {
+    fn tell_disconnect(&self, stack: &StackName, glance: &Glance, cause: &Cause) {
         let evidence = &cause.evidence;
         let network = evidence["name"].as_str().unwrap_or_default();
         let container = &glance.container;
+        if evidence["action"] != "disconnect" || container.state != State::Running {
+            return;
+        }
+        if container.endpoint(network).is_some() {
+            self.memory().is_back_on(&container.id, network);
+            return;
+        }
         let at = evidence["time_nanos"].as_i64().and_then(|at| Timestamp::from_nanosecond(i128::from(at)).ok());
-        if evidence["action"] != "disconnect"
-            || at.is_some_and(|at| self.keeper.writers.ordered_at(stack, at))
-            || container.state != State::Running
-            || container.endpoint(network).is_some()
-            || evidence["told"] == true
-        {
+        let by_an_order = at.is_some_and(|at| self.keeper.writers.ordered_at(stack, at));
+        if by_an_order || !self.memory().is_taken_off(&container.id, network) {
             return;
         }
         let summary = format!("`{}` was disconnected from `{network}`", container.name);
@@ -212,7 +222,6 @@ impl<W: Watched> Holding<'_, W> {
         entry.cause = Some("another client of the engine ordered it".into());
         entry.evidence = evidence.clone();
         self.keeper.journal.post(entry);
-        cause.evidence["told"] = true.into();
     }
 
     /// What a hold cannot repair, told when it appears and not at every look.
