@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::ops::{Deref, DerefMut};
 use std::process::ExitCode;
 
 use mainstay_engine::sources::SourcesError;
@@ -38,7 +39,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind with its exit code, in the order of the document.
+    /// Every kind, in the order of the document.
+    #[cfg(test)]
     pub const ALL: [Kind; 9] = [
         Kind::Failed,
         Kind::Usage,
@@ -79,9 +81,13 @@ impl Kind {
     }
 }
 
-/// One problem, ready to be reported.
+/// One problem, ready to be reported. It is small, so that passing it up costs the good case nothing.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Problem {
+pub struct Problem(Box<Details>);
+
+/// What there is to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Details {
     pub kind: Kind,
     /// A stable word for programs, such as `engine-away`.
     pub code: Cow<'static, str>,
@@ -101,9 +107,28 @@ pub struct Problem {
 /// What every command gives back: an exit code, or the one problem to report.
 pub type Outcome = Result<ExitCode, Problem>;
 
+impl Deref for Problem {
+    type Target = Details;
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
+impl From<Details> for Problem {
+    fn from(details: Details) -> Self {
+        Problem(Box::new(details))
+    }
+}
+
 impl Problem {
     pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
-        Problem {
+        let details = Details {
             kind,
             code: Cow::Borrowed(code),
             message: message.into(),
@@ -112,7 +137,12 @@ impl Problem {
             log_tail: Vec::new(),
             operation: None,
             exhibit: None,
-        }
+        };
+        details.into()
+    }
+
+    pub fn into_details(self) -> Details {
+        *self.0
     }
 
     pub fn usage(code: &'static str, message: impl Into<String>) -> Self {
@@ -160,12 +190,11 @@ impl Problem {
 
     /// One failed step's own words.
     pub fn failed(failure: &Failure) -> Self {
-        Problem {
-            causes: failure.causes.clone(),
-            hints: failure.hints.clone(),
-            log_tail: failure.log_tail.clone(),
-            ..Problem::new(Kind::Failed, "step-failed", failure.message.clone())
-        }
+        let mut problem = Problem::new(Kind::Failed, "step-failed", failure.message.clone());
+        problem.causes.clone_from(&failure.causes);
+        problem.hints.clone_from(&failure.hints);
+        problem.log_tail.clone_from(&failure.log_tail);
+        problem
     }
 }
 

@@ -1,11 +1,12 @@
 //! Which stacks a command is about: by their files, or only by name where labels say enough.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use mainstay_engine::journal::KnownStack;
 use mainstay_engine::sources::{self, Find, Read};
-use mainstay_model::compose::LoadOptions;
-use mainstay_model::identity::StackName;
+use mainstay_model::compose::{LoadOptions, Node};
+use mainstay_model::identity::{ServiceName, StackName};
 
 use crate::boot::Boot;
 use crate::problem::Problem;
@@ -83,11 +84,11 @@ fn has_compose_file(directory: &Path) -> bool {
     COMPOSE_FILES.iter().any(|name| directory.join(name).is_file())
 }
 
-/// Reads the files of every chosen stack and tells the warnings.
+/// Reads the files of every chosen stack and tells the warnings. A service that is named is on, whatever its profile.
 ///
 /// # Errors
 /// When a stack has no files here, or they are refused.
-pub fn read(boot: &Boot, known: &[KnownStack]) -> Result<Vec<Read>, Problem> {
+pub fn read(boot: &Boot, known: &[KnownStack], services: &BTreeSet<ServiceName>) -> Result<Vec<Read>, Problem> {
     let find = |(value, named): (&String, Named)| match named {
         Named::Files(find) => Ok(find),
         Named::Name(name) => {
@@ -96,9 +97,9 @@ pub fn read(boot: &Boot, known: &[KnownStack]) -> Result<Vec<Read>, Problem> {
         }
     };
     if boot.global.stack.is_empty() {
-        return Ok(vec![read_one(boot, &find_here(boot, LoadOptions::default()))?]);
+        return Ok(vec![read_with(boot, find_here(boot, LoadOptions::default()), services)?]);
     }
-    boot.global.stack.iter().zip(all_named(boot)?).map(|one| read_one(boot, &find(one)?)).collect()
+    boot.global.stack.iter().zip(all_named(boot)?).map(|one| read_with(boot, find(one)?, services)).collect()
 }
 
 /// As [`read`], when no stack is chosen by a name that only the journal knows: a mistake in flags or files is then
@@ -106,9 +107,9 @@ pub fn read(boot: &Boot, known: &[KnownStack]) -> Result<Vec<Read>, Problem> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_early(boot: &Boot) -> Result<Option<Vec<Read>>, Problem> {
+pub fn read_early(boot: &Boot, services: &BTreeSet<ServiceName>) -> Result<Option<Vec<Read>>, Problem> {
     let needs_journal = all_named(boot)?.iter().any(|named| matches!(named, Named::Name(_)));
-    if needs_journal { Ok(None) } else { read(boot, &[]).map(Some) }
+    if needs_journal { Ok(None) } else { read(boot, &[], services).map(Some) }
 }
 
 /// Reads one stack and tells the warnings.
@@ -116,7 +117,23 @@ pub fn read_early(boot: &Boot) -> Result<Option<Vec<Read>>, Problem> {
 /// # Errors
 /// When there are no files, or they are refused.
 pub fn read_one(boot: &Boot, find: &Find) -> Result<Read, Problem> {
-    let read = sources::read(find)?;
+    told(boot, sources::read(find)?)
+}
+
+/// Reads one stack; when a named service is off, reads it again with that service's profiles.
+fn read_with(boot: &Boot, mut find: Find, services: &BTreeSet<ServiceName>) -> Result<Read, Problem> {
+    let read = sources::read(&find)?;
+    let off = services.iter().filter_map(|service| read.loaded.disabled_services.get(service.as_str()));
+    let profiles = off.filter_map(|service| service.get("profiles")).filter_map(Node::as_list).flatten();
+    let profiles: Vec<String> = profiles.filter_map(Node::as_str).map(str::to_owned).collect();
+    if profiles.is_empty() {
+        return told(boot, read);
+    }
+    find.profiles.extend(profiles);
+    read_one(boot, &find)
+}
+
+fn told(boot: &Boot, read: Read) -> Result<Read, Problem> {
     if !read.warnings.list.is_empty() {
         boot.ui.talk(read.warnings.render().trim_end());
     }

@@ -8,12 +8,12 @@ use mainstay_model::declared::Declared;
 use mainstay_model::observed::Scope;
 use mainstay_model::plan::{Order, Plan, decide};
 
+use super::chosen;
 use super::down::Down;
 use super::restart::Restart;
 use super::start::Start;
 use super::stop::Stop;
-use super::up::Up;
-use super::{chosen, walk};
+use super::up::{Up, services};
 use crate::boot::{Boot, engine};
 use crate::client::Memory;
 use crate::problem::{Kind, Outcome, Problem};
@@ -67,12 +67,12 @@ pub async fn run(boot: &Boot, args: PlanArgs) -> Outcome {
 
 async fn up_orders(boot: &Boot, up: &Up) -> Result<Vec<Order>, Problem> {
     let known = known_or_nothing(boot).await;
-    let reads = chosen::read(boot, &known)?;
+    let reads = chosen::read(boot, &known, &services(&up.services))?;
     let wanted = up.wanted(boot, reads, &known).await?;
     Ok(wanted.iter().map(|one| up.order(boot, one)).collect())
 }
 
-/// The stacks of the journal where it can be read. While another command holds it, a plan is still possible.
+/// The stacks of the journal where it can be read; a plan is possible without.
 async fn known_or_nothing(boot: &Boot) -> Vec<mainstay_engine::journal::KnownStack> {
     match Memory::open(&boot.settings).await {
         Ok(memory) => memory.stacks().await.unwrap_or_default(),
@@ -94,9 +94,5 @@ fn show_one(boot: &Boot, plan: &Plan) -> Result<(), Problem> {
     if ui.json {
         return ui.json_line(&PlanAnswer::from(plan.clone()));
     }
-    if show::has_news(plan) {
-        return ui.data(&show::plan(plan, ui.out));
-    }
-    ui.talk(&walk::nothing_to_do(plan));
-    Ok(())
+    ui.data(&show::plan(plan, ui.out))
 }

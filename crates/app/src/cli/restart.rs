@@ -43,8 +43,8 @@ impl Restart {
             names.extend(dependents);
         } else if let [_, ..] = dependents.as_slice() {
             let list: Vec<String> = dependents.iter().map(|name| format!("`{name}`")).collect();
-            let note = format!("{} require this and run on; `--with-dependents` restarts them too", list.join(", "));
-            boot.ui.note(&note);
+            let list = list.join(", ");
+            boot.ui.note(&format!("stacks that require this run on: {list} (`--with-dependents` restarts them too)"));
         }
         let names = required::names_in_order(boot, names, known).await?;
         let order = |stack| {

@@ -26,12 +26,12 @@ pub async fn run(boot: &Boot, _args: Stacks) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let now = jiff::Timestamp::now();
-    let mut table = Table::new(&["STACK", "UP SINCE", "REQUIRES", "DIRECTORY"]);
+    let mut table = Table::new(&["STACK", "LAST UP", "REQUIRES", "DIRECTORY"]);
     for known in &stacks {
         let requires: Vec<&str> = known.requires.iter().map(|name| name.as_str()).collect();
         let up = match &known.up_at {
-            _ if known.held.is_empty() => Cell::new(Tone::Dim, "down"),
-            Some(at) => ago(at, now).into(),
+            _ if known.held.is_empty() => Cell::new(Tone::Dim, "not held"),
+            Some(at) => format!("{} ago", ago(at, now)).replace("just now ago", "just now").into(),
             None => Cell::new(Tone::Warn, "never whole"),
         };
         table.row(vec![known.stack.to_string().into(), up, requires.join(", ").into(), known.directory.clone().into()]);

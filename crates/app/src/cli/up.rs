@@ -148,11 +148,12 @@ async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<(), Problem> {
 }
 
 pub async fn run(boot: &Boot, args: Up) -> Outcome {
-    let early = chosen::read_early(boot)?;
+    let services = services(&args.services);
+    let early = chosen::read_early(boot, &services)?;
     let walk = Walk::begin(boot, "up").await?;
     let reads = match early {
         Some(reads) => reads,
-        None => chosen::read(boot, &walk.known)?,
+        None => chosen::read(boot, &walk.known, &services)?,
     };
     for one in args.wanted(boot, reads, &walk.known).await? {
         if let Some(by) = &one.needed_by {

@@ -126,7 +126,7 @@ impl<'a> Walk<'a> {
                     self.tell(&job.plan, verdict, &tally, started)?;
                     return Ok(job.plan);
                 }
-                Err(ClientError::Problem(problem)) => return Err(*problem),
+                Err(ClientError::Problem(problem)) => return Err(problem),
                 Err(ClientError::PlanChanged(plan)) => {
                     job.plan = *plan;
                     self.again(&job, consented).await?;
@@ -218,7 +218,7 @@ fn refuse(plan: &Plan) -> Result<(), Problem> {
 }
 
 /// `nothing to do: all 3 services of `x` are as declared`.
-pub fn nothing_to_do(plan: &Plan) -> String {
+fn nothing_to_do(plan: &Plan) -> String {
     match (plan.verb.as_str(), plan.unchanged.len()) {
         ("up", 1..) => {
             let services = show::count(plan.unchanged.len(), "service");

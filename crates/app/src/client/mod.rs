@@ -4,7 +4,7 @@ pub mod served;
 
 use std::sync::Arc;
 
-use mainstay_engine::journal::{Entry, HistoryFilter, Journal, KnownStack};
+use mainstay_engine::journal::{Entry, HistoryFilter, Journal, KnownStack, Reading};
 use mainstay_engine::{Keeper, KeeperError};
 use mainstay_model::identity::OperationId;
 use mainstay_model::operation::{Event, Verdict};
@@ -33,12 +33,12 @@ pub type Actor = Arc<str>;
 pub enum ClientError {
     /// The world moved since the plan was shown; this is the plan as it would be now.
     PlanChanged(Box<Plan>),
-    Problem(Box<Problem>),
+    Problem(Problem),
 }
 
 impl From<Problem> for ClientError {
     fn from(problem: Problem) -> Self {
-        ClientError::Problem(Box::new(problem))
+        ClientError::Problem(problem)
     }
 }
 
@@ -46,7 +46,7 @@ impl From<KeeperError> for ClientError {
     fn from(error: KeeperError) -> Self {
         match error {
             KeeperError::PlanChanged { plan } => ClientError::PlanChanged(plan),
-            other => ClientError::Problem(Box::new(other.into())),
+            other => ClientError::Problem(other.into()),
         }
     }
 }
@@ -74,7 +74,7 @@ impl Client {
     /// The journal's side of the same client.
     pub fn memory(&self) -> Memory {
         match self {
-            Client::Hosted(keeper) => Memory::Own(keeper.journal.clone()),
+            Client::Hosted(keeper) => Memory::Hosted(keeper.journal.clone()),
             Client::Served(served, _) => Memory::Served(served.clone()),
         }
     }
@@ -111,32 +111,33 @@ impl Client {
     }
 }
 
-/// Reads the journal.
+/// Reads the journal, never under its lock.
 pub enum Memory {
-    Own(Arc<Journal>),
+    /// Of the keeper in this process.
+    Hosted(Arc<Journal>),
+    /// Of the folder, whoever owns it.
+    Folder(Box<Reading>),
     Served(Served),
 }
 
 impl Memory {
-    /// The server's journal when it answers, else the folder's own.
+    /// The server's journal when it answers, else the folder's own, even while another command writes to it.
     ///
     /// # Errors
-    /// When another command holds the folder.
+    /// When it cannot be read.
     pub async fn open(settings: &Settings) -> Result<Memory, Problem> {
         if let Some(served) = Served::find(settings).await? {
             return Ok(Memory::Served(served));
         }
-        match Journal::open(&settings.state_dir) {
-            Ok(journal) => Ok(Memory::Own(Arc::new(journal))),
-            Err(error) => served_after_all(settings, error).await.map(Memory::Served),
-        }
+        Ok(Memory::Folder(Box::new(Reading::open(&settings.state_dir).map_err(unreadable)?)))
     }
 
     /// # Errors
     /// When the journal cannot be read.
     pub async fn stacks(&self) -> Result<Vec<KnownStack>, Problem> {
         match self {
-            Memory::Own(journal) => Ok(journal.stacks().map_err(unreadable)?),
+            Memory::Hosted(journal) => Ok(journal.stacks().map_err(unreadable)?),
+            Memory::Folder(reading) => Ok(reading.stacks().map_err(unreadable)?),
             Memory::Served(served) => served.stacks().await,
         }
     }
@@ -145,7 +146,8 @@ impl Memory {
     /// When the journal cannot be read.
     pub async fn history(&self, filter: &HistoryFilter) -> Result<Vec<Entry>, Problem> {
         match self {
-            Memory::Own(journal) => Ok(journal.history(filter).map_err(unreadable)?),
+            Memory::Hosted(journal) => Ok(journal.history(filter).map_err(unreadable)?),
+            Memory::Folder(reading) => Ok(reading.history(filter).map_err(unreadable)?),
             Memory::Served(served) => served.history(filter).await,
         }
     }

@@ -195,7 +195,7 @@ async fn error_body(response: Response<Incoming>) -> Result<ErrorBody, Problem> 
 fn refusal(body: ErrorBody) -> ClientError {
     match body.plan {
         Some(plan) => ClientError::PlanChanged(plan),
-        None => ClientError::Problem(Box::new(body.into())),
+        None => ClientError::Problem(body.into()),
     }
 }
 

@@ -14,7 +14,7 @@ use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Impact, Order, Plan};
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Details, Kind, Problem};
 
 /// `GET /v1/version`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +139,7 @@ pub struct ErrorBody {
 
 impl From<Problem> for ErrorBody {
     fn from(problem: Problem) -> Self {
+        let problem = problem.into_details();
         ErrorBody {
             kind: problem.kind,
             code: problem.code.into_owned(),
@@ -155,7 +156,7 @@ impl From<Problem> for ErrorBody {
 
 impl From<ErrorBody> for Problem {
     fn from(body: ErrorBody) -> Self {
-        Problem {
+        let details = Details {
             kind: body.kind,
             code: body.code.into(),
             message: body.message,
@@ -164,6 +165,7 @@ impl From<ErrorBody> for Problem {
             log_tail: body.log_tail,
             operation: body.operation,
             exhibit: body.exhibit,
-        }
+        };
+        details.into()
     }
 }

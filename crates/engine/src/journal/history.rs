@@ -66,7 +66,7 @@ impl Journal {
     }
 }
 
-fn select(connection: &Connection, filter: &HistoryFilter) -> rusqlite::Result<Vec<Entry>> {
+pub(super) fn select(connection: &Connection, filter: &HistoryFilter) -> rusqlite::Result<Vec<Entry>> {
     let mut wheres = vec!["1".to_owned()];
     let mut values: Vec<&dyn ToSql> = Vec::new();
     let stack = filter.stack.as_ref().map(StackName::as_str);

@@ -9,6 +9,7 @@ mod history;
 mod id;
 mod lock;
 mod operations;
+mod reading;
 mod schema;
 mod stacks;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use history::NewEntry;
 pub use id::new_operation_id;
 pub(crate) use operations::verdict_text;
 pub use operations::{Beginning, KnownChange, OperationRecord, StepEnd, StepOutcome, StepRecord};
+pub use reading::Reading;
 pub(crate) use time::{now_text, text_of};
 pub use trouble::JournalError;
 

@@ -16,10 +16,7 @@ impl Journal {
     /// # Errors
     /// When the file cannot be read.
     pub fn stacks(&self) -> Result<Vec<KnownStack>, JournalError> {
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM stacks ORDER BY stack"))?;
-            statement.query_map([], known)?.collect()
-        })
+        self.read(all)
     }
 
     /// # Errors
@@ -27,6 +24,11 @@ impl Journal {
     pub fn stack(&self, stack: &StackName) -> Result<Option<KnownStack>, JournalError> {
         self.read(|connection| one(connection, stack))
     }
+}
+
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<KnownStack>> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM stacks ORDER BY stack"))?;
+    statement.query_map([], known)?.collect()
 }
 
 fn one(connection: &Connection, stack: &StackName) -> rusqlite::Result<Option<KnownStack>> {

@@ -1,0 +1,74 @@
+//! The journal for those who only read: without the lock, so that `plan`, `ps` and `history` never stand in the way
+//! of the owner, and the owner never in theirs.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use super::{Entry, FILE_NAME, HistoryFilter, JournalError, KnownStack, history, schema, stacks};
+
+/// A view of a state folder's journal, whoever owns it. It sees what is committed at each call.
+pub struct Reading {
+    path: PathBuf,
+    /// `None` where no journal was ever kept: then nothing is known, and nothing is made by looking.
+    connection: Option<Mutex<Connection>>,
+}
+
+impl Reading {
+    /// # Errors
+    /// When there is a file and it cannot be read.
+    pub fn open(state_dir: &Path) -> Result<Reading, JournalError> {
+        let path = state_dir.join(FILE_NAME);
+        let connection = if path.exists() { Some(Mutex::new(schema::open_for_reading(&path)?)) } else { None };
+        Ok(Reading { path, connection })
+    }
+
+    /// By name.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn stacks(&self) -> Result<Vec<KnownStack>, JournalError> {
+        self.read(stacks::all)
+    }
+
+    /// Newest last.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn history(&self, filter: &HistoryFilter) -> Result<Vec<Entry>, JournalError> {
+        self.read(|connection| history::select(connection, filter))
+    }
+
+    fn read<T: Default>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+        let Some(connection) = &self.connection else { return Ok(T::default()) };
+        let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+        read(&connection).map_err(|source| JournalError::of(&self.path, source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{EntryKind, Journal, NewEntry};
+
+    #[test]
+    fn a_folder_without_a_journal_is_read_as_empty_and_left_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let reading = Reading::open(folder.path()).expect("a view");
+        assert!(reading.stacks().expect("none").is_empty());
+        assert!(!folder.path().join(FILE_NAME).exists());
+    }
+
+    #[tokio::test]
+    async fn a_reader_sees_what_the_owner_writes_while_it_owns() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let owner = Journal::open(folder.path()).expect("a journal");
+        let reading = Reading::open(folder.path()).expect("a view");
+        owner.record(NewEntry::new(EntryKind::Repair, None, "attached `a`")).await.expect("written");
+        let told = reading.history(&HistoryFilter::default()).expect("entries");
+        assert_eq!(told.last().map(|entry| entry.summary.as_str()), Some("attached `a`"));
+        drop(owner);
+        assert!(reading.stacks().expect("still readable").is_empty());
+    }
+}
