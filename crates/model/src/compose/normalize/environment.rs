@@ -18,12 +18,14 @@ pub fn take_environment(project: &mut Node, environment: &BTreeMap<String, Strin
             }
         }
     }
-    for config in resources(project, "configs") {
-        let Some(name) = config.get("environment") else { continue };
-        let span = name.span;
-        if let Some(value) = name.as_str().and_then(|name| environment.get(name)) {
-            let value = value.clone();
-            config.set("content", Node::string(value, span));
+    for section in ["configs", "secrets"] {
+        for resource in resources(project, section) {
+            let Some(name) = resource.get("environment") else { continue };
+            let span = name.span;
+            if let Some(value) = name.as_str().and_then(|name| environment.get(name)) {
+                let value = value.clone();
+                resource.set("content", Node::string(value, span));
+            }
         }
     }
 }

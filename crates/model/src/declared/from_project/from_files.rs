@@ -114,7 +114,6 @@ fn a_complaint_has_its_line() {
 }
 
 #[test]
-#[ignore = "the loader leaves the variable's value as `content` for configs only, not yet for secrets"]
 fn a_secret_from_the_environment_is_injected() {
     let text = "services:\n  web:\n    image: nginx\n    secrets: [key]\nsecrets:\n  key: { environment: KEY }\n";
     let declared = settled(text, &[("KEY", "s3cret")]).declared;

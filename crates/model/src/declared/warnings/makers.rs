@@ -42,7 +42,9 @@ fn no_maker(declared: &Declared, observed: &Observed, network: &Network) -> Find
             "`docker network create {name}`, or name the stack that makes it under `x-mainstay: {{ requires: [...] }}`"
         ),
     };
-    Finding { level: Level::Warning, code: "no-maker".into(), message, hint: Some(hint) }
+    // Without anybody to wait for, nothing can be attached: then it is no warning any more.
+    let level = if declared.requires.is_empty() { Level::Refusal } else { Level::Warning };
+    Finding { level, code: "no-maker".into(), message, hint: Some(hint) }
 }
 
 /// A stack that was seen and whose name the network has; else what Compose's own rule for names says.

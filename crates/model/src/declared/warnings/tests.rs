@@ -311,7 +311,7 @@ fn a_network_without_a_maker_is_told_with_the_command() {
     assert_eq!(
         told(&declared, &empty(&declared)),
         [
-            "warning no-maker: the external network `supabase_default` does not exist, and no stack that is required makes it (`mainstay up` of `supabase` makes it; `x-mainstay: { requires: [supabase] }` says so in the file)"
+            "refusal no-maker: the external network `supabase_default` does not exist, and no stack that is required makes it (`mainstay up` of `supabase` makes it; `x-mainstay: { requires: [supabase] }` says so in the file)"
         ]
     );
 }

@@ -23,8 +23,8 @@ mod up;
 mod volumes;
 mod waits;
 
-use super::{Finding, Level, Order, Plan};
-use crate::declared::Declared;
+use super::{Level, Order, Plan};
+use crate::declared::warnings;
 use crate::observed::Observed;
 
 /// Decides the steps from the world as observed to the order fulfilled. Pure: same input, same plan.
@@ -40,19 +40,13 @@ pub fn decide(order: &Order, observed: &Observed) -> Plan {
         Order::Hold { stack, services } => hold::hold(stack, services, &world),
     };
     if let Order::Up { declared, .. } = order {
-        draft.findings.extend(name_warnings(declared, &world));
+        draft.findings.extend(warnings::find(declared, &world));
     }
     for what in &world.unreadable {
         let hint = "what cannot be read is taken as absent here; look again before applying";
         draft.tell(Level::Warning, "unreadable", what.clone(), Some(hint));
     }
     draft.finish(order.stack().clone(), order.verb())
-}
-
-/// CALL SITE for `crate::declared::warnings::find(declared, observed)`: hosts that no shared network can resolve
-/// and generated container names in the environment. That room is being written; until it is there nobody warns.
-fn name_warnings(_declared: &Declared, _observed: &Observed) -> Vec<Finding> {
-    Vec::new()
 }
 
 /// "`a`", "`a` and `b`", "`a`, `b` and `c`".

@@ -74,11 +74,7 @@ impl<'a> Up<'a> {
             self.draft.tell(Level::Note, "promised-network", message, None);
             return Place::Promised;
         }
-        let message = format!("the external network `{name}` does not exist");
-        let hint = format!(
-            "`docker network create {name}`, or name the stack that makes it under `x-mainstay: {{ requires: [...] }}`"
-        );
-        self.draft.tell(Level::Refusal, "missing-network", message, Some(&hint));
+        // `declared::warnings` refuses the plan for it, with the stack that would make it where one is known.
         Place::Nowhere
     }
 
