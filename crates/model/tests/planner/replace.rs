@@ -45,6 +45,12 @@ fn after_remove() {
 }
 
 #[test]
+fn the_old_container_is_kept_while_the_new_one_is_unhealthy() {
+    let world = format!("{OLD}\nsteps 3\nsick shop-web-1.next");
+    check("the_old_container_is_kept_while_the_new_one_is_unhealthy", STACK, &world, up);
+}
+
+#[test]
 fn a_half_made_replacement_of_yet_another_declaration_goes_too() {
     let stack = "network default\nservice web on=default env=LOG_LEVEL:trace restart check";
     let world = format!(

@@ -163,7 +163,8 @@ impl<'a> Reader<'a> {
             let same = other.action.target().is_some_and(|other| other.container == target.container);
             same && matches!(other.action, Action::StartContainer { .. }) && self.before[&other.id].contains(&step.id)
         });
-        if !joins_after && !joined_right && !(is_undeclared && starts) {
+        let is_for_good = is_undeclared && starts;
+        if !(joins_after || joined_right || is_for_good) {
             self.wrong(step, "detach-alone", format!("`{}` does not join `{network}` again", target.name));
         }
     }

@@ -122,7 +122,9 @@ impl<'a> Reader<'a> {
                 self.wrong(step, "need-ahead", "it needs a step that does not come before it");
             }
             if step.why.trim().is_empty() {
-                self.wrong(step, "no-why", "it does not say why");
+                let message = "it does not say why".to_owned();
+                let severity = Severity::Warning;
+                self.complaints.push(Complaint { severity, step: Some(step.id), code: "no-why", message });
             }
         }
     }

@@ -91,27 +91,19 @@ impl<'a> Up<'a> {
             return;
         }
         let runs_on = matches!(start, Start::Runs);
-        let mut ready: Vec<StepId> = Vec::new();
-        if matches!(start, Start::Needed(_) | Start::Again(_)) {
-            ready.extend(self.ready_dependencies(service));
-            if !serving.is_empty() || matches!(start, Start::Again(_)) {
-                // Several containers of a service go one after the other, so that some always serve.
-                let last = self.instances.get(&service.name).and_then(|instances| instances.last());
-                ready.extend(last.and_then(Instance::proven));
-            }
-        }
+        let ready = self.before_start(service, &start, !serving.is_empty());
         let mut stops: Vec<StepId> = Vec::new();
         if let Start::Again(why) = &start {
-            stops.push(self.stop(&instance.target, instance.kept, why, &prepared));
+            stops.push(self.stop(&instance.target, instance.kept, why, &[]));
             instance.restarted = true;
         }
         if !runs_on {
-            stops.extend(self.stop_all(&serving, &instance.target.name, &prepared));
+            stops.extend(self.stop_all(&serving, &instance.target.name, &[]));
         }
-        // The old serves while dependencies become ready. That is a wish only: a dependency may itself be waiting for
-        // a port that this container has, and then the stop has to come first.
+        // The old serves while the new is made and dependencies become ready. Those are wishes only: a dependency may
+        // itself be waiting for a port that the old one has, and then the stop has to come first.
         for stop in &stops {
-            ready.iter().for_each(|step| self.draft.wish(*stop, *step));
+            prepared.iter().chain(&ready).for_each(|step| self.draft.wish(*stop, *step));
         }
         if let Start::Needed(why) | Start::Again(why) = start {
             let action = Action::StartContainer { target: instance.target.clone() };
@@ -124,7 +116,7 @@ impl<'a> Up<'a> {
         let instances = self.instances.entry(service.name.clone()).or_default();
         instances.push(instance);
         let index = instances.len() - 1;
-        let proven = self.prove(service, index);
+        let proven = self.prove(service, index, !others.is_empty());
         let mut gone: Vec<StepId> = prepared.into_iter().chain(proven).collect();
         if runs_on {
             let taker = self.instances[&service.name][index].target.name.clone();
@@ -137,10 +129,28 @@ impl<'a> Up<'a> {
         self.clear_place(service, index, &others, &gone, name);
     }
 
+    /// What comes before a start besides the making: dependencies that are ready and, where somebody is stopped for it,
+    /// the container before this one. Several containers of a service go one after the other, so that some serve.
+    fn before_start(&mut self, service: &Service, start: &Start, stops_somebody: bool) -> Vec<StepId> {
+        if matches!(start, Start::Runs | Start::Left) {
+            return Vec::new();
+        }
+        let mut ready = self.ready_dependencies(service);
+        if stops_somebody || matches!(start, Start::Again(_)) {
+            let last = self.instances.get(&service.name).and_then(|instances| instances.last());
+            ready.extend(last.and_then(Instance::proven));
+        }
+        ready
+    }
+
     /// The wait that belongs to an instance by itself, unless nobody wants to wait.
-    fn prove(&mut self, service: &Service, index: usize) -> Option<StepId> {
+    fn prove(&mut self, service: &Service, index: usize, has_others: bool) -> Option<StepId> {
         let instance = &self.instances[&service.name][index];
         let (started, kept) = (instance.started, instance.kept);
+        if has_others && kept.is_some_and(|container| is_up(container) && container.health == Health::Unhealthy) {
+            // A replacement that did not become healthy: the old container is the way back, and is kept until it does.
+            return Some(self.wait_for(&service.name, index, Condition::Healthy, "it is not healthy yet"));
+        }
         if self.options.no_wait || self.options.no_start {
             return started;
         }

@@ -1,0 +1,201 @@
+//! The second reader objects to plans that break a law: each test breaks a good plan in one place.
+
+use mainstay_model::observed::Observed;
+use mainstay_model::plan::{Action, Impact, Order, Plan, StepId, TargetContainer, check, decide};
+
+use crate::notation::{Told, hold, stack_order, tell, up, up_with};
+
+const STACK: &str = "
+    network default
+    volume data
+    service db on=default volume=data check restart
+    service web on=default after=db:healthy env=A:b restart
+";
+const OLD: &str = "up with service web on=default after=db:healthy restart";
+
+fn codes(
+    stack: &str,
+    world: &str,
+    order: impl FnOnce(&Told) -> Order,
+    spoil: impl FnOnce(&mut Plan),
+) -> Vec<&'static str> {
+    let told = tell(stack, world);
+    let order = order(&told);
+    let mut plan = decide(&order, &told.world);
+    assert_eq!(check(&plan, &order, &told.world), [], "the plan was good");
+    spoil(&mut plan);
+    let mut codes: Vec<&str> = check(&plan, &order, &told.world).iter().map(|complaint| complaint.code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+/// The first step that does such a thing.
+fn step(plan: &mut Plan, is: impl Fn(&Action) -> bool) -> &mut mainstay_model::plan::Step {
+    plan.steps.iter_mut().find(|step| is(&step.action)).unwrap()
+}
+
+fn is_stop(action: &Action) -> bool {
+    matches!(action, Action::StopContainer { .. })
+}
+
+#[test]
+fn a_need_that_points_ahead() {
+    let codes = codes(STACK, "", up, |plan| plan.steps[0].needs.push(StepId(3)));
+    assert_eq!(codes, ["need-ahead"]);
+}
+
+#[test]
+fn a_container_made_before_its_network_and_volume() {
+    let codes = codes(STACK, "", up, |plan| {
+        step(plan, |action| matches!(action, Action::CreateContainer { .. })).needs.clear();
+    });
+    assert_eq!(codes, ["no-network", "no-volume"]);
+}
+
+#[test]
+fn a_container_made_before_its_image() {
+    let codes = codes("service web", "image none", up, |plan| {
+        step(plan, |action| matches!(action, Action::CreateContainer { .. })).needs.clear();
+    });
+    assert_eq!(codes, ["no-image"]);
+}
+
+#[test]
+fn a_start_before_its_dependency_is_ready() {
+    let codes = codes(STACK, "", up, |plan| {
+        let is_web = |action: &Action| match action {
+            Action::StartContainer { target } => target.name == "shop-web-1",
+            _ => false,
+        };
+        let creation = plan
+            .steps
+            .iter()
+            .find(|step| step.action.makes_container() && step.action.service().unwrap().as_str() == "web");
+        let creation = creation.unwrap().id;
+        step(plan, is_web).needs = vec![creation];
+    });
+    assert_eq!(codes, ["dependency"]);
+}
+
+#[test]
+fn an_impact_that_is_told_as_less() {
+    let codes = codes(STACK, OLD, up, |plan| step(plan, is_stop).impact = Impact::Live);
+    assert_eq!(codes, ["impact"]);
+    let codes = codes_of_create(Impact::Live);
+    assert_eq!(codes, ["impact"]);
+}
+
+fn codes_of_create(impact: Impact) -> Vec<&'static str> {
+    codes(STACK, OLD, up, |plan| step(plan, |action| action.makes_container()).impact = impact)
+}
+
+#[test]
+fn a_removal_of_what_still_runs() {
+    let codes = codes(STACK, OLD, up, |plan| {
+        let creation = step(plan, |action| action.makes_container()).id;
+        step(plan, |action| matches!(action, Action::RemoveContainer { .. })).needs = vec![creation];
+    });
+    assert!(codes.contains(&"removes-running"), "{codes:?}");
+}
+
+#[test]
+fn a_name_that_is_not_free_yet() {
+    let codes = codes(STACK, OLD, up, |plan| {
+        let start = step(plan, |action| matches!(action, Action::StartContainer { .. })).id;
+        step(plan, |action| matches!(action, Action::RenameContainer { .. })).needs = vec![start];
+    });
+    assert_eq!(codes, ["name-taken"]);
+}
+
+#[test]
+fn a_step_on_a_container_that_is_not_ours() {
+    let world = format!("{OLD}\ncontainer odd foreign");
+    let codes = codes(STACK, &world, up, |plan| {
+        if let Action::StopContainer { target, .. } = &mut step(plan, is_stop).action {
+            target.container = TargetContainer::Id("id-of-odd".into());
+        }
+    });
+    assert!(codes.contains(&"foreign-container"), "{codes:?}");
+}
+
+#[test]
+fn what_compose_made_without_leave() {
+    let told = tell("service web", "up\ncompose shop-web-1");
+    let allowed = up_with(|options| options.take_over = true)(&told);
+    let plan = decide(&allowed, &told.world);
+    let complaints = check(&plan, &up(&told), &told.world);
+    assert!(complaints.iter().any(|complaint| complaint.code == "foreign-container"), "{complaints:?}");
+}
+
+#[test]
+fn a_hold_that_stops_something() {
+    let world = "up\ndisconnect shop-web-1 shop_default";
+    let codes = codes(STACK, world, hold, |plan| {
+        let attach = &mut plan.steps[0];
+        if let Action::Attach { target, .. } = attach.action.clone() {
+            attach.action = Action::StopContainer { target, grace_secs: None };
+        }
+    });
+    assert_eq!(codes, ["foreign-container", "hold-stops", "impact"]);
+}
+
+#[test]
+fn a_detach_for_good_and_an_attach_of_what_is_attached() {
+    let world = "up\nrenew shop_default";
+    let detached = codes(STACK, world, up, |plan| {
+        plan.steps.truncate(1);
+    });
+    assert_eq!(detached, ["detach-alone"]);
+    let attached = codes(STACK, world, up, |plan| {
+        plan.steps.iter_mut().filter(|step| matches!(step.action, Action::Attach { .. })).for_each(|s| s.needs.clear());
+    });
+    assert_eq!(attached, ["attached-already", "detach-alone"]);
+}
+
+#[test]
+fn a_volume_that_nobody_named_and_one_that_goes_too_early() {
+    let named = |told: &Told| {
+        let mut order = stack_order(told);
+        order.volumes.insert("shop_data".into());
+        Order::Down(order)
+    };
+    let is_removal = |action: &Action| matches!(action, Action::RemoveVolume { .. });
+    assert_eq!(codes(STACK, "up", named, |plan| step(plan, is_removal).needs.clear()), ["volume-too-early"]);
+    let told = tell(STACK, "up");
+    let plan = decide(&named(&told), &told.world);
+    let complaints = check(&plan, &Order::Down(stack_order(&told)), &told.world);
+    assert_eq!(complaints.iter().map(|complaint| complaint.code).collect::<Vec<_>>(), ["volume-not-named"]);
+}
+
+#[test]
+fn a_network_removed_under_a_member() {
+    let down = |told: &Told| Order::Down(stack_order(told));
+    let codes = codes(STACK, "up", down, |plan| {
+        step(plan, |action| matches!(action, Action::RemoveNetwork { .. })).needs.clear();
+    });
+    assert_eq!(codes, ["network-in-use"]);
+}
+
+#[test]
+fn the_same_thing_twice() {
+    let codes = codes(STACK, OLD, up, |plan| {
+        let mut again = plan.steps[1].clone();
+        again.id = StepId(plan.steps.len() as u32 + 1);
+        plan.steps.push(again);
+    });
+    assert!(codes.contains(&"twice"), "{codes:?}");
+}
+
+#[test]
+fn fifty_services_without_dependencies_stand_in_fifty_chains() {
+    let stack: String = (0..50).map(|n| format!("service s{n:02}\n")).collect();
+    let told = tell(&stack, "");
+    let plan = decide(&up(&told), &Observed { images: told.world.images.clone(), ..told.world.clone() });
+    assert_eq!(plan.steps.len(), 150);
+    for chain in plan.steps.chunks(3) {
+        assert!(chain[0].needs.is_empty());
+        assert_eq!(chain[1].needs, [chain[0].id]);
+        assert_eq!(chain[2].needs, [chain[1].id]);
+    }
+}
