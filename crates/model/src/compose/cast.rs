@@ -7,6 +7,9 @@
 use super::diagnostic::Diagnostic;
 use super::tree::{Node, Value};
 
+/// Complaints of one file; the rest would only be noise.
+const COMPLAINTS_MAX: usize = 100;
+
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Int,
@@ -109,6 +112,9 @@ fn walk(node: &mut Node, path: &str, kind: Kind, out: &mut Vec<Diagnostic>) {
 
 fn settle(name: &str, node: &mut Node, kind: Kind, out: &mut Vec<Diagnostic>) {
     let Value::String(text) = &node.value else { return };
+    if out.len() >= COMPLAINTS_MAX {
+        return;
+    }
     let value = match kind {
         Int => text.parse::<i64>().ok().map(|number| Value::Int(number.into())),
         Float => float(text).map(Value::Float),

@@ -12,6 +12,8 @@ use super::diagnostic::{Diagnostic, Severity};
 use super::interpolate::{self, Interpolation};
 use super::tree::{FileId, Span};
 
+const COMPLAINTS_MAX: usize = 50;
+
 type Variables = IndexMap<String, Option<String>>;
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -68,6 +70,9 @@ pub fn parse_raw(bytes: &[u8], file: FileId) -> Result<Vec<(String, Option<Strin
         if body.is_empty() || body.starts_with('#') {
             continue;
         }
+        if complaints.len() >= COMPLAINTS_MAX {
+            break;
+        }
         let span = Span { file, line: number, column: column(line, body) };
         let (key, value) = match body.split_once('=') {
             Some((key, value)) => (key, Some(value.to_owned())),
@@ -95,13 +100,13 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads one statement; `false` at the end of the file.
+    /// Reads one statement; `false` at the end of the file, or when more complaints would only be noise.
     fn statement(&mut self) -> bool {
         self.skip_blank();
         if self.rest.is_empty() {
             return false;
         }
-        let line_text = self.rest.split('\n').next().unwrap_or_default();
+        let whole = self.rest;
         let span = Span { file: self.file, line: self.line, column: 1 };
         if let Some(after) = self.rest.strip_prefix("export")
             && after.starts_with(char::is_whitespace)
@@ -122,14 +127,15 @@ impl<'a> Reader<'a> {
             Err(KeyFault::Empty) => self.refuse(no_name(span)),
             Err(KeyFault::Spaced(key)) => self.refuse(spaced_name(&key, span)),
             Err(KeyFault::Character(found, at)) => {
-                let shown: String = line_text.trim_end().chars().take(60).collect();
+                let line = whole.split('\n').next().unwrap_or_default();
+                let shown: String = line.trim_end().chars().take(60).collect();
                 let message = format!("`{found}` cannot stand in the name of a variable: `{shown}`");
                 let span = Span { column: at, ..span };
                 let hint = "a line is `NAME=value`; a name has letters, digits, `_`, `.` and `-`";
                 self.refuse(Diagnostic::error("bad-env-file", span, message).hint(hint));
             }
         }
-        true
+        self.complaints.len() < COMPLAINTS_MAX
     }
 
     /// Reads a key up to its `=` or `:`, and tells whether a value follows.

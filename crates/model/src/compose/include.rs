@@ -8,7 +8,7 @@ use super::reading::Reading;
 use super::tree::{Entry, Map, Node, Span, Value};
 
 /// Deeper nesting is a mistake, not a design.
-const DEEPEST: usize = 50;
+const DEEPEST: usize = 20;
 
 /// One entry of an `include` list in its long form.
 struct Inclusion {

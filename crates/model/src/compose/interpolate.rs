@@ -21,7 +21,12 @@ use super::tree::{Node, Span, Value};
 /// Variables within variables; real files have two levels.
 const NESTING_MAX: usize = 32;
 /// Text that all replacements of one load may make, so that a file of references stays bounded.
-const TEXT_BYTES_MAX: usize = 256 * 1024 * 1024;
+const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Complaints of one load; the rest would only be noise.
+const COMPLAINTS_MAX: usize = 100;
+/// Recorded uses of variables in one load.
+const USES_MAX: usize = 100_000;
 
 /// What an interpolation gathered besides the text.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +37,7 @@ pub struct Interpolation {
     /// Unset variables that were warned about: once is enough.
     warned: BTreeSet<String>,
     written_bytes: usize,
+    refused: usize,
 }
 
 /// Replaces the variables in every string of a tree; keys stay as they are.
@@ -51,7 +57,10 @@ pub fn text(input: &str, span: Span, lookup: &dyn Fn(&str) -> Option<String>, ou
     match reader.replace(input, 0) {
         Ok(text) => text,
         Err(complaint) => {
-            out.diagnostics.push(complaint.at(span));
+            out.refused += 1;
+            if out.refused <= COMPLAINTS_MAX {
+                out.diagnostics.push(complaint.at(span));
+            }
             input.to_owned()
         }
     }
@@ -187,6 +196,9 @@ impl Reader<'_> {
     }
 
     fn note(&mut self, name: &str, default: Option<&str>, required: bool) {
+        if self.out.variables.len() >= USES_MAX {
+            return;
+        }
         let default = default.map(str::to_owned);
         self.out.variables.push(VariableUse { name: name.to_owned(), default, required, span: self.span });
     }

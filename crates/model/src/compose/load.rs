@@ -50,7 +50,7 @@ pub struct LoadRequest {
     pub project_name: Option<String>,
     /// `--env-file`, absolute. Empty means: `.env` in the project directory when there is one.
     pub env_files: Vec<String>,
-    /// `--profile`; `COMPOSE_PROFILES` is added from the environment.
+    /// `--profile`; without any, those of `COMPOSE_PROFILES` in the environment or `.env`.
     pub profiles: Vec<String>,
     /// The caller's environment; it wins over `.env`.
     pub environment: BTreeMap<String, String>,
@@ -169,7 +169,7 @@ pub fn load(request: &LoadRequest, files: &dyn Files) -> Result<Loaded, Diagnost
 /// `None` when the complaints so far leave nothing to go on with.
 fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded> {
     let options = request.options;
-    let project_directory = project_directory(request)?;
+    let project_directory = project_directory(request);
     let mut environment = environment::gather(request, &project_directory, reading);
     let files = open_files(request, &environment, reading)?;
     let name = choose_name(request, &files, &environment, &project_directory, reading);
@@ -247,13 +247,12 @@ fn keep_new(diagnostics: &mut Vec<Diagnostic>, found: Vec<Diagnostic>, had_error
     );
 }
 
-/// The folder that relative paths and the default name come from; `None` when there is no file.
-fn project_directory(request: &LoadRequest) -> Option<String> {
-    match &request.project_directory {
-        Some(directory) => Some(filepath::join(&request.working_directory, directory)),
-        None => request.files.first().map_or(Some(request.working_directory.clone()), |file| {
-            Some(filepath::folder(&filepath::join(&request.working_directory, file)))
-        }),
+/// The folder that relative paths and the default name come from.
+fn project_directory(request: &LoadRequest) -> String {
+    match (&request.project_directory, request.files.first()) {
+        (Some(directory), _) => filepath::join(&request.working_directory, directory),
+        (None, Some(file)) => filepath::folder(&filepath::join(&request.working_directory, file)),
+        (None, None) => request.working_directory.clone(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::tree::{FileId, Node, Sources, Span};
 use super::yaml;
 
 /// More files than any stack has; an include that multiplies itself ends here.
-const MOST_FILES: usize = 2_000;
+const MOST_FILES: usize = 500;
 /// A Compose file or an env file is text that a person wrote.
 const LARGEST_FILE: u64 = 8 * 1024 * 1024;
 /// All that one load reads, a file that is used again counted again.

@@ -196,7 +196,8 @@ fn logging(base: Node, over: Node, path: KeyPath<'_>, out: &mut Vec<Diagnostic>)
     if other_driver { over } else { mappings(base, over, path, out) }
 }
 
-/// Address pools meet by subnet.
+/// Address pools meet by subnet. As in the reference, an earlier pool that the later file does not name is
+/// lost when the later file names another of the earlier ones.
 fn address_pools(base: Node, over: Node, path: KeyPath<'_>, out: &mut Vec<Diagnostic>) -> Node {
     let span = over.span;
     let (Value::List(base), Value::List(over)) = (base.value, over.value) else {

@@ -255,6 +255,9 @@ fn gpus(node: &mut Node) {
 }
 
 fn device(text: &str, span: Span) -> Result<Node, String> {
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, permissions) = match parts[..] {
         [source] => (source, source, "rwm"),

@@ -10,6 +10,9 @@ use super::words;
 /// Words of a pull policy; the reference looks for one of them anywhere in the text.
 const PULL_POLICIES: &[&str] = &["always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly"];
 
+/// Complaints of one check; the rest would only be noise.
+const COMPLAINTS_MAX: usize = 100;
+
 pub(super) struct Walk {
     pub(super) out: Vec<Diagnostic>,
     /// The keys from the root to where the walk is.
@@ -22,6 +25,9 @@ impl Walk {
     }
 
     fn node(&mut self, shape: &Shape, node: &Node) {
+        if self.out.len() >= COMPLAINTS_MAX {
+            return;
+        }
         match &node.value {
             Value::Map(map) => match shape.map {
                 Some(fields) => self.fields(fields, map, node.span),
@@ -78,7 +84,7 @@ impl Walk {
                 self.path.push(name.to_owned());
                 self.node(&record.fields[index].1, &entry.node);
                 self.path.pop();
-            } else if !(record.extensions && name.starts_with("x-")) {
+            } else if !(record.extensions && name.starts_with("x-")) && self.out.len() < COMPLAINTS_MAX {
                 self.unknown_key(record, name, entry.key_span);
             }
         }

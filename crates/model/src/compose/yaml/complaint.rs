@@ -53,7 +53,8 @@ pub(super) fn too_deep(span: Span) -> Diagnostic {
 }
 
 pub(super) fn too_large(span: Span) -> Diagnostic {
-    let message = format!("with its aliases filled in, the file grows past {NODES_MAX} values or 64 MiB of text");
+    let message =
+        format!("the file holds more than {NODES_MAX} values or 64 MiB of text, with what its aliases repeat");
     Diagnostic::error("yaml-too-large", span, message)
         .hint("aliases of anchors that hold aliases multiply: write fewer of them")
 }
