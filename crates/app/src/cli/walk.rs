@@ -230,13 +230,15 @@ fn nothing_to_do(plan: &Plan) -> String {
 }
 
 async fn ask_person(ui: &Ui, question: String) -> Result<bool, Problem> {
-    let ui = ui.clone();
+    let asking = ui.clone();
     let mut signals = Signals::listen();
-    let asked = tokio::task::spawn_blocking(move || ask::yes_or_no(&ui, &question));
+    let asked = tokio::task::spawn_blocking(move || ask::yes_or_no(&asking, &question));
     tokio::select! {
         answer = asked => Ok(answer.unwrap_or(false)),
         () = signals.next() => {
-            Err(Problem::new(Kind::Interrupted, "interrupted", "interrupted; nothing was changed"))
+            // The terminal has written `^C` behind the question.
+            ui.say("");
+            Err(Problem::new(Kind::Interrupted, "interrupted", "nothing was changed"))
         }
     }
 }
