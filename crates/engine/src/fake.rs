@@ -128,6 +128,7 @@ pub(crate) fn container(id: &str, stack: &str, service: &str) -> Container {
         service: Some(ServiceName::new(service).unwrap()),
         number: 1,
         one_off: false,
+        keeper: None,
         image: "tiny:1".into(),
         image_id: "sha256:1".into(),
         state: State::Created,
@@ -374,7 +375,7 @@ impl Watched for FakeWorld {
         Ok(found.map(|found| Glance { container: found.clone(), networks: inner.networks.clone() }))
     }
 
-    async fn labelled(&self) -> Result<BTreeSet<StackName>, WorldError> {
+    async fn labelled(&self, _keeper: &str) -> Result<BTreeSet<StackName>, WorldError> {
         let inner = self.lock();
         if inner.unreachable {
             return Err(WorldError::new("nobody answers"));

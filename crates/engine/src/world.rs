@@ -40,6 +40,8 @@ pub struct Context {
     pub stack: StackName,
     /// There for `up`: the specs that `CreateContainer`, `CreateNetwork`, `BuildImage`… take by name.
     pub declared: Option<Arc<Declared>>,
+    /// Whose state folder keeps what is made: the value of our label on containers.
+    pub keeper: Arc<str>,
     /// Container ids that earlier steps of this plan made.
     pub made: BTreeMap<StepId, String>,
 }

@@ -58,13 +58,11 @@ impl Down {
                 no_wait: false,
             }));
         }
-        match asked_for.first() {
-            Some(missing) => {
-                Err(Problem::usage("no-such-volume", format!("there is no volume `{missing}` of this stack"))
-                    .hint("`docker volume ls` shows every volume; those of other stacks are not removed here"))
-            }
-            None => Ok(orders),
+        // The plan says of these that they are gone already, or refuses what belongs to somebody else.
+        if let Some(Order::Down(last)) = orders.last_mut() {
+            last.volumes.extend(asked_for.into_iter().cloned());
         }
+        Ok(orders)
     }
 
     /// The engine's names of the volumes that were asked for and that this stack has; found ones are crossed off.

@@ -96,7 +96,12 @@ impl<W: World> Walk<'_, W> {
     }
 
     fn context(&self, state: &State<'_>) -> Context {
-        Context { stack: self.plan.stack.clone(), declared: self.declared.clone(), made: state.made().clone() }
+        Context {
+            stack: self.plan.stack.clone(),
+            declared: self.declared.clone(),
+            keeper: self.journal.keeper(),
+            made: state.made().clone(),
+        }
     }
 
     /// One step through the gate.

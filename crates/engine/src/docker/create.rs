@@ -8,6 +8,7 @@ use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
 use mainstay_model::declared::container::VolumesSource;
 use mainstay_model::declared::{Attachment, Declared, NetworkMode, Service};
 use mainstay_model::identity::ServiceName;
+use mainstay_model::identity::labels::KEEPER;
 use mainstay_model::identity::labels::{CONFIG_HASH, IMAGE, MADE_BY, NUMBER, ONE_OFF, PROJECT, SERVICE};
 
 use super::body::{Settled, body_of};
@@ -37,7 +38,8 @@ impl Docker {
             service.attachments.iter().filter(|attachment| wanted.networks.contains(&attachment.network)).collect();
         let at_create = if self.speaks(44) { attachments.len() } else { attachments.len().min(1) };
         let (at_create, later) = attachments.split_at(at_create);
-        let settled = self.settle(declared, service, wanted.number, at_create.to_vec()).await?;
+        let mut settled = self.settle(declared, service, wanted.number, at_create.to_vec()).await?;
+        settled.labels.insert(KEEPER.into(), context.keeper.to_string());
         let labels = settled.labels.clone();
         let body = body_of(&service.container, settled, self.api)?;
         for left_out in &body.left_out {

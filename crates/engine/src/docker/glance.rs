@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions};
 use futures_util::stream::{BoxStream, StreamExt};
 use mainstay_model::identity::StackName;
-use mainstay_model::identity::labels::{ATTACHMENTS, PROJECT};
+use mainstay_model::identity::labels::{ATTACHMENTS, KEEPER, PROJECT};
 
 use super::inspected::container_of;
 use super::look::network_of;
@@ -35,8 +35,9 @@ impl Watched for Docker {
         Ok(Some(Glance { container, networks: networks.into_iter().map(network_of).collect() }))
     }
 
-    async fn labelled(&self) -> Result<BTreeSet<StackName>, WorldError> {
-        let filters = Some(HashMap::from([("label".to_owned(), vec![ATTACHMENTS.to_owned()])]));
+    async fn labelled(&self, keeper: &str) -> Result<BTreeSet<StackName>, WorldError> {
+        let filters =
+            Some(HashMap::from([("label".to_owned(), vec![ATTACHMENTS.to_owned(), format!("{KEEPER}={keeper}")])]));
         let options = ListContainersOptions { all: true, filters, ..Default::default() };
         let listed = timed(ANSWER_WITHIN, self.client.list_containers(Some(options))).await;
         let listed = listed.map_err(|error| Refusal::new("containers could not be listed").explain(error))?;

@@ -38,6 +38,7 @@ pub(super) fn container_of(inspected: ContainerInspectResponse) -> (Container, V
         service: seen.service(),
         number: seen.number(),
         one_off: seen.one_off(),
+        keeper: seen.keeper(),
         image: config.image.unwrap_or_default(),
         image_id: inspected.image.unwrap_or_default(),
         state,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use mainstay_model::declared::{Attachment, Condition, Declared, Network, Service, Volume};
 use mainstay_model::identity::labels::{
-    ATTACHMENTS, CONFIG_FILES, CONFIG_HASH, DEPENDS_ON, DIGEST, FIELDS, IMAGE, MADE_BY, NETWORK, NUMBER, ONE_OFF,
-    PROJECT, REQUIRES, SERVICE, VOLUME, WORKING_DIR,
+    ATTACHMENTS, CONFIG_FILES, CONFIG_HASH, DEPENDS_ON, DIGEST, FIELDS, IMAGE, KEEPER, MADE_BY, NETWORK, NUMBER,
+    ONE_OFF, PROJECT, REQUIRES, SERVICE, VOLUME, WORKING_DIR,
 };
 use mainstay_model::identity::{Fields, ServiceName, StackName, digest};
 use mainstay_model::observed::Maker;
@@ -103,6 +103,10 @@ impl Seen<'_> {
 
     pub(super) fn number(&self) -> u32 {
         self.get(NUMBER).and_then(|number| number.parse().ok()).unwrap_or(0)
+    }
+
+    pub(super) fn keeper(&self) -> Option<String> {
+        self.get(KEEPER).map(str::to_owned)
     }
 
     pub(super) fn one_off(&self) -> bool {

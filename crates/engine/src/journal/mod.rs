@@ -19,9 +19,9 @@ mod trouble;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use mainstay_model::identity::{OperationId, StackName};
+use mainstay_model::identity::{OperationId, StackName, digest};
 use mainstay_model::plan::HeldService;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,7 @@ pub const FILE_NAME: &str = "journal.db";
 /// Dropping it writes out what is still queued and gives the lock back.
 pub struct Journal {
     path: PathBuf,
+    keeper: Arc<str>,
     // The order of the fields is the order of their ends: the writer flushes, the reader closes, then the lock goes.
     writer: Writer,
     reader: Mutex<Connection>,
@@ -130,7 +131,15 @@ impl Journal {
             .map_err(|source| opened(JournalError::of(&path, source)))?;
         let reader = schema::open_for_reading(&path).map_err(opened)?;
         let writer = Writer::start(connection, path.clone()).map_err(opened)?;
-        Ok(Journal { path, writer, reader: Mutex::new(reader), _lock: lock })
+        // By its path, so that a folder whose content was lost still knows what it kept.
+        let folder = std::fs::canonicalize(state_dir).unwrap_or_else(|_| state_dir.to_owned());
+        let keeper = digest(&folder.to_string_lossy()).into();
+        Ok(Journal { path, keeper, writer, reader: Mutex::new(reader), _lock: lock })
+    }
+
+    /// Whose folder this is, as the label of the containers that it keeps says.
+    pub fn keeper(&self) -> Arc<str> {
+        self.keeper.clone()
     }
 
     /// Where the file is.

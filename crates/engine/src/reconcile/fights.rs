@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 /// What was repaired: a container's name, and the network or the start.
 pub(super) type Key = (String, String);
 
-/// So many repairs of one thing within [`WINDOW`] are a fight.
-const REPAIRS: usize = 5;
+/// So many repairs of one thing within [`WINDOW`] are a fight. A person who tears at a network by hand is slower.
+const REPAIRS: usize = 20;
 const WINDOW: Duration = Duration::from_secs(10);
 /// After so long without trouble, everything is forgiven.
 const CALM: Duration = Duration::from_secs(120);
-const LONGEST_FIGHT: Duration = Duration::from_secs(60);
+const LONGEST_FIGHT: Duration = Duration::from_secs(30);
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
@@ -90,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn five_repairs_in_ten_seconds_are_a_fight_and_each_round_is_twice_as_long() {
+    fn twenty_repairs_in_ten_seconds_are_a_fight_and_each_round_is_twice_as_long() {
         let mut fights = Fights::default();
         let mut now = Instant::now();
-        for _ in 0..4 {
+        for _ in 0..19 {
             assert_eq!(fights.repaired(key(), now), None);
-            now += Duration::from_secs(1);
+            now += Duration::from_millis(400);
         }
         assert_eq!(fights.repaired(key(), now), Some(Duration::from_secs(1)));
         assert_eq!(fights.left_alone(now).len(), 1);

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use mainstay_model::identity::StackName;
-use mainstay_model::identity::labels::ATTACHMENTS;
+use mainstay_model::identity::labels::{ATTACHMENTS, KEEPER};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -105,7 +105,7 @@ impl<'k, W: Watched> Holding<'k, W> {
                 memory.hold(stack.stack, stack.held);
             }
         }
-        let labelled = match self.keeper.docker.labelled().await {
+        let labelled = match self.keeper.docker.labelled(&self.keeper.journal.keeper()).await {
             Ok(labelled) => labelled,
             Err(error) => return Looked::Blind(None, error),
         };
@@ -124,7 +124,7 @@ impl<'k, W: Watched> Holding<'k, W> {
             if memory.was_expected(event) {
                 return;
             }
-            stacks_of(event, &memory)
+            stacks_of(event, &memory, &self.keeper.journal.keeper())
         };
         self.record(event, &stacks);
         if moment_of(event).is_some_and(|at| at < self.began) {
@@ -257,10 +257,11 @@ async fn finish(under_way: UnderWay<'_>) {
 }
 
 /// The stacks that an event is about: of those that are held, or were.
-fn stacks_of(event: &EngineEvent, memory: &Memory) -> Vec<StackName> {
+fn stacks_of(event: &EngineEvent, memory: &Memory, keeper: &str) -> Vec<StackName> {
     match (event.kind, &event.stack) {
         (EventKind::Container, Some(stack)) => {
-            let labelled = event.attributes.contains_key(ATTACHMENTS);
+            let labelled = event.attributes.contains_key(ATTACHMENTS)
+                && event.attributes.get(KEEPER).is_none_or(|of| of == keeper);
             if memory.knows(stack) || labelled { vec![stack.clone()] } else { Vec::new() }
         }
         (EventKind::Container, None) => memory.by_name(&event.name).map(|(stack, _)| stack).into_iter().collect(),

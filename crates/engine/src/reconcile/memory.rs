@@ -97,14 +97,17 @@ impl Memory {
     }
 
     /// What is held of a container, whoever made it; remembers what its label says when the journal says nothing.
-    pub(super) fn held_of(&mut self, container: &Container) -> Option<(StackName, HeldService)> {
+    /// The label counts when it is of this state folder, or of nobody's.
+    pub(super) fn held_of(&mut self, container: &Container, keeper: &str) -> Option<(StackName, HeldService)> {
+        let keeps = container.keeper.as_deref().is_none_or(|of| of == keeper);
         if container.one_off {
             return None;
         }
         let (Some(stack), Some(service)) = (&container.stack, &container.service) else {
             return self.by_name(&container.name);
         };
-        if self.goes_by_labels(stack)
+        if keeps
+            && self.goes_by_labels(stack)
             && let Some(attachments) = container.declared_attachments.clone().filter(|places| !places.is_empty())
         {
             let held = self.held.entry(stack.clone()).or_insert(Held { services: Vec::new(), from_labels: true });

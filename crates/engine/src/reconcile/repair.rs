@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use mainstay_model::identity::StackName;
-use mainstay_model::observed::{Observed, State};
+use mainstay_model::observed::{Container, Observed, State};
 use mainstay_model::operation::Verdict;
 use mainstay_model::plan::{Action, HeldService, Impact, Level, Order, Plan, Step, TargetContainer};
 use serde_json::json;
@@ -45,7 +45,7 @@ impl<W: Watched> Holding<'_, W> {
                 Ok(None) => return Looked::Well,
                 Err(error) => return Looked::Blind(None, error),
             };
-            let Some((stack, held)) = self.memory().held_of(&glance.container) else { return Looked::Well };
+            let Some((stack, held)) = self.held_of(&glance.container) else { return Looked::Well };
             self.tell_disconnect(&stack, &glance, &cause);
             let order = Order::Hold { stack: stack.clone(), services: vec![held] };
             let observed = observed(stack.clone(), glance);
@@ -84,9 +84,8 @@ impl<W: Watched> Holding<'_, W> {
         if self.memory().goes_by_labels(stack) {
             let scope = mainstay_model::observed::Scope::of_stack(stack.clone());
             let observed = self.keeper.docker.look(&scope).await?;
-            let mut memory = self.memory();
             for container in &observed.containers {
-                memory.held_of(container);
+                self.held_of(container);
             }
         }
         Ok(self.memory().services(stack))
@@ -195,6 +194,10 @@ impl<W: Watched> Holding<'_, W> {
             Some(wait) => Looked::Later(plan.stack.clone(), now + wait, cause),
             None => Looked::Well,
         }
+    }
+
+    fn held_of(&self, container: &Container) -> Option<(StackName, HeldService)> {
+        self.memory().held_of(container, &self.keeper.journal.keeper())
     }
 
     /// A container that runs and left a held network did so because somebody took it off: stops and crashes leave

@@ -21,11 +21,11 @@ pub trait Watched: World + Clone {
     /// When the engine cannot be reached or refuses.
     fn glance(&self, container: &str) -> impl Future<Output = Result<Option<Glance>, WorldError>> + Send;
 
-    /// The stacks with containers that carry our label of attachments.
+    /// The stacks with containers that carry our label of attachments and are kept by this state folder.
     ///
     /// # Errors
     /// When the engine cannot be reached or refuses.
-    fn labelled(&self) -> impl Future<Output = Result<BTreeSet<StackName>, WorldError>> + Send;
+    fn labelled(&self, keeper: &str) -> impl Future<Output = Result<BTreeSet<StackName>, WorldError>> + Send;
 }
 
 /// What a repair of one container has to know.

@@ -44,6 +44,7 @@ impl Stack {
         let docker = engine().await?;
         let name = format!("dkr-{what}-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         let declared = Declared {
+            disabled: Default::default(),
             stack: StackName::new(name).unwrap(),
             directory: "/srv/test".into(),
             files: vec!["/srv/test/compose.yaml".into()],
@@ -105,6 +106,7 @@ impl Stack {
 
     pub fn context(&self) -> Context {
         Context {
+            keeper: "test".into(),
             stack: self.declared.stack.clone(),
             declared: Some(Arc::new(self.declared.clone())),
             made: BTreeMap::new(),

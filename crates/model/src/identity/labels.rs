@@ -28,6 +28,9 @@ pub const MADE_BY: &str = "dev.mainstay.made-by";
 pub const FIELDS: &str = "dev.mainstay.fields";
 /// Ours: the declared attachments as JSON; the held ones, even when the journal is gone.
 pub const ATTACHMENTS: &str = "dev.mainstay.attachments";
+/// Ours: which state folder keeps the container, as a digest of its path. A server holds what its own folder keeps, so
+/// that two of them on one engine leave each other's stacks alone.
+pub const KEEPER: &str = "dev.mainstay.keeper";
 /// Ours: the stacks that this one requires, comma separated.
 pub const REQUIRES: &str = "dev.mainstay.requires";
 /// Ours, on networks and volumes: the digest of the declaration that they were made from.

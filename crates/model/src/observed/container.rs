@@ -39,6 +39,9 @@ pub struct Container {
     pub fields: Option<Fields>,
     /// Our label with the declared attachments.
     pub declared_attachments: Option<Vec<Attachment>>,
+    /// Our label: which state folder keeps it.
+    #[serde(default)]
+    pub keeper: Option<String>,
     /// Compose's label: who it depends on, as `(service, condition, restart)`.
     pub depends_on: Vec<(ServiceName, String, bool)>,
     /// Our label.

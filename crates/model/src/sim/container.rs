@@ -49,6 +49,7 @@ pub(super) fn create(
         service: Some(service.name.clone()),
         number: new.number,
         one_off: false,
+        keeper: None,
         image: service.image.clone(),
         image_id,
         state: State::Created,

@@ -108,6 +108,7 @@ pub fn tell(stack: &str, world: &str) -> Told {
 
 pub fn declared(text: &str) -> Declared {
     let mut declared = Declared {
+        disabled: Default::default(),
         stack: stack_name("shop"),
         directory: "/srv/shop".into(),
         files: vec!["/srv/shop/compose.yaml".into()],
@@ -348,6 +349,7 @@ fn container(declared: &Declared, world: &Observed, name: &str, words: &[&str]) 
         service: value("service").map(service_name),
         number: value("number").map_or(0, |number| number.parse().unwrap()),
         one_off: words.contains(&"one-off"),
+        keeper: None,
         image: "foreign:1".into(),
         image_id: "id-of-foreign:1".into(),
         state: State::Running,

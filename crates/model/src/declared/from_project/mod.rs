@@ -27,7 +27,9 @@ mod x_mainstay;
 
 use super::Declared;
 use crate::compose::{Diagnostic, Loaded, Severity};
-use crate::identity::StackName;
+use std::collections::BTreeSet;
+
+use crate::identity::{ServiceName, StackName};
 use place::{Complaints, Place};
 
 /// A wish, and what was warned about on the way.
@@ -91,11 +93,18 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
         stack,
         directory: loaded.project_directory.clone(),
         files: compose_files(loaded),
+        disabled: disabled(loaded),
         networks: networks::used(networks, &services),
         volumes: volumes::used(volumes, &services),
         services,
         requires,
     })
+}
+
+fn disabled(loaded: &Loaded) -> BTreeSet<ServiceName> {
+    let names =
+        loaded.disabled_services.as_map().into_iter().flat_map(|services| services.iter().map(|(name, _)| name));
+    names.filter_map(|name| ServiceName::new(name).ok()).collect()
 }
 
 /// The Compose files among everything that was read, absolute.

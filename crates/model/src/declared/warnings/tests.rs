@@ -369,6 +369,7 @@ fn container(name: &str, network: &str) -> Container {
         service: None,
         number: 0,
         one_off: false,
+        keeper: None,
         image: "a".into(),
         image_id: String::new(),
         state: State::Running,

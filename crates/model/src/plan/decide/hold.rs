@@ -34,7 +34,8 @@ pub(super) fn hold(stack: &StackName, services: &[HeldService], world: &Observed
 /// By label, whoever made it; or by name, when a foreign command made it without labels. A container that says it
 /// belongs to another stack or service is not meant, whatever its name.
 fn stands_for(container: &Container, stack: &StackName, service: &HeldService) -> bool {
-    if container.one_off || matches!(container.state, State::Removing | State::Dead) {
+    // One that never started belongs to whoever is making it right now, and is looked at when it starts.
+    if container.one_off || matches!(container.state, State::Created | State::Removing | State::Dead) {
         return false;
     }
     match (&container.stack, &container.service) {

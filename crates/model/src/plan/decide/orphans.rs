@@ -2,8 +2,15 @@
 
 use super::listed;
 use super::up::Up;
+use crate::declared::Declared;
+use crate::identity::ServiceName;
 use crate::observed::{Container, Maker};
 use crate::plan::Level;
+
+/// Switched off by a profile is not gone.
+fn is_declared(declared: &Declared, service: &ServiceName) -> bool {
+    declared.services.contains_key(service) || declared.disabled.contains(service)
+}
 
 impl<'a> Up<'a> {
     /// Told, or taken away when that was asked for. An order for some services is not about the rest.
@@ -14,7 +21,7 @@ impl<'a> Up<'a> {
         let world = self.world;
         let of_stack = world.containers.iter().filter(|c| c.stack.as_ref() == Some(&self.declared.stack) && !c.one_off);
         let orphans = of_stack
-            .filter(|c| c.service.as_ref().is_none_or(|service| !self.declared.services.contains_key(service)))
+            .filter(|c| c.service.as_ref().is_none_or(|service| !is_declared(self.declared, service)))
             .filter(|c| c.maker != Maker::Foreign);
         let (goes, stays): (Vec<&Container>, Vec<&Container>) = orphans.partition(|container| {
             let may = container.maker == Maker::Mainstay || self.options.take_over;
