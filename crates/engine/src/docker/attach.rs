@@ -4,6 +4,9 @@
 //! old id. A stopped container refuses to start with it; `disconnect` by name with force takes it off, by the old id
 //! it does not. On a container that runs or waits for its restart, `disconnect` says "not connected" and the entry
 //! stays; but `connect` writes over it. So a dead entry that cannot be taken off is left to the join that follows.
+//! When the dead network's interface is still in a running container (the engine lost its records and went on, as with
+//! live-restore), the first `connect` collides with that interface's name, and leaves an entry that looks whole; the
+//! next `connect` counts on and holds. So a collision is never taken for an end.
 
 use bollard::errors::Error;
 use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
@@ -16,6 +19,9 @@ use super::refusal::{Refusal, is_missing, message};
 use super::{ANSWER_WITHIN, CHANGE_WITHIN, Docker, timed};
 use crate::world::{Acted, WorldError};
 
+/// How many interfaces of lost networks may stand in the way.
+const COLLISIONS: u32 = 8;
+
 impl Docker {
     /// Joins a network and sees that the container is on it with the declared aliases.
     pub(super) async fn attach(&self, id: &str, name: &str, attachment: &Attachment) -> Result<Acted, WorldError> {
@@ -24,7 +30,13 @@ impl Docker {
         let was_there = match &joined {
             Ok(()) => false,
             Err(error) if message(error).contains("already exists in network") => true,
-            Err(_) => return joined.map(|()| Acted::default()).map_err(|error| refusal().explain(error)),
+            Err(error) => {
+                if collides(error) {
+                    // What is left looks like an attachment and is none.
+                    let _ = self.disconnect_from(&attachment.network, id).await;
+                }
+                return joined.map(|()| Acted::default()).map_err(|error| refusal().explain(error));
+            }
         };
         let (endpoint, running) =
             self.seen_endpoint(id, &attachment.network).await.map_err(|error| refusal().explain(error))?;
@@ -67,7 +79,14 @@ impl Docker {
     async fn connect_to(&self, id: &str, attachment: &Attachment) -> Result<(), Error> {
         let endpoint_config = Some(endpoint_of(attachment, self.api));
         let request = NetworkConnectRequest { container: id.to_owned(), endpoint_config };
-        timed(CHANGE_WITHIN, self.client.connect_network(&attachment.network, request)).await
+        let mut collisions = 0;
+        loop {
+            let call = self.client.connect_network(&attachment.network, request.clone());
+            match timed(CHANGE_WITHIN, call).await {
+                Err(error) if collides(&error) && collisions < COLLISIONS => collisions += 1,
+                other => return other,
+            }
+        }
     }
 
     /// Leaves a network, dead or alive.
@@ -116,6 +135,12 @@ impl Docker {
         let entry: Option<(String, EndpointSettings)> = settings.into_iter().find(|(name, _)| name == network);
         Ok((entry.map(|(name, settings)| inspected::endpoint_of(name, settings, &id)), running))
     }
+}
+
+/// The name that the engine wants for the new interface is taken inside the container.
+fn collides(error: &Error) -> bool {
+    let message = message(error);
+    message.contains("failed to add interface") && message.contains("file exists")
 }
 
 fn is_not_connected(error: &Error) -> bool {
