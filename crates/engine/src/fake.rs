@@ -41,6 +41,7 @@ pub(crate) struct Inner {
     pub most_running: usize,
     /// What happens is told to them, as an engine does.
     pub listeners: Vec<UnboundedSender<Result<EngineEvent, WorldError>>>,
+    pub told: Vec<EngineEvent>,
     next_id: u32,
     last_nanos: i64,
 }
@@ -166,6 +167,7 @@ impl Inner {
             attributes: BTreeMap::new(),
         };
         self.listeners.retain(|listener| listener.send(Ok(event.clone())).is_ok());
+        self.told.push(event);
     }
 
     pub fn fresh_id(&mut self) -> String {
@@ -348,12 +350,16 @@ impl World for FakeWorld {
 }
 
 impl Watched for FakeWorld {
-    fn watch(&self, _since_nanos: Option<i64>) -> BoxStream<'static, Result<EngineEvent, WorldError>> {
+    fn watch(&self, since_nanos: Option<i64>) -> BoxStream<'static, Result<EngineEvent, WorldError>> {
         let (listener, heard) = unbounded_channel();
         let mut inner = self.lock();
         if inner.unreachable {
             let _ = listener.send(Err(WorldError::new("nobody answers")));
         } else {
+            let since = since_nanos.unwrap_or(i64::MAX);
+            for event in inner.told.iter().filter(|event| event.time_nanos >= since) {
+                let _ = listener.send(Ok(event.clone()));
+            }
             inner.listeners.push(listener);
         }
         unfold(heard, |mut heard| async move { heard.recv().await.map(|event| (event, heard)) }).boxed()

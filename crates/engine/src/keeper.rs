@@ -103,7 +103,12 @@ impl<W: World + Clone> Keeper<W> {
         cancel: CancellationToken,
     ) -> Result<Verdict, KeeperError> {
         let stack = order.stack().clone();
-        let writing = self.writers.order(&stack, &operation).await;
+        let writing = tokio::select! {
+            biased;
+            writing = self.writers.order(&stack, &operation) => writing,
+            // A repair that hangs on a hanging engine is nothing to wait for without end.
+            () = cancel.cancelled() => return Ok(Verdict::Cancelled),
+        };
         let _writing = writing.map_err(|operation| KeeperError::Busy { stack, operation })?;
         let plan = self.plan(&order).await?;
         if plan.refusals().next().is_some() {

@@ -138,6 +138,19 @@ impl Journal {
         &self.path
     }
 
+    /// From now on the disk is full, or has room again.
+    #[cfg(test)]
+    pub(crate) async fn fill_up(&self, full: bool) {
+        // SQLite answers a reached page limit with the very error of a full disk.
+        let pages = if full { 1 } else { 1_000_000 };
+        let job = move |connection: &Connection| {
+            // Room that earlier rows left would be used up first.
+            connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get(0))
+        };
+        let done = self.writer.write(false, job).await;
+        assert!(done.is_ok(), "{done:?}");
+    }
+
     fn reader(&self) -> MutexGuard<'_, Connection> {
         // A panic while reading leaves a connection that can still read.
         self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
+use jiff::Timestamp;
 use mainstay_model::identity::StackName;
 use mainstay_model::identity::labels::ATTACHMENTS;
 use tokio::sync::{Semaphore, watch};
@@ -25,6 +26,8 @@ use crate::world::WorldError;
 pub(super) struct Holding<'k, W> {
     pub keeper: &'k Keeper<W>,
     memory: Mutex<Memory>,
+    /// What happened before is told by the engine as well, but only for the record: the first look sees what is left.
+    began: Timestamp,
     /// Full looks are costly for the engine: a few side by side at most, when everything has to be seen at once.
     pub full_looks: Semaphore,
 }
@@ -45,7 +48,7 @@ pub(super) enum Over {
 
 impl<'k, W: Watched> Holding<'k, W> {
     pub(super) fn new(keeper: &'k Keeper<W>) -> Self {
-        Holding { keeper, memory: Mutex::default(), full_looks: Semaphore::new(4) }
+        Holding { keeper, memory: Mutex::default(), began: Timestamp::now(), full_looks: Semaphore::new(4) }
     }
 
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -124,6 +127,9 @@ impl<'k, W: Watched> Holding<'k, W> {
             stacks_of(event, &memory)
         };
         self.record(event, &stacks);
+        if moment_of(event).is_some_and(|at| at < self.began) {
+            return;
+        }
         let writers = &self.keeper.writers;
         match (event.kind, event.action.as_str()) {
             // While an order of ours is at it, every look would see things half done. It is looked at afterwards.
@@ -150,7 +156,12 @@ impl<'k, W: Watched> Holding<'k, W> {
             EventKind::Network => writers.any_ordered_at(at),
             _ => stacks.iter().any(|stack| writers.ordered_at(stack, at)),
         };
-        if is_ours {
+        // An order of a process before this one is known to the journal alone.
+        let was_ours = at < self.began && {
+            let at = told_at(event);
+            stacks.iter().any(|stack| self.keeper.journal.was_at_work(stack, &at).unwrap_or(false))
+        };
+        if is_ours || was_ours {
             return;
         }
         for stack in stacks {

@@ -63,8 +63,10 @@ impl Memory {
         self.held.insert(stack, Held { services, from_labels: false });
     }
 
+    /// Before everything is looked at anew: a problem that is still there is worth a line then.
     pub(super) fn forget_all(&mut self) {
         self.held.clear();
+        self.told.clear();
     }
 
     /// Stacks of which anything is held.

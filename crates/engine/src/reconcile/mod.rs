@@ -35,7 +35,7 @@ impl<W: Watched> Keeper<W> {
     pub async fn hold(&self, cancel: CancellationToken) {
         let holding = Holding::new(self);
         let mut wait = FIRST_WAIT;
-        let mut last_nanos = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default();
+        let mut last_nanos = self.last_known_nanos();
         let mut cause = Cause::new("found at start");
         let mut told_lost = false;
         loop {
@@ -58,5 +58,15 @@ impl<W: Watched> Keeper<W> {
             }
             wait = (wait * 2).min(LONGEST_WAIT);
         }
+    }
+
+    /// From when on events are asked for: since the newest line of the journal, so that what others did while nobody
+    /// watched is remembered as far as the engine remembers it itself.
+    fn last_known_nanos(&self) -> i64 {
+        let newest = self.journal.newest().ok().flatten().and_then(|at| at.parse::<Timestamp>().ok());
+        // The journal cuts off below the millisecond; without adding it, the last event would be told twice.
+        let since = newest.map(|newest| newest.as_nanosecond() + 999_999);
+        let now = Timestamp::now().as_nanosecond();
+        i64::try_from(since.unwrap_or(now).min(now)).unwrap_or_default()
     }
 }

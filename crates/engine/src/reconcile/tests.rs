@@ -352,6 +352,42 @@ async fn what_others_do_is_remembered() {
 }
 
 #[tokio::test]
+async fn what_others_did_while_nobody_watched_is_remembered_once() {
+    let bench = Bench::new().await;
+    bench.world.tell_of(NOCODB, "kill");
+    let bench = bench.hold().await;
+    assert!(bench.told(EntryKind::Event).is_empty(), "a new journal begins now");
+    assert_eq!(apply(&bench, Order::Stop(order())).await, Verdict::Done);
+    bench.settle().await;
+    bench.cancel.cancel();
+    bench.settle().await;
+    assert_eq!(apply(&bench, Order::Start(order())).await, Verdict::Done);
+    // Beyond the echo of our own order.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    bench.world.tell_of(NOCODB, "restart");
+    bench.settle().await;
+    for _ in 0..2 {
+        let (keeper, cancel) = (bench.keeper.clone(), CancellationToken::new());
+        let held = tokio::spawn(async move { keeper.hold(cancel).await });
+        bench.settle().await;
+        held.abort();
+    }
+    let events = bench.told(EntryKind::Event);
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].0, "`nocodb-nocodb-1` was restarted");
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_no_repair_from_being_done() {
+    let bench = Bench::new().await.hold().await;
+    bench.keeper.journal.fill_up(true).await;
+    for _ in 0..3 {
+        bench.world.disconnect(NOCODB, SHARED);
+        bench.eventually_on(NOCODB, SHARED).await;
+    }
+}
+
+#[tokio::test]
 async fn many_disconnects_at_once_are_all_undone() {
     let mut world = FakeWorld::default().with_network("nocodb_default").with_network(SHARED);
     let names: Vec<String> = (1..=30).map(|number| format!("s{number}")).collect();
