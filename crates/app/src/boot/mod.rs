@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use mainstay_engine::docker::Docker;
+use tokio::sync::OnceCell;
 
 use crate::cli::{Cli, Command, Global};
 use crate::config::{Environment, Settings};
@@ -26,15 +27,18 @@ pub struct Boot {
     pub ui: Ui,
     /// The standard input, read when a flag says that a file comes from there.
     pub stdin: Option<Vec<u8>>,
+    /// One connection serves the whole command.
+    engine: OnceCell<Docker>,
 }
 
 impl Boot {
-    /// A direct connection to the engine, for commands that change nothing.
+    /// The connection to the engine, made when it is first asked for.
     ///
     /// # Errors
     /// When there is no engine.
     pub async fn docker(&self) -> Result<Docker, Problem> {
-        engine::connect(self.settings.docker_host.as_deref()).await
+        let connect = || engine::connect(self.settings.docker_host.as_deref());
+        self.engine.get_or_try_init(connect).await.cloned()
     }
 }
 
@@ -52,7 +56,7 @@ pub fn main() -> ExitCode {
     let built = Environment::of_process().and_then(|environment| {
         let settings = Settings::of(&global, &environment)?;
         let ui = Ui::of(&settings, &environment);
-        Ok(Boot { global: global.clone(), environment, settings, ui, stdin: stdin(&global)? })
+        Ok(Boot { global: global.clone(), environment, settings, ui, stdin: stdin(&global)?, engine: OnceCell::new() })
     });
     let boot = match built {
         Ok(boot) => boot,

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use mainstay_engine::docker::Docker;
 use mainstay_engine::journal::KnownStack;
 use mainstay_engine::sources::{self, Read};
 use mainstay_model::identity::StackName;
@@ -26,7 +25,6 @@ pub struct Wanted {
 pub async fn with_required(boot: &Boot, reads: Vec<Read>, known: &[KnownStack]) -> Result<Vec<Wanted>, Problem> {
     let mut wanted: Vec<Wanted> = reads.into_iter().map(|read| Wanted { read, needed_by: None }).collect();
     let mut ready: BTreeSet<StackName> = BTreeSet::new();
-    let mut docker: Option<Docker> = None;
     let mut next = 0;
     while let Some(one) = wanted.get(next) {
         let (stack, directory) = (one.read.declared.stack.clone(), PathBuf::from(&one.read.declared.directory));
@@ -35,11 +33,8 @@ pub async fn with_required(boot: &Boot, reads: Vec<Read>, known: &[KnownStack]) 
             if is_there {
                 continue;
             }
-            let docker = match &docker {
-                Some(docker) => docker,
-                None => docker.insert(boot.docker().await?),
-            };
-            if is_ready(&engine::look(docker, &Scope::of_stack(required.clone())).await?) {
+            let docker = boot.docker().await?;
+            if is_ready(&engine::look(&docker, &Scope::of_stack(required.clone())).await?) {
                 ready.insert(required);
                 continue;
             }

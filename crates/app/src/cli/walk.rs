@@ -48,7 +48,7 @@ impl<'a> Walk<'a> {
     /// When neither is possible.
     pub async fn begin(boot: &'a Boot, command: &str) -> Result<Walk<'a>, Problem> {
         let actor = format!("`mainstay {command}` by {}", boot.environment.user());
-        let client = Client::open(&boot.settings, actor.into()).await?;
+        let client = Client::open(boot, actor.into()).await?;
         let known = client.memory().stacks().await?;
         Ok(Walk { boot, client, known })
     }

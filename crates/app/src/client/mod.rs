@@ -3,6 +3,7 @@
 pub mod served;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mainstay_engine::journal::{Entry, HistoryFilter, Journal, KnownStack, Reading};
 use mainstay_engine::{Keeper, KeeperError};
@@ -12,11 +13,15 @@ use mainstay_model::plan::{Order, Plan};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-use crate::boot::engine;
+use crate::boot::Boot;
 use crate::config::Settings;
 use crate::problem::Problem;
 use crate::wire::ApplyRequest;
 use served::Served;
+
+/// How long another owner of the state folder is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_RETRY: Duration = Duration::from_millis(100);
 
 /// Takes orders.
 pub enum Client {
@@ -56,14 +61,21 @@ impl Client {
     ///
     /// # Errors
     /// When the lock is held by a process whose socket does not answer, or the engine is away.
-    pub async fn open(settings: &Settings, actor: Actor) -> Result<Client, Problem> {
-        if let Some(served) = Served::find(settings).await? {
-            return Ok(Client::Served(served, actor));
-        }
-        let docker = engine::connect(settings.docker_host.as_deref()).await?;
-        match Keeper::open(settings.state_dir.clone(), docker).await {
-            Ok(keeper) => Ok(Client::Hosted(Box::new(keeper.acting_for(&actor)))),
-            Err(error) => Ok(Client::Served(served_after_all(settings, error).await?, actor)),
+    pub async fn open(boot: &Boot, actor: Actor) -> Result<Client, Problem> {
+        let settings = &boot.settings;
+        let began = Instant::now();
+        loop {
+            if let Some(served) = Served::find(settings).await? {
+                return Ok(Client::Served(served, actor));
+            }
+            match Keeper::open(settings.state_dir.clone(), boot.docker().await?).await {
+                Ok(keeper) => return Ok(Client::Hosted(Box::new(keeper.acting_for(&actor)))),
+                // A server that is just coming or going, or another short command.
+                Err(KeeperError::Locked { .. }) if began.elapsed() < LOCK_PATIENCE => {
+                    tokio::time::sleep(LOCK_RETRY).await;
+                }
+                Err(error) => return Err(locked(settings, error)),
+            }
         }
     }
 
@@ -157,17 +169,16 @@ fn unreadable(source: mainstay_engine::journal::JournalError) -> KeeperError {
     KeeperError::Journal { doing: "read", source }
 }
 
-/// The lock is held: either a server came up this moment, or its holder cannot be talked to.
-async fn served_after_all(settings: &Settings, error: KeeperError) -> Result<Served, Problem> {
-    let KeeperError::Locked { pid, .. } = &error else { return Err(error.into()) };
-    let pid = pid.clone();
-    if let Some(served) = Served::find(settings).await? {
-        return Ok(served);
-    }
+/// Why the folder could not be had; when its owner has a socket on which nobody answers, that is said too.
+fn locked(settings: &Settings, error: KeeperError) -> Problem {
+    let owner = match &error {
+        KeeperError::Locked { pid, .. } => Some(pid.clone()),
+        _ => None,
+    };
     let mut problem = Problem::from(error);
-    if settings.socket.exists() {
+    if let Some(pid) = owner.filter(|_| settings.socket.exists()) {
         problem.causes.push(format!("`{}` is there, but nobody answers on it", settings.socket.display()));
         problem.hints = vec![format!("see what process {pid} does; when it hangs, end it and run the command again")];
     }
-    Err(problem)
+    problem
 }

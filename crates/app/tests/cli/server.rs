@@ -39,3 +39,12 @@ fn a_second_server_must_be_refused_with_the_pid_of_the_first() {
       hint: stop it first, or serve another folder: `--state-dir DIR`
     ");
 }
+
+#[test]
+fn a_command_must_be_read_only_where_it_only_reads() {
+    let sealed = Sealed::new();
+    for args in [&["stacks"][..], &["history"], &["ps", "--all"], &["plan", "down", "-p", "shop"]] {
+        let _ = sealed.run(args);
+        assert!(!sealed.state_dir().exists(), "`{}` made a state folder", args.join(" "));
+    }
+}
