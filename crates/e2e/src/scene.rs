@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::engine::{docker, docker_ok};
+use crate::running::Running;
 use crate::server::Server;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -83,6 +84,40 @@ impl Scene {
         format!("{}-{service}-1", self.name(stack))
     }
 
+    /// The network that Compose makes for a stack without being asked.
+    pub fn network(&self, stack: &str) -> String {
+        format!("{}_default", self.name(stack))
+    }
+
+    /// The folder of a stack.
+    pub fn dir(&self, stack: &str) -> PathBuf {
+        self.folder.path().join(self.name(stack))
+    }
+
+    /// Writes a file into a stack's folder, with `{stack:x}` filled in.
+    pub fn file(&self, stack: &str, path: &str, text: &str) -> PathBuf {
+        let path = self.dir(stack).join(path);
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the file's folder");
+        fs::write(&path, self.fill(text)).expect("a file of the stack");
+        path
+    }
+
+    /// The names of all containers of a stack, in whatever state, sorted.
+    pub fn containers(&self, stack: &str) -> Vec<String> {
+        let filter = format!("label=com.docker.compose.project={}", self.name(stack));
+        let names = docker_ok(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]);
+        let mut names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    /// A network that somebody else made.
+    pub fn foreign_network(&self, name: &str) -> String {
+        let name = self.name(name);
+        docker_ok(&["network", "create", &name]);
+        name
+    }
+
     /// A command of the built binary, sealed: own home and state, no colour, no terminal.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
@@ -101,22 +136,36 @@ impl Scene {
 
     /// Runs the binary in the scene's folder.
     pub fn mainstay(&self, args: &[&str]) -> Ran {
-        let output = self.command(args).output().expect("the mainstay binary runs");
-        Ran {
-            command: format!("mainstay {}", args.join(" ")),
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Ran::of(self.command(args))
     }
 
     /// Runs the binary on one stack of the scene: `mainstay --stack <folder> …`.
     pub fn on(&self, stack: &str, args: &[&str]) -> Ran {
-        let folder = self.folder.path().join(self.name(stack));
+        let folder = self.dir(stack);
         let folder = folder.to_str().expect("a temporary path is text");
         let mut all = vec!["--stack", folder];
         all.extend(args);
         self.mainstay(&all)
+    }
+
+    /// Starts the binary on one stack and lets it run.
+    pub fn start(&self, stack: &str, args: &[&str]) -> Running {
+        let folder = self.dir(stack);
+        let mut all = vec!["--stack", folder.to_str().expect("a temporary path is text")];
+        all.extend(args);
+        Running::spawn(self.command(&all), format!("mainstay {}", all.join(" ")))
+    }
+
+    /// Runs the binary on one stack with this on its standard input.
+    pub fn on_with_input(&self, stack: &str, args: &[&str], input: &str) -> Ran {
+        let path = self.folder.path().join("input");
+        fs::write(&path, input).expect("the input");
+        let folder = self.dir(stack);
+        let mut all = vec!["--stack", folder.to_str().expect("a temporary path is text")];
+        all.extend(args);
+        let mut command = self.command(&all);
+        command.stdin(fs::File::open(&path).expect("the input"));
+        Ran::of(command)
     }
 
     /// Starts `mainstay serve` and waits until its socket answers.
@@ -173,6 +222,18 @@ pub fn binary() -> PathBuf {
 }
 
 impl Ran {
+    /// Runs a command to its end.
+    pub fn of(mut command: Command) -> Ran {
+        let output = command.output().expect("the command runs");
+        let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
+        Ran {
+            command: format!("{} {}", command.get_program().to_string_lossy(), args.join(" ")),
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// Expects exit code 0.
     #[track_caller]
     pub fn ok(self) -> Ran {
