@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use mainstay_e2e::{Scene, docker, docker_json, docker_ok, exists, id_of, inside, logs_of, networks_of, require_engine};
+use mainstay_e2e::{
+    Scene, docker, docker_json, docker_ok, exists, id_of, inside, logs_of, networks_of, require_engine,
+};
 use mainstay_e2e::{eventually, started_at, text, texts};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -276,8 +278,7 @@ fn sysctls_hold_inside() {
         return;
     }
     let scene = Scene::new("sysctls");
-    let container =
-        up(&scene, "sysctls:\n  net.core.somaxconn: 333\n  net.ipv4.ip_unprivileged_port_start: '0'\n", "");
+    let container = up(&scene, "sysctls:\n  net.core.somaxconn: 333\n  net.ipv4.ip_unprivileged_port_start: '0'\n", "");
     assert_eq!(
         inside(&container, "cat /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/ip_unprivileged_port_start"),
         "333\n0"
