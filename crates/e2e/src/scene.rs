@@ -20,6 +20,8 @@ pub struct Scene {
     /// Starts every name that this scene makes.
     prefix: String,
     folder: TempDir,
+    /// Another engine than the machine's own.
+    engine: Option<String>,
     stacks: std::cell::RefCell<BTreeSet<String>>,
 }
 
@@ -40,7 +42,13 @@ impl Scene {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("e2e-{name}-{nonce:08x}{number}");
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary folder");
-        Scene { prefix, folder, stacks: Default::default() }
+        Scene { prefix, folder, engine: None, stacks: Default::default() }
+    }
+
+    /// The same scene with its commands given to another engine.
+    pub fn with_engine(mut self, host: &str) -> Scene {
+        self.engine = Some(host.to_owned());
+        self
     }
 
     /// The scene's own form of a name: of a stack, a container, a network that a test makes by hand.
@@ -131,6 +139,9 @@ impl Scene {
             .env_remove("COMPOSE_PROJECT_NAME")
             .env_remove("COMPOSE_PROFILES")
             .stdin(Stdio::null());
+        if let Some(engine) = &self.engine {
+            command.env("DOCKER_HOST", engine);
+        }
         command
     }
 
@@ -166,6 +177,22 @@ impl Scene {
         let mut command = self.command(&all);
         command.stdin(fs::File::open(&path).expect("the input"));
         Ran::of(command)
+    }
+
+    /// The entries of `mainstay history --json`, whether it prints a list or one entry a line.
+    pub fn history(&self, args: &[&str]) -> Vec<Value> {
+        let mut all = vec!["history", "--json"];
+        all.extend(args);
+        let ran = self.mainstay(&all).ok();
+        if let Ok(Value::Array(list)) = serde_json::from_str(&ran.stdout) {
+            return list;
+        }
+        ran.stdout.lines().map(|line| serde_json::from_str(line).expect("one entry a line")).collect()
+    }
+
+    /// The entries of one kind (`operation`, `step`, `repair`, `event`, `problem`).
+    pub fn history_of(&self, kind: &str) -> Vec<Value> {
+        self.history(&["--steps", "--limit", "1000"]).into_iter().filter(|entry| entry["kind"] == kind).collect()
     }
 
     /// Starts `mainstay serve` and waits until its socket answers.

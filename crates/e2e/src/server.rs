@@ -53,8 +53,27 @@ impl Server {
 
     /// SIGTERM without waiting.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Waits until it has ended by itself, within this time.
+    #[track_caller]
+    pub fn ends(mut self, within: Duration) -> ExitStatus {
+        eventually("mainstay serve ends", within, || self.child.try_wait().expect("the server can be asked"))
+    }
+
+    /// Does something while the server does not look: it is stopped like a process that gets no time, and then goes on
+    /// with whatever it missed.
+    pub fn unaware<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.signal("-STOP");
+        let result = act();
+        self.signal("-CONT");
+        result
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("the `kill` command runs");
+        std::process::Command::new("kill").args([signal, &pid]).status().expect("the `kill` command runs");
     }
 }
 
