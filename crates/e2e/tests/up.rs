@@ -664,7 +664,12 @@ fn what_docker_compose_made_is_taken_over_and_docker_compose_still_works_on_it()
     compose_v2(&folder, &["up", "-d"]).ok();
     let web = scene.container("one", "web");
     inside(&web, "echo kept >/data/row");
-    scene.on("one", &["up", "--yes"]).ok();
+    let before = id_of(&web);
+    let refused = scene.on("one", &["up", "--yes"]);
+    assert_ne!(refused.code, Some(0), "what another program made is not replaced without being asked: {refused:?}");
+    refused.says("--take-over");
+    assert_eq!(id_of(&web), before);
+    scene.on("one", &["up", "--take-over", "--yes"]).ok();
     assert_eq!(scene.containers("one"), std::slice::from_ref(&web));
     assert_eq!(inside(&web, "cat /data/row"), "kept");
     compose_v2(&folder, &["ps"]).ok().prints(&web);
