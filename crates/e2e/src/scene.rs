@@ -23,6 +23,8 @@ pub struct Scene {
     /// Another engine than the machine's own.
     engine: Option<String>,
     stacks: std::cell::RefCell<BTreeSet<String>>,
+    /// Held from the first server of this scene to its end.
+    alone: std::cell::OnceCell<fs::File>,
 }
 
 /// What came of one run of the binary.
@@ -42,7 +44,7 @@ impl Scene {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("e2e-{name}-{nonce:08x}{number}");
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary folder");
-        Scene { prefix, folder, engine: None, stacks: Default::default() }
+        Scene { prefix, folder, engine: None, stacks: Default::default(), alone: Default::default() }
     }
 
     /// The same scene with its commands given to another engine.
@@ -196,8 +198,30 @@ impl Scene {
     }
 
     /// Starts `mainstay serve` and waits until its socket answers.
+    ///
+    /// A server holds every stack on its engine that carries Mainstay's labels, also those of other scenes. So that a
+    /// test sees the doings of its own server only, one scene at a time has servers on the machine's engine.
     pub fn serve(&self) -> Server {
+        self.only_servers_here();
         Server::start(self)
+    }
+
+    /// Starts `mainstay serve` without waiting for it.
+    pub fn launch(&self) -> Server {
+        self.only_servers_here();
+        Server::launch(self)
+    }
+
+    fn only_servers_here(&self) {
+        if self.engine.is_some() {
+            return;
+        }
+        self.alone.get_or_init(|| {
+            let path = std::env::temp_dir().join("mainstay-e2e-server.lock");
+            let lock = fs::File::options().create(true).append(true).open(path).expect("the lock file");
+            lock.lock().expect("the lock is given");
+            lock
+        });
     }
 
     fn clean(&self) {

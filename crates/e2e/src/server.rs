@@ -16,18 +16,28 @@ pub struct Server {
 
 impl Server {
     pub(crate) fn start(scene: &Scene) -> Server {
+        let mut server = Server::launch(scene);
+        server.answers(scene);
+        server
+    }
+
+    pub(crate) fn launch(scene: &Scene) -> Server {
         let log = scene.folder().join("serve.log");
         let out = File::options().create(true).append(true).open(&log).expect("the server's log");
-        let mut child =
-            scene.command(&["serve"]).stdout(Stdio::null()).stderr(out).spawn().expect("mainstay serve starts");
+        let child = scene.command(&["serve"]).stdout(Stdio::null()).stderr(out).spawn().expect("mainstay serve starts");
+        Server { child, log }
+    }
+
+    /// Waits until the socket answers.
+    #[track_caller]
+    pub fn answers(&mut self, scene: &Scene) {
         let socket = scene.state_dir().join("mainstay.sock");
         eventually("the server's socket answers", Duration::from_secs(15), || {
-            if let Ok(Some(status)) = child.try_wait() {
-                panic!("mainstay serve ended with {status}:\n{}", fs::read_to_string(&log).unwrap_or_default());
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("mainstay serve ended with {status}:\n{}", self.log());
             }
             UnixStream::connect(&socket).ok()
         });
-        Server { child, log }
     }
 
     pub fn pid(&self) -> u32 {
@@ -54,6 +64,11 @@ impl Server {
     /// SIGTERM without waiting.
     pub fn terminate(&self) {
         self.signal("-TERM");
+    }
+
+    /// How it ended, when it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the server can be asked")
     }
 
     /// Waits until it has ended by itself, within this time.

@@ -110,8 +110,9 @@ fn a_server_that_is_started_before_its_engine_holds_once_the_engine_is_there() {
     let (app, _, data) = brought_up(&scene);
     engine.pause();
     // As at boot, where nothing says which of the two is first.
-    let _server = scene.serve();
+    let mut server = scene.launch();
     engine.resume();
+    server.answers(&scene);
     eventually("the engine's restart policy has the app running", Duration::from_secs(15), || {
         running(&engine, &app).then_some(())
     });
