@@ -118,7 +118,7 @@ fn logs_tail_and_since_show_less() {
     assert_eq!(scene.on("one", &["logs", "--since", "1s", "one"]).ok().stdout, "");
     let since = scene.on("one", &["logs", "--since", "10m", "one"]).ok();
     assert!(since.stdout.contains("one says 1"), "{}", since.stdout);
-    let stamp = docker_json(&one)["State"]["StartedAt"].as_str().expect("a time").to_owned();
+    let stamp = text(&docker_json(&one)["Created"]);
     let since = scene.on("one", &["logs", "--since", &stamp, "one"]).ok();
     assert!(since.stdout.contains("one says 1"), "{}", since.stdout);
 }
@@ -140,7 +140,7 @@ fn logs_follow_several_services_until_ctrl_c() {
     eventually("and on after a restart", SOON, || (seen("one") >= before + 5).then_some(()));
     logs.interrupt();
     let logs = logs.ends(Duration::from_secs(5));
-    assert!([Some(0), Some(130)].contains(&logs.code), "{:?}", logs.code);
+    assert!([Some(0), Some(130), None].contains(&logs.code), "{:?}", logs.code);
     assert!(!logs.stderr.contains("panicked"), "{}", logs.stderr);
     // Each line once, in order, whole.
     let numbers = |lines: &str| -> Vec<u32> {
@@ -392,7 +392,8 @@ fn history_follows() {
     }
     follow.interrupt();
     let ended = follow.ends(Duration::from_secs(5));
-    assert!([Some(0), Some(130)].contains(&ended.code), "{ended:?}");
+    // Ended by the signal itself, a shell calls it 130 too.
+    assert!([Some(0), Some(130), None].contains(&ended.code), "{ended:?}");
 }
 
 #[test]
