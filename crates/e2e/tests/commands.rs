@@ -43,7 +43,7 @@ services:
     image: mainstay-test/tiny:1
     stop_grace_period: 1s
     ports: ['127.0.0.1::8080']
-    healthcheck: { test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 1s }
+    healthcheck: { test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms }
   api: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }
 ",
     );

@@ -42,10 +42,11 @@ services:
     <<: *it
     networks: {{ back: {{ aliases: [stable-db] }} }}
     volumes: ['data:/data']
-    healthcheck: {{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 1s, retries: 30 }}
+    healthcheck: {{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 200ms, retries: 50 }}
   migrate:
     <<: *it
     command: sh -c 'test -e /data/row || echo 1 >/data/row'
+    networks: [back]
     volumes: ['data:/data']
     depends_on: {{ db: {{ condition: service_healthy }} }}
   api:

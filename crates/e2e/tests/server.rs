@@ -15,7 +15,7 @@ services:
     image: mainstay-test/tiny:1
     stop_grace_period: 1s
     environment: { DELAY: '3' }
-    healthcheck: { test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 1s, retries: 30 }
+    healthcheck: { test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms, retries: 30 }
 ";
 
 fn socket(scene: &Scene) -> std::path::PathBuf {

@@ -12,7 +12,7 @@ services:
   api: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }
 ";
 
-const HEALTHY: &str = "{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 1s }";
+const HEALTHY: &str = "{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms }";
 
 fn finished_at(container: &str) -> String {
     docker_json(container)["State"]["FinishedAt"].as_str().expect("FinishedAt").to_owned()
@@ -234,7 +234,7 @@ services:
     image: mainstay-test/tiny:1
     stop_grace_period: 1s
     environment: {{ BAD: '1' }}
-    healthcheck: {{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 1s, retries: 2 }}
+    healthcheck: {{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms, retries: 3 }}
   web:
     image: mainstay-test/tiny:1
     stop_grace_period: 1s
@@ -715,7 +715,7 @@ fn a_replacement_that_fails_leaves_no_second_container_and_mended_goes_on() {
     let scene = Scene::new("badreplace");
     let compose = |env: &str| {
         format!(
-            "services:\n  web: {{ image: 'mainstay-test/tiny:1', stop_grace_period: 1s, environment: {{ {env} }}, healthcheck: {{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 1s, retries: 2 }} }}\n"
+            "services:\n  web: {{ image: 'mainstay-test/tiny:1', stop_grace_period: 1s, environment: {{ {env} }}, healthcheck: {{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms, retries: 3 }} }}\n"
         )
     };
     scene.stack("one", &compose("OK: '1'"));
@@ -766,7 +766,7 @@ services:
     image: postgres:15
     environment: {{ POSTGRES_PASSWORD: 'it''s $$ecret', SETTING: '{setting}' }}
     volumes: ['data:/var/lib/postgresql/data']
-    healthcheck: {{ test: [CMD, pg_isready, -q, -h, 127.0.0.1, -U, postgres], interval: 1s, retries: 30 }}
+    healthcheck: {{ test: [CMD, pg_isready, -q, -h, 127.0.0.1, -U, postgres], interval: 300ms, retries: 30 }}
 volumes: {{ data: {{}} }}
 "
         )
