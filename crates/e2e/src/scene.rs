@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::engine::{docker, docker_ok};
+use crate::running::Running;
 use crate::server::Server;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -19,7 +20,11 @@ pub struct Scene {
     /// Starts every name that this scene makes.
     prefix: String,
     folder: TempDir,
+    /// Another engine than the machine's own.
+    engine: Option<String>,
     stacks: std::cell::RefCell<BTreeSet<String>>,
+    /// Held from the first server of this scene to its end.
+    alone: std::cell::OnceCell<fs::File>,
 }
 
 /// What came of one run of the binary.
@@ -39,7 +44,13 @@ impl Scene {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("e2e-{name}-{nonce:08x}{number}");
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary folder");
-        Scene { prefix, folder, stacks: Default::default() }
+        Scene { prefix, folder, engine: None, stacks: Default::default(), alone: Default::default() }
+    }
+
+    /// The same scene with its commands given to another engine.
+    pub fn with_engine(mut self, host: &str) -> Scene {
+        self.engine = Some(host.to_owned());
+        self
     }
 
     /// The scene's own form of a name: of a stack, a container, a network that a test makes by hand.
@@ -83,6 +94,40 @@ impl Scene {
         format!("{}-{service}-1", self.name(stack))
     }
 
+    /// The network that Compose makes for a stack without being asked.
+    pub fn network(&self, stack: &str) -> String {
+        format!("{}_default", self.name(stack))
+    }
+
+    /// The folder of a stack.
+    pub fn dir(&self, stack: &str) -> PathBuf {
+        self.folder.path().join(self.name(stack))
+    }
+
+    /// Writes a file into a stack's folder, with `{stack:x}` filled in.
+    pub fn file(&self, stack: &str, path: &str, text: &str) -> PathBuf {
+        let path = self.dir(stack).join(path);
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the file's folder");
+        fs::write(&path, self.fill(text)).expect("a file of the stack");
+        path
+    }
+
+    /// The names of all containers of a stack, in whatever state, sorted.
+    pub fn containers(&self, stack: &str) -> Vec<String> {
+        let filter = format!("label=com.docker.compose.project={}", self.name(stack));
+        let names = docker_ok(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]);
+        let mut names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    /// A network that somebody else made.
+    pub fn foreign_network(&self, name: &str) -> String {
+        let name = self.name(name);
+        docker_ok(&["network", "create", &name]);
+        name
+    }
+
     /// A command of the built binary, sealed: own home and state, no colour, no terminal.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
@@ -96,32 +141,87 @@ impl Scene {
             .env_remove("COMPOSE_PROJECT_NAME")
             .env_remove("COMPOSE_PROFILES")
             .stdin(Stdio::null());
+        if let Some(engine) = &self.engine {
+            command.env("DOCKER_HOST", engine);
+        }
         command
     }
 
     /// Runs the binary in the scene's folder.
     pub fn mainstay(&self, args: &[&str]) -> Ran {
-        let output = self.command(args).output().expect("the mainstay binary runs");
-        Ran {
-            command: format!("mainstay {}", args.join(" ")),
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Ran::of(self.command(args))
     }
 
     /// Runs the binary on one stack of the scene: `mainstay --stack <folder> …`.
     pub fn on(&self, stack: &str, args: &[&str]) -> Ran {
-        let folder = self.folder.path().join(self.name(stack));
+        let folder = self.dir(stack);
         let folder = folder.to_str().expect("a temporary path is text");
         let mut all = vec!["--stack", folder];
         all.extend(args);
         self.mainstay(&all)
     }
 
+    /// Starts the binary on one stack and lets it run.
+    pub fn start(&self, stack: &str, args: &[&str]) -> Running {
+        let folder = self.dir(stack);
+        let mut all = vec!["--stack", folder.to_str().expect("a temporary path is text")];
+        all.extend(args);
+        Running::spawn(self.command(&all), format!("mainstay {}", all.join(" ")))
+    }
+
+    /// Runs the binary on one stack with this on its standard input.
+    pub fn on_with_input(&self, stack: &str, args: &[&str], input: &str) -> Ran {
+        let path = self.folder.path().join("input");
+        fs::write(&path, input).expect("the input");
+        let folder = self.dir(stack);
+        let mut all = vec!["--stack", folder.to_str().expect("a temporary path is text")];
+        all.extend(args);
+        let mut command = self.command(&all);
+        command.stdin(fs::File::open(&path).expect("the input"));
+        Ran::of(command)
+    }
+
+    /// The entries of `mainstay history --json`, whether it prints a list or one entry a line.
+    pub fn history(&self, args: &[&str]) -> Vec<Value> {
+        let mut all = vec!["history", "--json"];
+        all.extend(args);
+        let ran = self.mainstay(&all).ok();
+        if let Ok(Value::Array(list)) = serde_json::from_str(&ran.stdout) {
+            return list;
+        }
+        ran.stdout.lines().map(|line| serde_json::from_str(line).expect("one entry a line")).collect()
+    }
+
+    /// The entries of one kind (`operation`, `step`, `repair`, `event`, `problem`).
+    pub fn history_of(&self, kind: &str) -> Vec<Value> {
+        self.history(&["--steps", "--limit", "1000"]).into_iter().filter(|entry| entry["kind"] == kind).collect()
+    }
+
     /// Starts `mainstay serve` and waits until its socket answers.
+    ///
+    /// A server holds every stack on its engine that carries Mainstay's labels, also those of other scenes. So that a
+    /// test sees the doings of its own server only, one scene at a time has servers on the machine's engine.
     pub fn serve(&self) -> Server {
+        self.only_servers_here();
         Server::start(self)
+    }
+
+    /// Starts `mainstay serve` without waiting for it.
+    pub fn launch(&self) -> Server {
+        self.only_servers_here();
+        Server::launch(self)
+    }
+
+    fn only_servers_here(&self) {
+        if self.engine.is_some() {
+            return;
+        }
+        self.alone.get_or_init(|| {
+            let path = std::env::temp_dir().join("mainstay-e2e-server.lock");
+            let lock = fs::File::options().create(true).append(true).open(path).expect("the lock file");
+            lock.lock().expect("the lock is given");
+            lock
+        });
     }
 
     fn clean(&self) {
@@ -173,6 +273,18 @@ pub fn binary() -> PathBuf {
 }
 
 impl Ran {
+    /// Runs a command to its end.
+    pub fn of(mut command: Command) -> Ran {
+        let output = command.output().expect("the command runs");
+        let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
+        Ran {
+            command: format!("{} {}", command.get_program().to_string_lossy(), args.join(" ")),
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// Expects exit code 0.
     #[track_caller]
     pub fn ok(self) -> Ran {

@@ -16,18 +16,28 @@ pub struct Server {
 
 impl Server {
     pub(crate) fn start(scene: &Scene) -> Server {
+        let mut server = Server::launch(scene);
+        server.answers(scene);
+        server
+    }
+
+    pub(crate) fn launch(scene: &Scene) -> Server {
         let log = scene.folder().join("serve.log");
         let out = File::options().create(true).append(true).open(&log).expect("the server's log");
-        let mut child =
-            scene.command(&["serve"]).stdout(Stdio::null()).stderr(out).spawn().expect("mainstay serve starts");
+        let child = scene.command(&["serve"]).stdout(Stdio::null()).stderr(out).spawn().expect("mainstay serve starts");
+        Server { child, log }
+    }
+
+    /// Waits until the socket answers.
+    #[track_caller]
+    pub fn answers(&mut self, scene: &Scene) {
         let socket = scene.state_dir().join("mainstay.sock");
         eventually("the server's socket answers", Duration::from_secs(15), || {
-            if let Ok(Some(status)) = child.try_wait() {
-                panic!("mainstay serve ended with {status}:\n{}", fs::read_to_string(&log).unwrap_or_default());
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("mainstay serve ended with {status}:\n{}", self.log());
             }
             UnixStream::connect(&socket).ok()
         });
-        Server { child, log }
     }
 
     pub fn pid(&self) -> u32 {
@@ -53,8 +63,32 @@ impl Server {
 
     /// SIGTERM without waiting.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// How it ended, when it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the server can be asked")
+    }
+
+    /// Waits until it has ended by itself, within this time.
+    #[track_caller]
+    pub fn ends(mut self, within: Duration) -> ExitStatus {
+        eventually("mainstay serve ends", within, || self.child.try_wait().expect("the server can be asked"))
+    }
+
+    /// Does something while the server does not look: it is stopped like a process that gets no time, and then goes on
+    /// with whatever it missed.
+    pub fn unaware<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.signal("-STOP");
+        let result = act();
+        self.signal("-CONT");
+        result
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("the `kill` command runs");
+        std::process::Command::new("kill").args([signal, &pid]).status().expect("the `kill` command runs");
     }
 }
 

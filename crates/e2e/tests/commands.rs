@@ -1,0 +1,657 @@
+//! The commands beside `up`, `plan` and `down`, as a person and as a program use them.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use mainstay_e2e::{Ran, Scene, binary, compose_v2, docker, docker_json, docker_ok, eventually, id_of};
+use mainstay_e2e::{require_engine, resolves, runs, started_at, text};
+use serde_json::Value;
+
+const SOON: Duration = Duration::from_secs(10);
+
+const TWO: &str = "
+services:
+  web: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }
+  api: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s, depends_on: [web] }
+";
+
+/// Two services that write a numbered line every fifth of a second.
+const TALKING: &str = "
+x-it: &it
+  image: mainstay-test/tiny:1
+  stop_grace_period: 1s
+  init: true
+  command: [sh, -c, 'n=0; while :; do n=$$((n+1)); echo \"$$WHO says $$n\"; sleep 0.2; done']
+services:
+  one: { <<: *it, environment: { WHO: one } }
+  two: { <<: *it, environment: { WHO: two } }
+  quiet: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }
+";
+
+#[test]
+fn ps_shows_state_health_ports_and_networks() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("ps");
+    scene.stack(
+        "one",
+        "
+services:
+  web:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 1s
+    ports: ['127.0.0.1::8080']
+    healthcheck: { test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms }
+  api: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }
+",
+    );
+    scene.on("one", &["up"]).ok();
+    docker_ok(&["stop", &scene.container("one", "api")]);
+    let ps = scene.on("one", &["ps"]).ok();
+    let line = |name: &str| ps.stdout.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{ps:?}"));
+    let web = docker_json(&scene.container("one", "web"));
+    let port = text(&web["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostPort"]);
+    let line_of_web = line("web");
+    for shown in ["healthy", port.as_str(), "default"] {
+        assert!(line_of_web.contains(shown), "{shown}: {}", ps.stdout);
+    }
+    assert!(line("api").contains("exited"), "{}", ps.stdout);
+    let json = scene.on("one", &["--json", "ps"]).ok().json();
+    let list = json.as_array().expect("a list");
+    assert_eq!(list.len(), 2);
+    assert!(
+        list.iter().any(|item| item["name"] == scene.container("one", "web").as_str() && item["health"] == "healthy")
+    );
+}
+
+#[test]
+fn logs_show_several_services_each_with_its_name() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("logs");
+    scene.stack("one", TALKING);
+    scene.on("one", &["up"]).ok();
+    let (one, two) = (scene.container("one", "one"), scene.container("one", "two"));
+    eventually("both talk", SOON, || {
+        [&one, &two].iter().all(|name| mainstay_e2e::logs_of(name).contains("says 3")).then_some(())
+    });
+    let all = scene.on("one", &["logs"]).ok();
+    for line in ["one says 1", "two says 1", "listening on 8080"] {
+        assert!(all.stdout.contains(line), "{line}: {}", all.stdout);
+    }
+    let line = all.stdout.lines().find(|line| line.contains("one says 1")).expect("a line");
+    assert!(line.starts_with("one") || line.contains("one-1"), "a line says whose it is: {line}");
+    let some = scene.on("one", &["logs", "one", "quiet"]).ok();
+    assert!(some.stdout.contains("one says 1") && some.stdout.contains("listening"), "{}", some.stdout);
+    assert!(!some.stdout.contains("two says"), "{}", some.stdout);
+    let json = scene.on("one", &["--json", "logs", "quiet"]).ok();
+    for line in json.stdout.lines() {
+        let line: Value = serde_json::from_str(line).expect("one JSON object a line");
+        assert!(line.to_string().contains("quiet"), "{line}");
+    }
+    let unknown = scene.on("one", &["logs", "absent"]);
+    assert_ne!(unknown.code, Some(0));
+    unknown.says("absent");
+}
+
+#[test]
+fn logs_tail_and_since_show_less() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("tail");
+    scene.stack("one", TALKING);
+    scene.on("one", &["up"]).ok();
+    let one = scene.container("one", "one");
+    eventually("it talks", SOON, || mainstay_e2e::logs_of(&one).contains("says 8").then_some(()));
+    scene.on("one", &["stop"]).ok();
+    let tail = scene.on("one", &["logs", "--tail", "2", "one"]).ok();
+    assert_eq!(tail.stdout.lines().count(), 2, "{}", tail.stdout);
+    let both = scene.on("one", &["logs", "--tail", "1", "one", "two"]).ok();
+    assert_eq!(both.stdout.lines().count(), 2, "so many of each: {}", both.stdout);
+    let none = scene.on("one", &["logs", "--tail", "0", "one"]).ok();
+    assert_eq!(none.stdout, "");
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(scene.on("one", &["logs", "--since", "1s", "one"]).ok().stdout, "");
+    let since = scene.on("one", &["logs", "--since", "10m", "one"]).ok();
+    assert!(since.stdout.contains("one says 1"), "{}", since.stdout);
+    let stamp = text(&docker_json(&one)["Created"]);
+    let since = scene.on("one", &["logs", "--since", &stamp, "one"]).ok();
+    assert!(since.stdout.contains("one says 1"), "{}", since.stdout);
+}
+
+#[test]
+fn logs_follow_several_services_until_ctrl_c() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("follow");
+    scene.stack("one", TALKING);
+    scene.on("one", &["up"]).ok();
+    let logs = scene.start("one", &["logs", "--follow", "--tail", "1", "one", "two"]);
+    let seen = |who: &str| logs.stdout().iter().filter(|line| line.contains(&format!("{who} says"))).count();
+    eventually("both go on", SOON, || (seen("one") >= 5 && seen("two") >= 5).then_some(()));
+    // A container that is restarted is followed on.
+    docker_ok(&["restart", "--time", "1", &scene.container("one", "one")]);
+    let before = seen("one");
+    eventually("and on after a restart", SOON, || (seen("one") >= before + 5).then_some(()));
+    logs.interrupt();
+    let logs = logs.ends(Duration::from_secs(5));
+    assert!([Some(0), Some(130), None].contains(&logs.code), "{:?}", logs.code);
+    assert!(!logs.stderr.contains("panicked"), "{}", logs.stderr);
+    // Each line once, in order, whole.
+    let numbers = |lines: &str| -> Vec<u32> {
+        let said = lines.lines().filter_map(|line| line.split("two says ").nth(1));
+        said.map(|number| number.trim().parse().expect("a number")).collect()
+    };
+    let two = numbers(&logs.stdout);
+    assert!(two.windows(2).all(|pair| pair[1] == pair[0] + 1), "{two:?}");
+}
+
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("pipe");
+    scene.stack("one", TALKING);
+    scene.on("one", &["up"]).ok();
+    let folder = scene.dir("one");
+    for args in ["logs --follow", "config", "completions bash", "history", "ps", "plan", "--help"] {
+        let mut command = Command::new("timeout");
+        command.args(["10", "sh", "-c", &format!("{} --state-dir ../state {args} | head -n 1", binary().display())]);
+        command.current_dir(&folder).env("HOME", scene.folder());
+        let from = Instant::now();
+        let ran = Ran::of(command);
+        assert!(from.elapsed() < Duration::from_secs(9), "{args} goes on after its reader went");
+        let complaint = ran.stderr.to_lowercase();
+        assert!(!complaint.contains("panicked") && !complaint.contains("broken pipe"), "{args}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn exec_gives_input_output_and_exit_code_through() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("exec");
+    scene.stack("one", TWO);
+    scene.on("one", &["up"]).ok();
+    scene.on("one", &["exec", "web", "sh", "-c", "exit 7"]).code(7);
+    let said = scene.on("one", &["exec", "web", "sh", "-c", "echo out; echo err >&2"]).ok();
+    assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("out\n", "err\n"));
+    let words = scene.on("one", &["exec", "web", "printf", "%s|", "a b", "", "$HOME", "--yes", "'q'"]).ok();
+    assert_eq!(words.stdout, "a b||$HOME|--yes|'q'|");
+    let input = "line one\nline two without an end";
+    let echoed = scene.on_with_input("one", &["exec", "web", "cat"], input).ok();
+    assert_eq!(echoed.stdout, input);
+    let large = "0123456789abcde\n".repeat(200_000);
+    let counted = scene.on_with_input("one", &["exec", "web", "wc", "-c"], &large).ok();
+    assert_eq!(counted.stdout.trim(), large.len().to_string());
+    let flags = scene.on(
+        "one",
+        &["exec", "--user", "65534", "--workdir", "/tmp", "-e", "A=b c", "web", "sh", "-c", "id -u; pwd; echo $A"],
+    );
+    assert_eq!(flags.ok().stdout, "65534\n/tmp\nb c\n");
+    let absent = scene.on("one", &["exec", "absent", "true"]);
+    assert_ne!(absent.code, Some(0));
+    absent.says("absent");
+    docker_ok(&["stop", &scene.container("one", "web")]);
+    let stopped = scene.on("one", &["exec", "web", "true"]);
+    assert_ne!(stopped.code, Some(0));
+    stopped.says("web");
+}
+
+#[test]
+fn exec_with_a_server_is_the_same() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("execserver");
+    let _server = scene.serve();
+    scene.stack("one", TWO);
+    scene.on("one", &["up"]).ok();
+    scene.on("one", &["exec", "web", "sh", "-c", "exit 7"]).code(7);
+    assert_eq!(scene.on_with_input("one", &["exec", "web", "cat"], "in").ok().stdout, "in");
+}
+
+#[test]
+fn stop_start_and_restart_keep_the_containers() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("stopstart");
+    scene.stack("one", TWO);
+    scene.on("one", &["up"]).ok();
+    let (web, api) = (scene.container("one", "web"), scene.container("one", "api"));
+    let ids = (id_of(&web), id_of(&api));
+    scene.on("one", &["stop"]).ok();
+    assert!(!runs(&web) && !runs(&api));
+    scene.on("one", &["start"]).ok();
+    assert!(runs(&web) && runs(&api));
+    let before = (started_at(&web), started_at(&api));
+    scene.on("one", &["restart", "web", "--yes"]).ok();
+    assert_ne!(started_at(&web), before.0);
+    scene.on("one", &["restart", "--yes"]).ok();
+    assert_ne!(started_at(&api), before.1);
+    assert_eq!((id_of(&web), id_of(&api)), ids);
+    scene.on("one", &["stop", "api"]).ok();
+    assert!(runs(&web) && !runs(&api), "only the one that was named");
+    scene.on("one", &["start"]).ok();
+    scene.on("one", &["start"]).ok();
+    scene.on("one", &["plan", "--check"]).ok();
+}
+
+/// A stack whose service writes down when it starts and stops.
+fn noting(service: &str, rest: &str, top: &str) -> String {
+    format!(
+        "
+services:
+  {service}:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 3s
+    volumes: ['../notes:/notes']
+    command:
+      - sh
+      - -c
+      - |
+        trap 'sleep 0.5; echo {service} stops >>/notes/order; exit 0' TERM
+        echo {service} starts >>/notes/order
+        while :; do sleep 0.1; done
+{rest}
+{top}"
+    )
+}
+
+#[test]
+fn restart_goes_across_stacks_in_the_order_of_requires() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("order");
+    scene.stack("data", &noting("db", "", ""));
+    scene.stack(
+        "web",
+        &noting(
+            "app",
+            "    networks: [data]",
+            "networks: { data: { external: true, name: '{stack:data}_default' } }\nx-mainstay: { requires: ['{stack:data}'] }\n",
+        ),
+    );
+    scene.on("web", &["up"]).ok();
+    let order = scene.folder().join("notes/order");
+    let (data, web) = (scene.dir("data"), scene.dir("web"));
+    let both = |command: &str, expected: &str| {
+        fs::write(&order, "").expect("the notes");
+        let (data, web) = (data.to_str().expect("text"), web.to_str().expect("text"));
+        scene.mainstay(&["--stack", data, "--stack", web, "--yes", command]).ok();
+        eventually(&format!("the order of {command} is {expected:?}"), SOON, || {
+            (fs::read_to_string(&order).ok()?.lines().collect::<Vec<_>>().join(", ") == expected).then_some(())
+        });
+    };
+    both("stop", "app stops, db stops");
+    both("start", "db starts, app starts");
+    both("restart", "app stops, db stops, db starts, app starts");
+    both("down", "app stops, db stops");
+}
+
+#[test]
+fn within_a_stack_the_order_is_that_of_depends_on() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("depends");
+    let web = noting("web", "", "").replacen("\nservices:\n", "", 1);
+    let compose = noting("db", "", "") + &web.replace("    image:", "    depends_on: [db]\n    image:");
+    scene.stack("one", &compose);
+    scene.on("one", &["up"]).ok();
+    let order = scene.folder().join("notes/order");
+    for (command, expected) in [
+        ("stop", "web stops, db stops"),
+        ("start", "db starts, web starts"),
+        ("restart", "web stops, db stops, db starts, web starts"),
+    ] {
+        fs::write(&order, "").expect("the notes");
+        scene.on("one", &[command, "--yes"]).ok();
+        eventually(&format!("the order of {command} is {expected:?}"), SOON, || {
+            (fs::read_to_string(&order).ok()?.lines().collect::<Vec<_>>().join(", ") == expected).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_restarted_container_is_back_on_all_its_networks() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("renet");
+    scene.stack(
+        "one",
+        "
+services:
+  web: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s, networks: { front: {}, back: { aliases: [behind] } } }
+networks: { front: {}, back: {} }
+",
+    );
+    scene.on("one", &["up"]).ok();
+    let web = scene.container("one", "web");
+    scene.on("one", &["stop"]).ok();
+    docker(&["network", "disconnect", "--force", &format!("{}_back", scene.name("one")), &web]);
+    scene.on("one", &["start"]).ok();
+    assert!(resolves(&web, "behind"));
+}
+
+#[test]
+fn history_says_what_was_ordered_and_what_others_did() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("history");
+    let _server = scene.serve();
+    scene.stack("one", TWO);
+    scene.on("one", &["up"]).ok();
+    docker_ok(&["stop", &scene.container("one", "web")]);
+    let web = scene.container("one", "web");
+    eventually("what others did is in the history", SOON, || {
+        let events = scene.history_of("event");
+        events.iter().any(|entry| entry.to_string().contains(&web)).then_some(())
+    });
+    scene.on("one", &["down"]).ok();
+    let operations = scene.history_of("operation");
+    let said = serde_json::to_string(&operations).expect("JSON");
+    assert!(said.contains("up") && said.contains("down"), "{said}");
+    let steps = serde_json::to_string(&scene.history_of("step")).expect("JSON");
+    assert!(steps.contains(&web), "{steps}");
+    let told = scene.mainstay(&["history"]).ok();
+    assert!(told.stdout.contains("up") && told.stdout.contains(&scene.name("one")), "{}", told.stdout);
+    assert_eq!(scene.history(&["--limit", "1"]).len(), 1);
+    let dir = scene.dir("one");
+    let of_it = scene.mainstay(&["history", "--json", "--stack", dir.to_str().expect("text")]).ok();
+    assert!(of_it.stdout.contains(&scene.name("one")));
+    let of_other = scene.mainstay(&["history", "--json", "--stack", "nobody-knows-it"]);
+    assert!(!of_other.stdout.contains(&scene.name("one")), "{of_other:?}");
+}
+
+#[test]
+fn history_follows() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("followhist");
+    let _server = scene.serve();
+    scene.stack("one", TWO);
+    scene.on("one", &["up"]).ok();
+    let follow = scene.start("one", &["history", "--follow", "--json"]);
+    docker_ok(&["network", "disconnect", &scene.network("one"), &scene.container("one", "web")]);
+    follow.awaits_stdout("repair", SOON);
+    for line in follow.stdout() {
+        let _: Value = serde_json::from_str(&line).expect("one JSON object a line");
+    }
+    follow.interrupt();
+    let ended = follow.ends(Duration::from_secs(5));
+    // Ended by the signal itself, a shell calls it 130 too.
+    assert!([Some(0), Some(130), None].contains(&ended.code), "{ended:?}");
+}
+
+#[test]
+fn a_stack_is_known_by_its_name_once_it_was_brought_up() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("byname");
+    scene.stack("one", TWO);
+    scene.on("one", &["up"]).ok();
+    let name = scene.name("one");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let run = |args: &[&str]| {
+        let mut command = scene.command(args);
+        command.current_dir(elsewhere.path());
+        Ran::of(command)
+    };
+    run(&["--stack", &name, "ps"]).ok().prints("web");
+    run(&["ps", "--all"]).ok().prints(&name);
+    run(&["stacks"]).ok().prints(&name);
+    let json = run(&["--json", "stacks"]).ok().json();
+    assert!(json.to_string().contains(&name), "{json}");
+    run(&["--stack", &name, "logs"]).ok().prints("listening");
+    run(&["--stack", &name, "down"]).ok();
+    assert!(scene.containers("one").is_empty());
+    let unknown = run(&["--stack", "nobody-knows-it", "ps"]);
+    assert_ne!(unknown.code, Some(0));
+    unknown.says("nobody-knows-it");
+}
+
+#[test]
+fn version_names_the_program_and_the_engine() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("version");
+    let version = scene.mainstay(&["version"]).ok();
+    let engine = docker_ok(&["version", "--format", "{{.Server.Version}}"]);
+    let number = engine.split('+').next().expect("a number");
+    assert!(version.stdout.contains("0.1.0") && version.stdout.contains(number), "{}", version.stdout);
+    let json = scene.mainstay(&["--json", "version"]).ok().json();
+    assert!(json.to_string().contains("0.1.0"), "{json}");
+    scene.mainstay(&["--version"]).ok().prints("mainstay");
+}
+
+#[test]
+fn completions_are_scripts_that_their_shell_reads() {
+    let scene = Scene::new("completions");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = scene.mainstay(&["completions", shell]).ok();
+        assert!(script.stdout.contains("mainstay") && script.stdout.contains("history"), "{shell}");
+        let path = scene.folder().join(shell);
+        fs::write(&path, &script.stdout).expect("the script");
+        if let Ok(output) = Command::new(shell).arg("-n").arg(&path).output() {
+            assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    assert_eq!(scene.mainstay(&["completions", "nosuchshell"]).code, Some(2));
+}
+
+#[test]
+fn config_equals_docker_composes() {
+    let scene = Scene::new("config");
+    scene.stack(
+        "one",
+        "
+x-common: &common
+  restart: unless-stopped
+  environment: &env { A: '1', B: \"two $$x\" }
+services:
+  web:
+    <<: *common
+    image: \"acme/web:${TAG:-1}\"
+    environment:
+      <<: *env
+      C: ${WORD}
+      NESTED: ${NOT_SET:-${ALSO_NOT:-deep}}
+    ports: ['127.0.0.1:8080:80', '9000-9001:9000-9001', '53:53/udp']
+    command: [\"a b\", \"c\"]
+    healthcheck: { test: 'true', interval: 1m30s, start_period: 5s }
+    depends_on: [db]
+    volumes: ['data:/data', './conf:/conf:ro']
+    networks: { default: {}, back: { aliases: [www] } }
+    deploy: { replicas: 2, resources: { limits: { memory: 64m } } }
+    labels: { one: '1' }
+    stop_grace_period: 90s
+  db:
+    image: postgres:15
+    command: postgres -c 'shared buffers'
+    environment: [POSTGRES_PASSWORD=secret]
+    tmpfs: /tmp
+    extra_hosts: ['a.test:10.0.0.1']
+    ulimits: { nofile: 1000 }
+    shm_size: 64m
+  hidden: { image: acme/hidden, profiles: [debug] }
+networks: { back: { internal: true } }
+volumes: { data: {} }
+",
+    );
+    scene.file("one", ".env", "WORD='from the file'\n");
+    let folder = scene.dir("one");
+    let theirs = compose_v2(&folder, &["config", "--format", "json"]).ok().json();
+    let ours = scene.on("one", &["--json", "config"]).ok().json();
+    let mut differences = Vec::new();
+    differ("", &theirs, &ours, &mut differences);
+    assert!(differences.is_empty(), "theirs and ours differ at\n{}", differences.join("\n"));
+    // As YAML it is the same thing again, to both programs.
+    let yaml = scene.on("one", &["config"]).ok();
+    scene.file("again", "compose.yaml", &yaml.stdout);
+    let again = compose_v2(&scene.dir("again"), &["config", "--format", "json"]).ok().json();
+    differences.clear();
+    differ("", &theirs, &again, &mut differences);
+    assert!(differences.is_empty(), "read again by docker compose, it differs at\n{}", differences.join("\n"));
+}
+
+fn differ(path: &str, theirs: &Value, ours: &Value, into: &mut Vec<String>) {
+    match (theirs, ours) {
+        (Value::Object(one), Value::Object(other)) => {
+            let keys: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
+            for key in keys {
+                let [one, other] = [one, other].map(|map| map.get(key).unwrap_or(&Value::Null));
+                differ(&format!("{path}/{key}"), one, other, into);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                differ(&format!("{path}/{index}"), one, other, into);
+            }
+        }
+        _ if theirs == ours => {}
+        _ => into.push(format!("{path}: {theirs} and {ours}")),
+    }
+}
+
+#[test]
+fn complaints_come_together_with_file_line_column_and_hint() {
+    let scene = Scene::new("complaints");
+    scene.stack(
+        "one",
+        "services:
+  web:
+    image: mainstay-test/tiny:1
+    helthcheck: { test: 'true' }
+    ports: ['80:notaport']
+    depends_on: [absent]
+  api:
+    image: 17
+    restart: sometimes
+    stop_grace_period: soon
+    volumes: ['nothere:/data']
+",
+    );
+    let up = scene.on("one", &["up"]).code(3);
+    let file = scene.dir("one").join("compose.yaml");
+    // Line 1 is the name that the harness puts first.
+    for (place, words) in [
+        (":5:", &["helthcheck", "healthcheck"][..]),
+        (":6:", &["notaport"]),
+        (":7:", &["absent"]),
+        (":10:", &["sometimes"]),
+        (":11:", &["soon"]),
+        (":12:", &["nothere"]),
+    ] {
+        let place = format!("{}{place}", file.display());
+        assert!(up.stderr.contains(&place), "{place} is not named:\n{}", up.stderr);
+        for word in words {
+            assert!(up.stderr.contains(word), "{word}:\n{}", up.stderr);
+        }
+    }
+    assert!(up.stderr.contains("did you mean"), "{}", up.stderr);
+    assert_eq!(up.stdout, "", "complaints are talk, not data");
+    let json = scene.on("one", &["--json", "config"]).code(3);
+    let problem: Value = serde_json::from_str(json.stderr.trim()).expect("a problem as JSON on stderr");
+    assert!(problem.to_string().contains("helthcheck"), "{problem}");
+}
+
+#[test]
+fn a_file_that_is_no_yaml_is_named_with_its_place() {
+    let scene = Scene::new("noyaml");
+    scene.stack("one", "services:\n  web:\n    image: [unclosed\n  api: {}\n");
+    let up = scene.on("one", &["up"]).code(3);
+    assert!(up.stderr.contains("compose.yaml:"), "{}", up.stderr);
+    scene.stack("one", "services:\n  web: { image: 'a:${UNCLOSED' }\n");
+    let up = scene.on("one", &["up"]).code(3);
+    assert!(up.stderr.contains("compose.yaml:3:"), "{}", up.stderr);
+    scene.stack("one", "services:\n  web: { image: '${NEEDED:?say which image}' }\n");
+    scene.on("one", &["up"]).code(3).says("say which image");
+    fs::write(scene.dir("one").join("compose.yaml"), b"services:\n  web: { image: \"\xff\xfe\" }\n").expect("the file");
+    scene.on("one", &["up"]).code(3).says("compose.yaml");
+}
+
+#[test]
+fn files_that_would_eat_the_machine_are_refused_quickly() {
+    let scene = Scene::new("bombs");
+    let mut bomb = String::from("x-0: &x0 [a, a, a, a, a, a, a, a, a, a]\n");
+    for level in 1..12 {
+        let aliases = vec![format!("*x{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("x-{level}: &x{level} [{aliases}]\n"));
+    }
+    bomb.push_str("services: { web: { image: a, x-it: *x11 } }\n");
+    scene.stack("bomb", &bomb);
+    scene.stack("cycle", "include: [other.yaml]\nservices: { web: { image: a } }\n");
+    scene.file("cycle", "other.yaml", "include: [compose.yaml]\n");
+    scene.stack("extends", "services:\n  a: { extends: b }\n  b: { extends: a }\n");
+    scene.stack("depends", "services:\n  a: { image: a, depends_on: [b] }\n  b: { image: b, depends_on: [a] }\n");
+    scene.stack(
+        "deep",
+        &format!("services: {{ web: {{ image: a, x-it: {}{} }} }}\n", "[".repeat(50_000), "]".repeat(50_000)),
+    );
+    scene.stack("huge", "");
+    fs::write(scene.dir("huge").join("compose.yaml"), vec![b'#'; 100 << 20]).expect("a large file");
+    for stack in ["bomb", "cycle", "extends", "depends", "deep", "huge"] {
+        let mut command = Command::new("sh");
+        // Bounded in memory by the shell, in time by the clock: neither is to be met.
+        command
+            .args(["-c", "ulimit -v 2000000; exec timeout 10 \"$0\" config", binary().to_str().expect("text")])
+            .current_dir(scene.dir(stack))
+            .env("HOME", scene.folder());
+        let from = Instant::now();
+        let ran = Ran::of(command);
+        assert_eq!(ran.code, Some(3), "{stack}: {}", &ran.stderr[..ran.stderr.len().min(2000)]);
+        assert!(from.elapsed() < Duration::from_secs(5), "{stack}: {:?}", from.elapsed());
+        assert!(ran.stderr.len() < 20_000, "{stack}: a complaint of {} bytes", ran.stderr.len());
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_a_folder_without_files_with_3() {
+    let scene = Scene::new("usage");
+    assert_eq!(scene.mainstay(&["up", "--no-such-flag"]).code, Some(2));
+    assert_eq!(scene.mainstay(&["no-such-command"]).code, Some(2));
+    assert_eq!(scene.mainstay(&[]).code, Some(2));
+    scene.mainstay(&["--help"]).ok().prints("up");
+    fs::create_dir(scene.folder().join("empty")).expect("a folder");
+    let up = scene.mainstay(&["--stack", "./empty", "up"]).code(3);
+    assert!(up.stderr.contains("empty"), "{}", up.stderr);
+    let typo = scene.mainstay(&["--file", "absent.yaml", "up"]).code(3);
+    assert!(typo.stderr.contains("absent.yaml"), "{}", typo.stderr);
+}
+
+#[test]
+fn every_json_is_json_and_nothing_else_is_on_stdout() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("json");
+    scene.stack("one", TWO);
+    for args in
+        [&["--json", "plan"][..], &["--json", "up"], &["--json", "ps"], &["--json", "config"], &["--json", "plan"]]
+    {
+        let ran = scene.on("one", args).ok();
+        let whole = serde_json::from_str::<Value>(&ran.stdout).is_ok();
+        let lines = ran.stdout.lines().all(|line| serde_json::from_str::<Value>(line).is_ok());
+        assert!(!ran.stdout.is_empty() && (whole || lines), "{args:?}:\n{}", ran.stdout);
+    }
+    let quiet = scene.on("one", &["--quiet", "up"]).ok();
+    assert_eq!(quiet.stderr, "", "quiet says only what goes wrong");
+    let up = scene.on("one", &["up"]).ok();
+    assert_eq!(up.stdout, "", "an up has no data, only talk");
+    assert!(!up.stderr.contains('\u{1b}'), "no colour and no cursor movement without a terminal");
+}
