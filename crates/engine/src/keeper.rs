@@ -31,6 +31,8 @@ pub struct Keeper<W = Docker> {
     /// Who asks, for the record.
     actor: Arc<str>,
     pub(crate) writers: Arc<Writers>,
+    /// Whether stacks that the journal does not know are held by the labels of their containers.
+    pub(crate) holds_by_labels: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -68,13 +70,26 @@ impl<W: World + Clone> Keeper<W> {
             Ok(journal) => journal?,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
-        Ok(Keeper { docker, journal: Arc::new(journal), actor: "mainstay".into(), writers: Arc::default() })
+        Ok(Keeper {
+            docker,
+            journal: Arc::new(journal),
+            actor: "mainstay".into(),
+            writers: Arc::default(),
+            holds_by_labels: true,
+        })
     }
 
     /// The same keeper, whose operations are recorded as asked for by `actor`: "`mainstay up` by root".
     #[must_use]
     pub fn acting_for(&self, actor: &str) -> Keeper<W> {
         Keeper { actor: actor.into(), ..self.clone() }
+    }
+
+    /// The same keeper, whose loop holds only what its own journal knows. Where several Mainstays share an engine, as in
+    /// tests, each would otherwise take the stacks of the others for its own whose journal was lost.
+    #[must_use]
+    pub fn holding_only_known_stacks(&self) -> Keeper<W> {
+        Keeper { holds_by_labels: false, ..self.clone() }
     }
 
     /// Looks and decides. Changes nothing.

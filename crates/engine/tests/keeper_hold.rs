@@ -55,6 +55,7 @@ impl Incident {
         }
         let folder = tempfile::tempdir().unwrap();
         let keeper = Keeper::open(folder.path().join("state"), consumer.docker.clone()).await.unwrap();
+        let keeper = keeper.holding_only_known_stacks();
         let incident = Incident { consumer, database, shared, keeper, _folder: folder, loops: Vec::new() };
         incident.up(&incident.database.declared).await;
         incident.up(&incident.consumer.declared).await;
@@ -210,7 +211,8 @@ async fn a_consumer_in_a_crash_loop_is_brought_back() {
     docker(&["restart", "-t", "1", &incident.consumer()]);
     let began = Instant::now();
     while incident.consumer.see("nocodb").await.restart_count < 3 {
-        assert!(began.elapsed() < Duration::from_secs(20));
+        let seen = || docker(&["inspect", "-f", "{{json .State}} {{json .NetworkSettings}}", &incident.consumer()]);
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", seen());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     incident.hold().await;

@@ -48,7 +48,9 @@ pub(super) enum Over {
 
 impl<'k, W: Watched> Holding<'k, W> {
     pub(super) fn new(keeper: &'k Keeper<W>) -> Self {
-        Holding { keeper, memory: Mutex::default(), began: Timestamp::now(), full_looks: Semaphore::new(4) }
+        let mut memory = Memory::default();
+        memory.labels_count = keeper.holds_by_labels;
+        Holding { keeper, memory: Mutex::new(memory), began: Timestamp::now(), full_looks: Semaphore::new(4) }
     }
 
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -261,7 +263,7 @@ fn stacks_of(event: &EngineEvent, memory: &Memory) -> Vec<StackName> {
     match (event.kind, &event.stack) {
         (EventKind::Container, Some(stack)) => {
             let labelled = event.attributes.contains_key(ATTACHMENTS);
-            if memory.knows(stack) || labelled { vec![stack.clone()] } else { Vec::new() }
+            if memory.knows(stack) || (labelled && memory.labels_count) { vec![stack.clone()] } else { Vec::new() }
         }
         (EventKind::Container, None) => memory.by_name(&event.name).map(|(stack, _)| stack).into_iter().collect(),
         // The engine tells no labels of networks: those who hold a place there are concerned.

@@ -27,6 +27,8 @@ impl Cause {
 
 #[derive(Default)]
 pub(super) struct Memory {
+    /// Whether labels tell of stacks that the journal does not know.
+    pub labels_count: bool,
     held: BTreeMap<StackName, Held>,
     /// Stacks that somebody wrote to when they should have been looked at.
     pub waiting: BTreeMap<StackName, Cause>,
@@ -85,7 +87,7 @@ impl Memory {
 
     /// Whether what is held of a stack is known from the labels of its containers at best.
     pub(super) fn goes_by_labels(&self, stack: &StackName) -> bool {
-        self.held.get(stack).is_none_or(|held| held.from_labels)
+        self.labels_count && self.held.get(stack).is_none_or(|held| held.from_labels)
     }
 
     /// The stacks that hold a place on a network.

@@ -213,6 +213,18 @@ async fn the_label_serves_when_the_journal_is_gone() {
 }
 
 #[tokio::test]
+async fn a_keeper_among_others_leaves_the_stacks_of_the_others_alone() {
+    let world = FakeWorld::default().with_network(SHARED).with_container("nocodb", "nocodb", &[]);
+    world.lock().named(NOCODB).declared_attachments = Some(vec![attachment(SHARED, "nocodb")]);
+    let mut bench = Bench::of(world).await;
+    bench.keeper = bench.keeper.holding_only_known_stacks();
+    let bench = bench.hold().await;
+    bench.world.tell_of(NOCODB, "start");
+    bench.settle().await;
+    assert!(bench.world.done().is_empty() && bench.history().is_empty());
+}
+
+#[tokio::test]
 async fn a_container_without_labels_is_known_by_its_name() {
     let bench = Bench::new().await.hold().await;
     {
