@@ -1,22 +1,25 @@
 //! Attachments on a real engine: lost, dead and otherwise than declared ones, without a restart.
+//!
+//! The services declare none and join by steps: what is declared stands in a label, and another Mainstay that serves
+//! this engine would hold it against the test.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
-use mainstay_model::declared::Condition;
 use mainstay_model::declared::container::Restart;
+use mainstay_model::declared::{ContainerSpec, NetworkMode};
 use mainstay_model::observed::State;
 use mainstay_model::plan::{Action, Target};
 use support::{Stack, docker, id_of, idle, shell, told};
 
-/// A running consumer on `own` and `shared`; gives its target.
-async fn consumer(stack: &mut Stack) -> Target {
-    stack.network("own");
+/// A running consumer on the engine's bridge and on `shared`; gives its target.
+async fn consumer(stack: &mut Stack, spec: ContainerSpec) -> Target {
     stack.network("shared");
-    stack.service("web", &["own", "shared"], idle(""));
+    stack.service("web", &[], spec).network_mode = NetworkMode::Bridge;
     stack.lay().await;
-    let target = stack.start("web").await;
-    stack.wait(&target, Condition::Started, 5).await.unwrap();
+    let target = stack.create("web").await;
+    stack.must(attach(stack, &target)).await;
+    stack.must(Action::StartContainer { target: target.clone() }).await;
     target
 }
 
@@ -40,7 +43,7 @@ async fn again(stack: &Stack) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_attachment_is_joined_again_while_the_container_runs() {
     let Some(mut stack) = Stack::new("lost").await else { return };
-    let target = consumer(&mut stack).await;
+    let target = consumer(&mut stack, idle("")).await;
     let shared = format!("{}_shared", stack.name());
     let before = stack.see("web").await;
     docker(&["network", "disconnect", &shared, id_of(&target)]);
@@ -57,7 +60,7 @@ async fn a_lost_attachment_is_joined_again_while_the_container_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_aliases_are_no_success() {
     let Some(mut stack) = Stack::new("alias").await else { return };
-    let target = consumer(&mut stack).await;
+    let target = consumer(&mut stack, idle("")).await;
     let shared = format!("{}_shared", stack.name());
     docker(&["network", "disconnect", &shared, id_of(&target)]);
     docker(&["network", "connect", "--alias", "somebody", &shared, id_of(&target)]);
@@ -81,7 +84,7 @@ async fn other_aliases_are_no_success() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_containers_dead_endpoint_is_repaired_and_it_starts() {
     let Some(mut stack) = Stack::new("dead").await else { return };
-    let target = consumer(&mut stack).await;
+    let target = consumer(&mut stack, idle("")).await;
     let shared = format!("{}_shared", stack.name());
     stack.must(Action::StopContainer { target: target.clone(), grace_secs: None }).await;
     let old = stack.see("web").await.endpoint(&shared).unwrap().network_id.clone();
@@ -102,13 +105,8 @@ async fn a_stopped_containers_dead_endpoint_is_repaired_and_it_starts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_endpoint_of_a_crash_looping_container_is_repaired() {
     let Some(mut stack) = Stack::new("loop").await else { return };
-    stack.network("own");
-    stack.network("shared");
-    let mut spec = shell("test -f /ok && exec sleep 1000; exit 3");
-    spec.restart = Restart::Always;
-    stack.service("web", &["own", "shared"], spec);
-    stack.lay().await;
-    let target = stack.start("web").await;
+    let spec = ContainerSpec { restart: Restart::Always, ..shell("exit 3") };
+    let target = consumer(&mut stack, spec).await;
     let shared = format!("{}_shared", stack.name());
     // Late enough that the engine's pause between two starts leaves the time for all this.
     let restarting = || docker(&["inspect", "-f", "{{.State.Restarting}} {{.RestartCount}}", id_of(&target)]);

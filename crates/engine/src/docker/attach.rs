@@ -41,10 +41,10 @@ impl Docker {
         let (endpoint, running) =
             self.seen_endpoint(id, &attachment.network).await.map_err(|error| refusal().explain(error))?;
         let Some(endpoint) = endpoint else {
-            return Err(WorldError::new(format!(
-                "`{name}` is not on the network `{}`, although the engine took the order",
-                attachment.network
-            )));
+            let message =
+                format!("`{name}` is not on the network `{}`, although the engine took the order", attachment.network);
+            // Somebody took it off at the same moment.
+            return Err(WorldError { transient: true, ..WorldError::new(message) });
         };
         if !is_as_declared(&endpoint, attachment) {
             let message =
