@@ -45,7 +45,8 @@ impl<W: World + Clone> Running<'_, W> {
         };
         let entry = self.ending(verdict, walked.as_ref(), failure.as_ref(), began.elapsed());
         let change = self.change(verdict);
-        let finished = self.keeper.journal.finish(self.operation.clone(), verdict, true, Some(entry), change).await;
+        let durable = !self.plan.is_empty();
+        let finished = self.keeper.journal.finish(self.operation.clone(), verdict, durable, Some(entry), change).await;
         open.close();
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         teller.tell(What::Finished { verdict, took_ms, failure });
@@ -66,7 +67,8 @@ impl<W: World + Clone> Running<'_, W> {
             plan: self.plan.clone(),
             digest: self.plan.digest(),
             actor: self.keeper.actor.to_string(),
-            durable: true,
+            // What changes nothing may be forgotten in a power cut: an fsync would be its longest part.
+            durable: !self.plan.is_empty(),
             // That an order found nothing to do is one line, told at its end.
             entry: (!self.plan.is_empty()).then_some(entry),
         }
