@@ -192,9 +192,10 @@ impl Scene {
         ran.stdout.lines().map(|line| serde_json::from_str(line).expect("one entry a line")).collect()
     }
 
-    /// The entries of one kind (`operation`, `step`, `repair`, `event`, `problem`).
+    /// The entries of one kind (`operation`, `step`, `repair`, `event`, `problem`) about this scene's stacks.
     pub fn history_of(&self, kind: &str) -> Vec<Value> {
-        self.history(&["--steps", "--limit", "1000"]).into_iter().filter(|entry| entry["kind"] == kind).collect()
+        let of_kind = |entry: &Value| entry["kind"] == kind && entry.to_string().contains(&self.prefix);
+        self.history(&["--steps", "--limit", "1000"]).into_iter().filter(of_kind).collect()
     }
 
     /// Starts `mainstay serve` and waits until its socket answers.
