@@ -12,7 +12,8 @@ services:
   api: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }
 ";
 
-const HEALTHY: &str = "{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms }";
+const HEALTHY: &str =
+    "{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms, retries: 50 }";
 
 fn finished_at(container: &str) -> String {
     docker_json(container)["State"]["FinishedAt"].as_str().expect("FinishedAt").to_owned()
