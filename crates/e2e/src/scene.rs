@@ -23,6 +23,8 @@ pub struct Scene {
     /// Another engine than the machine's own.
     engine: Option<String>,
     stacks: std::cell::RefCell<BTreeSet<String>>,
+    /// Volumes without a name of the scene, which Docker does not remove with their container when it lost them.
+    volumes: std::cell::RefCell<Vec<String>>,
     /// Held from the first server of this scene to its end.
     alone: std::cell::OnceCell<fs::File>,
 }
@@ -44,7 +46,14 @@ impl Scene {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("e2e-{name}-{nonce:08x}{number}");
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary folder");
-        Scene { prefix, folder, engine: None, stacks: Default::default(), alone: Default::default() }
+        Scene {
+            prefix,
+            folder,
+            engine: None,
+            stacks: Default::default(),
+            volumes: Default::default(),
+            alone: Default::default(),
+        }
     }
 
     /// The same scene with its commands given to another engine.
@@ -119,6 +128,11 @@ impl Scene {
         let mut names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
         names.sort();
         names
+    }
+
+    /// Remembers an anonymous volume, so that it goes with the scene whatever lost it.
+    pub fn owns_volume(&self, name: &str) {
+        self.volumes.borrow_mut().push(name.to_owned());
     }
 
     /// A network that somebody else made.
@@ -236,6 +250,9 @@ impl Scene {
                 remove_all(&list, &filter, &remove);
             }
             remove_all(&list, &format!("name={}", self.prefix), &remove);
+        }
+        for volume in self.volumes.borrow().iter() {
+            docker(&["volume", "rm", "--force", volume]);
         }
     }
 }
