@@ -39,3 +39,18 @@ pub fn docker_json(name: &str) -> Value {
     let list: Value = serde_json::from_str(&text).expect("docker inspect prints JSON");
     list[0].clone()
 }
+
+/// Makes a network as a client does that asks for no check of duplicates: what a request still under way leaves behind
+/// when its sender was killed and another one came first.
+#[track_caller]
+pub fn make_network_unchecked(name: &str, labels: &Value) {
+    use std::io::{Read, Write};
+    let body = serde_json::json!({ "Name": name, "CheckDuplicate": false, "Labels": labels }).to_string();
+    let mut socket = std::os::unix::net::UnixStream::connect("/var/run/docker.sock").expect("the engine's socket");
+    let length = body.len();
+    let head = "POST /v1.41/networks/create HTTP/1.0\r\nHost: docker\r\nContent-Type: application/json";
+    write!(socket, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").expect("the request is sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("the engine answers");
+    assert!(answer.contains(" 201 "), "{answer}");
+}

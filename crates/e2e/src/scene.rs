@@ -23,6 +23,8 @@ pub struct Scene {
     /// Another engine than the machine's own.
     engine: Option<String>,
     stacks: std::cell::RefCell<BTreeSet<String>>,
+    /// Volumes without a name of the scene, which Docker does not remove with their container when it lost them.
+    volumes: std::cell::RefCell<Vec<String>>,
     /// Held from the first server of this scene to its end.
     alone: std::cell::OnceCell<fs::File>,
 }
@@ -44,7 +46,14 @@ impl Scene {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("e2e-{name}-{nonce:08x}{number}");
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary folder");
-        Scene { prefix, folder, engine: None, stacks: Default::default(), alone: Default::default() }
+        Scene {
+            prefix,
+            folder,
+            engine: None,
+            stacks: Default::default(),
+            volumes: Default::default(),
+            alone: Default::default(),
+        }
     }
 
     /// The same scene with its commands given to another engine.
@@ -121,6 +130,11 @@ impl Scene {
         names
     }
 
+    /// Remembers an anonymous volume, so that it goes with the scene whatever lost it.
+    pub fn owns_volume(&self, name: &str) {
+        self.volumes.borrow_mut().push(name.to_owned());
+    }
+
     /// A network that somebody else made.
     pub fn foreign_network(&self, name: &str) -> String {
         let name = self.name(name);
@@ -192,9 +206,10 @@ impl Scene {
         ran.stdout.lines().map(|line| serde_json::from_str(line).expect("one entry a line")).collect()
     }
 
-    /// The entries of one kind (`operation`, `step`, `repair`, `event`, `problem`).
+    /// The entries of one kind (`operation`, `step`, `repair`, `event`, `problem`) about this scene's stacks.
     pub fn history_of(&self, kind: &str) -> Vec<Value> {
-        self.history(&["--steps", "--limit", "1000"]).into_iter().filter(|entry| entry["kind"] == kind).collect()
+        let of_kind = |entry: &Value| entry["kind"] == kind && entry.to_string().contains(&self.prefix);
+        self.history(&["--steps", "--limit", "1000"]).into_iter().filter(of_kind).collect()
     }
 
     /// Starts `mainstay serve` and waits until its socket answers.
@@ -235,6 +250,9 @@ impl Scene {
                 remove_all(&list, &filter, &remove);
             }
             remove_all(&list, &format!("name={}", self.prefix), &remove);
+        }
+        for volume in self.volumes.borrow().iter() {
+            docker(&["volume", "rm", "--force", volume]);
         }
     }
 }

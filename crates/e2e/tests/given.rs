@@ -163,6 +163,7 @@ volumes:
     assert_eq!(inside(&container, "ls /www"), "", "nocopy left the volume empty");
     assert_eq!(text(&mount(&container, "/outside")["Name"]), external);
     assert_eq!(mount(&container, "/anonymous")["Type"], "volume");
+    scene.owns_volume(&text(&mount(&container, "/anonymous")["Name"]));
     assert!(inside(&container, "grep ' /scratch ' /proc/mounts").contains("size=1024k"));
     assert_eq!(inside(&container, "stat -c %a /scratch"), "700");
     let volume = docker_json(&format!("{}_data", scene.name("one")));

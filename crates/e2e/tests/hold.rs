@@ -199,7 +199,7 @@ fn the_other_stack_down_and_up_by_mainstay_with_its_network_deleted() {
     let server = scene.serve();
     let pair = pair(&scene, CONSUMER);
     let before = started_at(&pair.app);
-    scene.on("data", &["down", "--yes"]).ok();
+    scene.on("data", &["down", "--yes"]);
     assert!(!exists("container", &pair.db));
     server.unaware(|| delete_network(&pair));
     assert!(!exists("network", &pair.network));
@@ -218,7 +218,7 @@ fn the_other_stack_down_and_up_with_its_network_kept() {
     let _server = scene.serve();
     let pair = pair(&scene, CONSUMER);
     let before = started_at(&pair.app);
-    scene.on("data", &["down", "--yes"]).ok();
+    scene.on("data", &["down", "--yes"]);
     scene.on("data", &["up"]).ok();
     comes_back(&pair);
     scene.on("data", &["up", "--force-recreate", "--yes"]).ok();
@@ -432,8 +432,8 @@ x-mainstay:
 /// Lets a container crash until Docker's own next try is more than ten seconds away.
 fn let_it_crash(container: &str) {
     eventually("the container crash-loops with a long back-off", Duration::from_secs(60), || {
-        // The back-off doubles from 100 ms: after the eighth restart it is 12.8 s and more.
-        (docker_json(container)["RestartCount"].as_u64() >= Some(8)).then_some(())
+        // The back-off doubles from 100 ms: after the seventh restart it is 12.8 s.
+        (docker_json(container)["RestartCount"].as_u64() >= Some(7)).then_some(())
     });
     assert!(logs_of(container).contains("ENOTFOUND"));
 }
@@ -452,9 +452,7 @@ fn a_crash_looping_container_runs_within_seconds_of_the_servers_start() {
         return;
     }
     let scene = Scene::new("crashloop");
-    let server = scene.serve();
     let pair = pair(&scene, CRASHING);
-    assert!(server.stop().success());
     docker_ok(&["network", "disconnect", &pair.network, &pair.app]);
     docker_ok(&["restart", &pair.app]);
     let_it_crash(&pair.app);

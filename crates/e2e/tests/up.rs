@@ -12,7 +12,8 @@ services:
   api: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }
 ";
 
-const HEALTHY: &str = "{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms }";
+const HEALTHY: &str =
+    "{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms, retries: 50 }";
 
 fn finished_at(container: &str) -> String {
     docker_json(container)["State"]["FinishedAt"].as_str().expect("FinishedAt").to_owned()
@@ -702,6 +703,10 @@ volumes: {{ data: {{}} }}
     scene.on("one", &["up"]).ok();
     let web = scene.container("one", "web");
     inside(&web, "echo one >/data/row; echo two >/anonymous/row");
+    let mounts = docker_json(&web)["Mounts"].clone();
+    for mount in mounts.as_array().expect("Mounts").iter().filter(|mount| mount["Destination"] == "/anonymous") {
+        scene.owns_volume(mount["Name"].as_str().expect("a name"));
+    }
     scene.stack("one", &compose("b"));
     scene.on("one", &["up", "--yes"]).ok();
     assert_eq!(inside(&web, "echo $WORD; cat /data/row /anonymous/row"), "b\none\ntwo");
