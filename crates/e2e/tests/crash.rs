@@ -6,9 +6,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mainstay_e2e::{
-    Ran, Running, Scene, docker_json, docker_ok, eventually, inside, networks_of, require_engine, runs,
-};
+use mainstay_e2e::{Ran, Running, Scene, docker_json, docker_ok, eventually, inside, require_engine, runs};
+use serde_json::Value;
 
 /// How a run is ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
