@@ -6,9 +6,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mainstay_e2e::{
-    Ran, Running, Scene, docker_json, docker_ok, eventually, inside, networks_of, require_engine, runs,
-};
+use mainstay_e2e::{Ran, Running, Scene, docker_json, docker_ok, eventually, inside, require_engine, runs};
+use serde_json::Value;
 
 /// How a run is ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,14 +83,22 @@ impl World {
         let scene = &self.scene;
         let expected: Vec<_> = ["api", "db", "migrate", "web"].map(|name| scene.container("one", name)).into();
         assert_eq!(scene.containers("one"), expected, "{when}");
-        for (service, networks) in [("api", &["back", "front"][..]), ("db", &["back"]), ("web", &["front"])] {
-            let container = scene.container("one", service);
-            assert!(runs(&container), "{when}: {container} runs");
-            assert_eq!(inside(&container, "echo $WORD"), word, "{when}: {container} is of the newest declaration");
-            let networks = networks.iter().map(|name| format!("{}_{name}", scene.name("one"))).collect();
-            assert_eq!(networks_of(&container), networks, "{when}: {container}");
+        let mut inspect = vec!["inspect"];
+        inspect.extend(expected.iter().map(String::as_str));
+        let all: Value = serde_json::from_str(&docker_ok(&inspect)).expect("docker inspect prints JSON");
+        for (index, networks) in [(0, &["back", "front"][..]), (1, &["back"]), (3, &["front"])] {
+            let (name, container) = (&expected[index], &all[index]);
+            assert_eq!(container["State"]["Running"], true, "{when}: {name} runs");
+            let environment = container["Config"]["Env"].as_array().expect("a list");
+            let declared = format!("WORD={word}");
+            assert!(environment.iter().any(|entry| *entry == declared), "{when}: {name} is of the newest declaration");
+            let networks: Vec<_> = networks.iter().map(|name| format!("{}_{name}", scene.name("one"))).collect();
+            let attached = container["NetworkSettings"]["Networks"].as_object().expect("networks");
+            let mut attached: Vec<_> = attached.keys().cloned().collect();
+            attached.sort();
+            assert_eq!(attached, networks, "{when}: {name}");
         }
-        assert_eq!(docker_json(&scene.container("one", "migrate"))["State"]["ExitCode"], 0, "{when}");
+        assert_eq!(all[2]["State"]["ExitCode"], 0, "{when}: the one-shot completed");
         assert_eq!(inside(&self.db(), "cat /data/row"), "1", "{when}: the data is as it was");
         assert!(mainstay_e2e::resolves(&scene.container("one", "api"), "stable-db"), "{when}");
         // Nothing of any other name is left either: no temporary container, no second network.

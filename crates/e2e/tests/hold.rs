@@ -635,3 +635,50 @@ fn an_idle_server_asks_the_engine_nothing() {
     // Other tests make events on the shared engine meanwhile; polling would still cost more than this.
     assert!(busy <= 30, "{busy} hundredths of a second of processor in three seconds of nothing");
 }
+
+#[test]
+fn a_disconnect_in_the_moment_after_an_up_is_repaired() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("moment");
+    let _server = scene.serve();
+    scene.stack("data", DATABASE);
+    scene.stack("web", CONSUMER);
+    scene.on("data", &["up"]).ok();
+    let (app, network) = (scene.container("web", "app"), scene.network("data"));
+    for _ in 0..5 {
+        scene.on("web", &["up"]).ok();
+        docker_ok(&["network", "disconnect", &network, &app]);
+        eventually("the consumer resolves its database again", MOMENTS, || resolves(&app, "stable-db").then_some(()));
+        scene.on("web", &["down"]).ok();
+    }
+}
+
+#[test]
+fn a_disconnect_in_the_middle_of_an_up_is_repaired_when_it_ends() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("middle");
+    let _server = scene.serve();
+    scene.stack("data", DATABASE);
+    // Another service of the stack takes its time.
+    let slow = "  slow:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 1s
+    environment: { DELAY: '3' }
+    healthcheck: { test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms, retries: 50 }
+networks:
+";
+    scene.stack("web", &CONSUMER.replacen("networks:\n", slow, 1));
+    scene.on("data", &["up"]).ok();
+    let (app, network) = (scene.container("web", "app"), scene.network("data"));
+    let up = scene.start("web", &["up"]);
+    eventually("the app is there while the `up` goes on", MOMENTS, || resolves(&app, "stable-db").then_some(()));
+    docker_ok(&["network", "disconnect", &network, &app]);
+    let up = up.ends(Duration::from_secs(20));
+    eventually(&format!("the consumer resolves its database again after {up:#?}"), MOMENTS, || {
+        resolves(&app, "stable-db").then_some(())
+    });
+}
