@@ -104,13 +104,9 @@ pub struct Compose {
 
 impl Compose {
     pub fn run(&self, stack: &Stack, args: &[&str]) {
-        // The plugin is called as the `docker` command calls it: by its path, with its own name first.
+        // Called by its own path, which spares it the detour through the `docker` command.
         let mut command = Command::new(&self.plugin);
-        command
-            .args(["compose", "--project-directory"])
-            .arg(&stack.folder)
-            .arg("--file")
-            .arg(stack.folder.join("compose.yaml"));
+        command.arg("--project-directory").arg(&stack.folder).arg("--file").arg(stack.folder.join("compose.yaml"));
         quiet(command.args(args));
     }
 }

@@ -110,7 +110,10 @@ impl<W: World + Clone> Keeper<W> {
             () = cancel.cancelled() => return Ok(Verdict::Cancelled),
         };
         let _writing = writing.map_err(|operation| KeeperError::Busy { stack, operation })?;
-        let plan = self.plan(&order).await?;
+        let plan = match nothing_to_do(&order, shown_digest) {
+            Some(empty) => empty,
+            None => self.plan(&order).await?,
+        };
         if plan.refusals().next().is_some() {
             return Err(KeeperError::Refused { plan: Box::new(plan) });
         }
@@ -183,4 +186,12 @@ pub(crate) fn scope_of(order: &Order) -> Scope {
             scope
         }
     }
+}
+
+/// The empty plan, when that is what was shown. There is no step that a second look could save from being wrong, and
+/// the look is nearly all that such an order costs. Of an `up` of some services the plan itself is needed afterwards.
+fn nothing_to_do(order: &Order, shown_digest: &str) -> Option<Plan> {
+    let Order::Up { options, .. } = order else { return None };
+    let empty = Plan::empty(order.stack().clone(), order.verb());
+    (options.services.is_empty() && empty.digest() == shown_digest).then_some(empty)
 }

@@ -23,7 +23,13 @@ pub struct Plan {
 impl Plan {
     /// Stable text for "the same plan": consent is given to a digest.
     pub fn digest(&self) -> String {
-        digest(&(&self.stack, &self.verb, &self.steps))
+        let refusals: Vec<&Finding> = self.refusals().collect();
+        digest(&(&self.stack, &self.verb, &self.steps, refusals))
+    }
+
+    /// The plan in which there is nothing to do.
+    pub fn empty(stack: StackName, verb: &str) -> Plan {
+        Plan { stack, verb: verb.into(), steps: Vec::new(), findings: Vec::new(), unchanged: Vec::new() }
     }
 
     pub fn is_empty(&self) -> bool {
