@@ -657,12 +657,31 @@ fn a_disconnect_in_the_moment_after_an_up_is_repaired() {
 
 #[test]
 fn a_disconnect_in_the_middle_of_an_up_is_repaired_when_it_ends() {
+    middle("middle", 0);
+}
+
+#[test]
+fn a_disconnect_in_the_middle_of_an_up_is_repaired_also_after_five_others() {
+    middle("middle5", 5);
+}
+
+/// So many disconnects right after an `up`, and then one in the middle of an `up`.
+fn middle(name: &str, others: usize) {
     if !require_engine() {
         return;
     }
-    let scene = Scene::new("middle");
+    let scene = Scene::new(name);
     let _server = scene.serve();
     scene.stack("data", DATABASE);
+    scene.stack("web", CONSUMER);
+    scene.on("data", &["up"]).ok();
+    let (app, network) = (scene.container("web", "app"), scene.network("data"));
+    for _ in 0..others {
+        scene.on("web", &["up"]).ok();
+        docker_ok(&["network", "disconnect", &network, &app]);
+        eventually("the consumer resolves its database again", MOMENTS, || resolves(&app, "stable-db").then_some(()));
+        scene.on("web", &["down"]).ok();
+    }
     // Another service of the stack takes its time.
     let slow = "  slow:
     image: mainstay-test/tiny:1
@@ -672,8 +691,6 @@ fn a_disconnect_in_the_middle_of_an_up_is_repaired_when_it_ends() {
 networks:
 ";
     scene.stack("web", &CONSUMER.replacen("networks:\n", slow, 1));
-    scene.on("data", &["up"]).ok();
-    let (app, network) = (scene.container("web", "app"), scene.network("data"));
     let up = scene.start("web", &["up"]);
     eventually("the app is there while the `up` goes on", MOMENTS, || resolves(&app, "stable-db").then_some(()));
     docker_ok(&["network", "disconnect", &network, &app]);
