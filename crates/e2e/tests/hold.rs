@@ -456,9 +456,8 @@ fn a_crash_looping_container_runs_within_seconds_of_the_servers_start() {
     docker_ok(&["network", "disconnect", &pair.network, &pair.app]);
     docker_ok(&["restart", &pair.app]);
     let_it_crash(&pair.app);
-    let from = Instant::now();
     let _server = scene.serve();
-    runs_again_soon(&pair.app, from);
+    runs_again_soon(&pair.app, Instant::now());
 }
 
 #[test]
