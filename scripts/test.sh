@@ -17,7 +17,7 @@ world() {
 run_tests() {
   # nextest runs each test in a process of its own; `cargo test` serves where it is not installed.
   if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --locked "$@"
+    cargo nextest run --workspace --locked --no-fail-fast "$@"
   else
     cargo test --workspace --locked "$@"
   fi

@@ -174,6 +174,8 @@ pub(crate) fn scope_of(order: &Order) -> Scope {
         Order::Down(order) => {
             let mut scope = Scope::of_stack(order.stack.clone());
             scope.volumes.extend(order.volumes.iter().cloned());
+            // A network that others are on stays.
+            scope.members = true;
             scope
         }
         Order::Start(order) | Order::Stop(order) | Order::Restart(order) => Scope::of_stack(order.stack.clone()),

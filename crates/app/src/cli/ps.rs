@@ -40,6 +40,7 @@ pub async fn run(boot: &Boot, args: Ps) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     if containers.is_empty() {
+        nobody_knows(boot, &names).await?;
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         boot.ui.talk(&format!(
             "no containers of {}",
@@ -51,6 +52,18 @@ pub async fn run(boot: &Boot, args: Ps) -> Outcome {
         &table(&containers, args.all || names.len() > 1, jiff::Timestamp::now()).render(boot.ui.out, boot.ui.width),
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A stack without containers that was never brought up here is most likely a name mistyped.
+async fn nobody_knows(boot: &Boot, names: &[StackName]) -> Result<(), Problem> {
+    let known = known_names(boot).await.unwrap_or_default();
+    let by_name = boot.global.stack.iter().filter_map(|named| StackName::new(named.as_str()).ok());
+    let unknown = by_name.filter(|name| names.contains(name)).find(|name| !known.contains(name));
+    match unknown {
+        Some(name) => Err(Problem::usage("unknown-stack", format!("nobody knows a stack `{name}` here"))
+            .hint("`mainstay stacks` lists what was brought up here, `mainstay ps --all` what is there")),
+        None => Ok(()),
+    }
 }
 
 async fn known_names(boot: &Boot) -> Result<Vec<StackName>, Problem> {

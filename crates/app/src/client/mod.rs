@@ -20,7 +20,7 @@ use crate::wire::ApplyRequest;
 use served::Served;
 
 /// How long another owner of the state folder is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_PATIENCE: Duration = Duration::from_secs(120);
 const LOCK_RETRY: Duration = Duration::from_millis(100);
 
 /// Takes orders.
@@ -64,6 +64,7 @@ impl Client {
     pub async fn open(boot: &Boot, actor: Actor) -> Result<Client, Problem> {
         let settings = &boot.settings;
         let began = Instant::now();
+        let mut told = false;
         loop {
             if let Some(served) = Served::find(settings).await? {
                 return Ok(Client::Served(served, actor));
@@ -71,7 +72,11 @@ impl Client {
             match Keeper::open(settings.state_dir.clone(), boot.docker().await?).await {
                 Ok(keeper) => return Ok(Client::Hosted(Box::new(keeper.acting_for(&actor)))),
                 // A server that is just coming or going, or another short command.
-                Err(KeeperError::Locked { .. }) if began.elapsed() < LOCK_PATIENCE => {
+                Err(KeeperError::Locked { pid, .. }) if began.elapsed() < LOCK_PATIENCE => {
+                    if !told && began.elapsed() > Duration::from_secs(1) {
+                        told = true;
+                        boot.ui.talk(&format!("waiting until another mainstay (pid {pid}) is done"));
+                    }
                     tokio::time::sleep(LOCK_RETRY).await;
                 }
                 Err(error) => return Err(locked(settings, error)),

@@ -75,9 +75,10 @@ fn waiting_for_the_next_up<'o>(order: &'o Order, walked: &Plan) -> BTreeSet<&'o 
     waits.map(|service| &service.name).collect()
 }
 
-/// A job that was waited for until it completed has ended, and would be started again by the next order.
+/// A job has ended, and would be started again by the next order: it was waited for until it completed, or its start
+/// was waited for and a code other than 0 would have been told there.
 fn ended_well(walked: &Plan, left: &Step) -> bool {
-    use mainstay_model::declared::Condition::Completed;
+    use mainstay_model::declared::Condition::{Completed, Started};
     let name = match &left.action {
         Action::StartContainer { target } | Action::Await { target, .. } => &target.name,
         _ => return false,
@@ -85,5 +86,5 @@ fn ended_well(walked: &Plan, left: &Step) -> bool {
     walked
         .steps
         .iter()
-        .any(|step| matches!(&step.action, Action::Await { target, condition: Completed, .. } if target.name == *name))
+        .any(|step| matches!(&step.action, Action::Await { target, condition: Completed | Started, .. } if target.name == *name))
 }

@@ -56,6 +56,9 @@ impl Diagnostics {
     }
 }
 
+/// Bytes of a source line that are worth showing.
+const LONGEST_SHOWN: usize = 400;
+
 /// One complaint as text, with its line and a caret under the place.
 pub fn render_one(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let severity = match diagnostic.severity {
@@ -66,7 +69,9 @@ pub fn render_one(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let span = diagnostic.span;
     if span.is_written() {
         out += &format!("  --> {}:{}:{}\n", sources.path(span.file), span.line, span.column);
-        if let Some(line) = sources.line(span.file, span.line) {
+        // A line that fills a screen shows nothing; the place above says where to look.
+        let shown = sources.line(span.file, span.line).filter(|line| line.len() <= LONGEST_SHOWN);
+        if let Some(line) = shown {
             let number = span.line.to_string();
             let pad = " ".repeat(number.len());
             let before: String = line

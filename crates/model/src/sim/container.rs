@@ -9,6 +9,9 @@ use crate::identity::ServiceName;
 use crate::observed::{Container, Endpoint, Health, Maker, Observed, State};
 use crate::plan::StepId;
 
+/// Where a port is published that names no address.
+const ANYWHERE: &str = "0.0.0.0";
+
 /// A container to be made.
 pub(super) struct New<'a> {
     pub service: &'a ServiceName,
@@ -30,8 +33,10 @@ pub(super) fn create(
 ) -> Result<String, SimError> {
     let service = declared.services.get(new.service);
     let service = service.ok_or_else(|| SimError::NotDeclared(new.service.to_string()))?;
-    if world.container_named(new.name).is_some() {
-        return Err(SimError::NameTaken(new.name.into()));
+    if let Some(there) = world.container_named(new.name) {
+        let is_same =
+            is_as_wanted(there, new, service, declared) && world.images.get(&service.image) == Some(&there.image_id);
+        return if is_same { Ok(there.id.clone()) } else { Err(SimError::NameTaken(new.name.into())) };
     }
     let image_id = world.images.get(&service.image).cloned();
     let image_id = image_id.ok_or_else(|| SimError::NoImage(service.image.clone()))?;
@@ -62,7 +67,7 @@ pub(super) fn create(
         restart_count: 0,
         restarts_itself: service.container.restart != Restart::No,
         endpoints,
-        network_mode: mode(world, service, made)?,
+        network_mode: mode(world, service, new.networks, made)?,
         fields: Some(service.fields()),
         declared_attachments: Some(service.attachments.clone()),
         depends_on: service.depends_on.iter().map(label).collect(),
@@ -72,6 +77,13 @@ pub(super) fn create(
     let id = container.id.clone();
     world.containers.push(container);
     Ok(id)
+}
+
+/// What an interrupted run made for the same wish, and did not start, is given again.
+fn is_as_wanted(there: &Container, new: &New<'_>, service: &Service, declared: &Declared) -> bool {
+    let of_it = there.stack.as_ref() == Some(&declared.stack) && there.service.as_ref() == Some(new.service);
+    let made_so = there.maker == Maker::Mainstay && there.fields == Some(service.fields());
+    of_it && made_so && there.number == new.number && there.state == State::Created
 }
 
 fn endpoint(world: &Observed, service: &Service, name: &str) -> Result<Endpoint, SimError> {
@@ -89,9 +101,17 @@ fn label((on, dependency): (&ServiceName, &crate::declared::Dependency)) -> (Ser
     (on.clone(), condition.into(), dependency.restart)
 }
 
-fn mode(world: &Observed, service: &Service, made: &BTreeMap<StepId, String>) -> Result<String, SimError> {
+fn mode(
+    world: &Observed,
+    service: &Service,
+    networks: &[String],
+    made: &BTreeMap<StepId, String>,
+) -> Result<String, SimError> {
     Ok(match &service.network_mode {
-        NetworkMode::Attached => service.attachments.first().map_or("none".into(), |first| first.network.clone()),
+        NetworkMode::Attached => {
+            let first = service.attachments.iter().find(|attachment| networks.contains(&attachment.network));
+            first.map_or("none".into(), |first| first.network.clone())
+        }
         NetworkMode::None => "none".into(),
         NetworkMode::Host => "host".into(),
         NetworkMode::Bridge => "bridge".into(),
@@ -114,19 +134,15 @@ fn mode(world: &Observed, service: &Service, made: &BTreeMap<StepId, String>) ->
 
 pub(super) fn start(world: &mut Observed, id: &str, declared: Option<&Declared>) -> Result<(), SimError> {
     let container = find(world, id)?.clone();
-    match container.state {
-        State::Running => return Ok(()),
-        State::Paused => return Err(SimError::Paused(container.name)),
-        _ => {}
+    if let State::Running | State::Paused = container.state {
+        find(world, id)?.state = State::Running;
+        return Ok(());
     }
-    for endpoint in &container.endpoints {
-        let there = world.networks.iter().any(|network| match endpoint.network_id.as_str() {
-            "" => network.name == endpoint.network,
-            id => network.id == id,
-        });
-        if !there {
-            return Err(SimError::NoNetwork(endpoint.network.clone()));
-        }
+    let mut endpoints = container.endpoints.clone();
+    for endpoint in &mut endpoints {
+        let network = network::of_endpoint(world, endpoint);
+        let network = network.ok_or_else(|| SimError::NoNetwork(endpoint.network.clone()))?;
+        endpoint.network_id.clone_from(&network.id);
     }
     if let Some(owner) = container.network_mode.strip_prefix("container:") {
         let owner = world.container(owner).ok_or_else(|| SimError::NoContainer(owner.into()))?;
@@ -137,12 +153,13 @@ pub(super) fn start(world: &mut Observed, id: &str, declared: Option<&Declared>)
     let service = container.service.as_ref().and_then(|name| declared?.services.get(name));
     let ports = service.map(published).unwrap_or_default();
     let others = world.containers.iter().filter(|other| other.id != id && other.state == State::Running);
-    if let Some(port) = others.flat_map(|other| &other.ports).find(|port| ports.contains(port)) {
+    if let Some(port) = others.flat_map(|other| &other.ports).find(|port| ports.iter().any(|own| clash(own, port))) {
         return Err(SimError::PortTaken(port.clone()));
     }
     let now = count::now(world);
     let container = find(world, id)?;
     container.state = State::Running;
+    container.endpoints = endpoints;
     container.started_at = now;
     container.exit_code = None;
     container.ports = ports;
@@ -156,10 +173,25 @@ pub(super) fn start(world: &mut Observed, id: &str, declared: Option<&Declared>)
 fn published(service: &Service) -> Vec<String> {
     let ports = service.container.ports.iter();
     let mut texts: Vec<String> = ports
-        .filter_map(|port| Some(format!("0.0.0.0:{}->{}/{}", port.published.as_ref()?, port.target, port.protocol)))
+        .filter_map(|port| {
+            let ip = port.host_ip.as_deref().unwrap_or(ANYWHERE);
+            Some(format!("{ip}:{}->{}/{}", port.published.as_ref()?, port.target, port.protocol))
+        })
         .collect();
     texts.sort();
     texts
+}
+
+/// The same port of the machine, at the same address or at all of them.
+fn clash(one: &str, other: &str) -> bool {
+    let parts = |text: &str| -> Option<(String, String)> {
+        let (address, target) = text.split_once("->")?;
+        let (ip, port) = address.rsplit_once(':')?;
+        let (_, protocol) = target.rsplit_once('/')?;
+        Some((ip.to_owned(), format!("{port}/{protocol}")))
+    };
+    let (Some(one), Some(other)) = (parts(one), parts(other)) else { return one == other };
+    one.1 == other.1 && (one.0 == other.0 || one.0 == ANYWHERE || other.0 == ANYWHERE)
 }
 
 fn end(world: &mut Observed, id: &str, exit_code: i64) {
@@ -169,6 +201,10 @@ fn end(world: &mut Observed, id: &str, exit_code: i64) {
         container.exit_code = Some(exit_code);
         container.finished_at = now;
         container.ports.clear();
+        // An engine says so of whatever has a health check and does not run.
+        if container.health != Health::Unverified {
+            container.health = Health::Unhealthy;
+        }
     }
 }
 
@@ -201,8 +237,9 @@ pub(super) fn wait(world: &mut Observed, id: &str, condition: Condition) -> Resu
     let ended_well = container.state == State::Exited && container.exit_code == Some(0);
     match (condition, container.state) {
         (Condition::Started, _) if ended_well => {}
-        (Condition::Started, State::Running) => {}
-        (Condition::Healthy, State::Running) if container.health == Health::Unverified => {}
+        (Condition::Started, State::Running | State::Paused) => {}
+        (Condition::Healthy, State::Running | State::Paused) if container.health == Health::Unverified => {}
+        (Condition::Healthy, State::Paused) if container.health == Health::Healthy => {}
         (Condition::Healthy, State::Running) => container.health = Health::Healthy,
         (Condition::Completed, State::Running) => end(world, id, 0),
         (Condition::Completed, _) if ended_well => {}

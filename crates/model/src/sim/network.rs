@@ -8,8 +8,9 @@ use crate::observed::{Container, Endpoint, Maker, Member, Observed, ObservedNetw
 pub(super) fn create(world: &mut Observed, key: &str, name: &str, declared: Option<&Declared>) -> Result<(), SimError> {
     let network = declared.and_then(|declared| declared.networks.get(key));
     let network = network.ok_or_else(|| SimError::NotDeclared(name.into()))?;
-    if world.networks_named(name).next().is_some() {
-        return Ok(());
+    if let Some(there) = world.networks_named(name).next() {
+        let is_same = there.stack.as_ref() == Some(&world.stack) && there.digest == Some(digest(network));
+        return if is_same { Ok(()) } else { Err(SimError::MadeOtherwise(name.into())) };
     }
     let id = count::fresh_id(world, "network");
     world.networks.push(ObservedNetwork {
@@ -46,6 +47,14 @@ pub(super) fn one<'w>(world: &'w Observed, name: &str) -> Result<&'w ObservedNet
     }
 }
 
+/// The network that an endpoint is on; one without an id is on whatever has the name.
+pub(super) fn of_endpoint<'w>(world: &'w Observed, endpoint: &Endpoint) -> Option<&'w ObservedNetwork> {
+    world.networks.iter().find(|network| match endpoint.network_id.as_str() {
+        "" => network.name == endpoint.network,
+        id => network.id == id,
+    })
+}
+
 /// What a container gets by joining a network.
 pub(super) fn endpoint(network: &ObservedNetwork, attachment: &Attachment) -> Endpoint {
     Endpoint {
@@ -59,20 +68,29 @@ pub(super) fn endpoint(network: &ObservedNetwork, attachment: &Attachment) -> En
     }
 }
 
+/// A dead endpoint is written over, a live one stays as it is.
 pub(super) fn attach(world: &mut Observed, id: &str, attachment: &Attachment) -> Result<(), SimError> {
     let endpoint = endpoint(one(world, &attachment.network)?, attachment);
-    let container = super::container::find(world, id)?;
-    if container.endpoint(&attachment.network).is_some() {
-        return Err(SimError::AlreadyAttached(container.name.clone(), attachment.network.clone()));
+    let container = super::container::find(world, id)?.clone();
+    if let Some(there) = container.endpoint(&attachment.network)
+        && of_endpoint(world, there).is_some()
+    {
+        let is_as_declared = attachment.aliases.iter().all(|alias| there.aliases.contains(alias))
+            && (attachment.ipv4_address.is_none() || attachment.ipv4_address == there.static_ipv4)
+            && (attachment.ipv6_address.is_none() || attachment.ipv6_address == there.static_ipv6);
+        let refusal = || SimError::AlreadyAttached(container.name.clone(), attachment.network.clone());
+        return is_as_declared.then_some(()).ok_or_else(refusal);
     }
+    let container = super::container::find(world, id)?;
+    container.endpoints.retain(|there| there.network != attachment.network);
     container.endpoints.push(endpoint);
     Ok(())
 }
 
-pub(super) fn detach(world: &mut Observed, id: &str, network: &str, network_id: &str) -> Result<(), SimError> {
-    let container = super::container::find(world, id)?;
-    container.endpoints.retain(|endpoint| !(endpoint.network == network && endpoint.network_id == network_id));
-    Ok(())
+pub(super) fn detach(world: &mut Observed, id: &str, network: &str, network_id: &str) {
+    if let Ok(container) = super::container::find(world, id) {
+        container.endpoints.retain(|endpoint| !(endpoint.network == network && endpoint.network_id == network_id));
+    }
 }
 
 /// Members of other stacks are as the look brought them; those of containers in this world follow the containers.

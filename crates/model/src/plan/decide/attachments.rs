@@ -12,7 +12,7 @@ impl Place {
     /// The step that makes the network.
     pub fn made(&self) -> Option<StepId> {
         match self {
-            Place::Made(step) => Some(*step),
+            Place::Made(step) | Place::Alone(_, step) => Some(*step),
             _ => None,
         }
     }
@@ -64,7 +64,7 @@ pub(super) fn repair(
     let after = match place {
         Place::Nowhere => return None,
         Place::Promised if !right.is_empty() => return None,
-        Place::Made(step) => Some(*step),
+        Place::Made(step) | Place::Alone(_, step) => Some(*step),
         Place::There(_) | Place::Promised => None,
     };
     let mut before: Vec<StepId> = after.into_iter().collect();
@@ -89,7 +89,7 @@ pub(super) fn repair(
 fn leads_there(endpoint: &Endpoint, place: &Place, container: &Container) -> bool {
     match place {
         // Engines that keep no id for a container that does not run find its network by name when it starts.
-        Place::There(id) => endpoint.network_id == *id || endpoint.network_id.is_empty(),
+        Place::There(id) | Place::Alone(id, _) => endpoint.network_id == *id || endpoint.network_id.is_empty(),
         Place::Made(_) => endpoint.network_id.is_empty() && container.state != State::Running,
         Place::Promised | Place::Nowhere => true,
     }

@@ -13,6 +13,8 @@ use crate::plan::{Action, Impact, Level, StepId};
 pub(super) enum Place {
     /// One network, by id.
     There(String),
+    /// One network, by id, once its twins are gone: the step that removes the last of them.
+    Alone(String, StepId),
     /// This plan makes it.
     Made(StepId),
     /// A required stack makes it before this plan is applied.
@@ -47,6 +49,7 @@ impl<'a> Up<'a> {
     fn network(&mut self, key: &str, network: &Network) -> Place {
         let name = &network.name;
         match only_one(self.world, name) {
+            Err(_) if self.twins_are_ours(name) => self.without_twins(name),
             Err(ids) => {
                 let message = format!("{} networks are called `{name}`", ids.len());
                 let hint =
@@ -64,6 +67,35 @@ impl<'a> Up<'a> {
                 Place::Made(self.draft.add(action, Impact::Live, "it does not exist", []))
             }
         }
+    }
+
+    /// Two networks of one name that this stack's own orders made: the first was killed while the engine was still at
+    /// work on it.
+    fn twins_are_ours(&self, name: &str) -> bool {
+        let stack = Some(&self.declared.stack);
+        let is_ours = |twin: &ObservedNetwork| twin.maker == Maker::Mainstay && twin.stack.as_ref() == stack;
+        let in_use = self.world.networks_named(name).filter(|twin| self.uses(twin) > 0).count();
+        in_use <= 1 && self.world.networks_named(name).all(is_ours)
+    }
+
+    fn uses(&self, network: &ObservedNetwork) -> usize {
+        let endpoints = self.world.containers.iter().flat_map(|container| &container.endpoints);
+        endpoints.filter(|endpoint| endpoint.network_id == network.id).count() + network.members.len()
+    }
+
+    /// Keeps the twin that is in use; the others are empty and go before anything joins by the name.
+    fn without_twins(&mut self, name: &str) -> Place {
+        let mut twins: Vec<&ObservedNetwork> = self.world.networks_named(name).collect();
+        // The fullest last; of equals the one whose id sorts first, so that the choice is the same every time.
+        twins.sort_by(|a, b| self.uses(a).cmp(&self.uses(b)).then_with(|| b.id.cmp(&a.id)));
+        let Some((kept, others)) = twins.split_last() else { return Place::Nowhere };
+        let mut last = None;
+        for twin in others {
+            let action = Action::RemoveNetwork { id: twin.id.clone(), name: name.into() };
+            let why = "it is a second network of this name, left by an order that was cut off";
+            last = Some(self.draft.add(action, Impact::Live, why, last));
+        }
+        last.map_or_else(|| Place::There(kept.id.clone()), |step| Place::Alone(kept.id.clone(), step))
     }
 
     fn missing_external_network(&mut self, name: &str) -> Place {
