@@ -75,7 +75,12 @@ impl Reader<'_> {
     }
 
     fn read_network_use(&mut self, step: &Step, name: &str) {
-        let there = self.world.networks.iter().filter(|network| network.name == name).count();
+        let removed = |id: &String| {
+            self.earlier(step)
+                .any(|other| matches!(&other.action, Action::RemoveNetwork { id: gone, .. } if gone == id))
+        };
+        let named = self.world.networks.iter().filter(|network| network.name == name);
+        let there = named.filter(|network| !removed(&network.id)).count();
         let is_made =
             self.earlier(step).any(|other| matches!(&other.action, Action::CreateNetwork { name: n, .. } if n == name));
         let is_promised = self.declared().is_some_and(|declared| {
