@@ -85,10 +85,12 @@ impl<'a> Up<'a> {
     fn stay(&mut self, service: &'a Service, container: &'a Container, others: Vec<&'a Container>, name: String) {
         let mut start = self.start_of_staying(service, container);
         let starts = matches!(start, Start::Needed(_) | Start::Again(_));
-        let attached = self.repair_attachments(service, container, starts);
+        let mut attached = self.repair_attachments(service, container, starts);
         if container.state == State::Restarting && !attached.is_empty() && starts {
             start = Start::Needed("it waits after a crash, and its networks are back".into());
         }
+        // It joins by name when it starts: a network that has to lose a twin first is waited for.
+        attached.extend(service.attachments.iter().filter_map(|a| self.places.get(&a.network)?.made()));
         let instance = Instance::kept(container);
         self.take_place(service, Taking { instance, prepared: attached, others, name, start });
     }
