@@ -1,7 +1,7 @@
 //! The reading of real Compose files, compared with the reference's.
 //!
 //! The corpus is third parties' data and lives outside the repository:
-//! `MAINSTAY_CORPUS=/work/shared/corpus cargo test -p mainstay-model --test compose_corpus -- --nocapture`
+//! `MAINSTAY_CORPUS=<folder> cargo test -p mainstay-model --test compose_corpus -- --nocapture`
 //!
 //! What is compared is acceptance: a file that the reference takes must pass here, with and without
 //! interpolation. The other way round is counted only, because much of what the reference refuses is

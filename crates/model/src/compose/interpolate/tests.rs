@@ -110,7 +110,7 @@ fn hostile_texts_end_soon() {
     assert_eq!(run(&dollars).0.len(), 500_000);
 }
 
-/// The reference's own answers, when the corpus is at hand: `MAINSTAY_CORPUS=/work/shared/corpus`.
+/// The reference's own answers, when the corpus is at hand: `MAINSTAY_CORPUS=<folder>`.
 #[test]
 #[expect(
     clippy::disallowed_methods,
