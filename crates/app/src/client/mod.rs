@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use crate::wire::ApplyRequest;
 use served::Served;
 
-/// How long another owner of the state folder is waited for.
+/// How long another owner of the state folder is waited for: an `up` that hosts the engine takes minutes at most.
 const LOCK_PATIENCE: Duration = Duration::from_secs(120);
 const LOCK_RETRY: Duration = Duration::from_millis(100);
 
@@ -60,7 +60,8 @@ impl Client {
     /// The server when it answers; else the engine and the journal, under the lock.
     ///
     /// # Errors
-    /// When the lock is held by a process whose socket does not answer, or the engine is away.
+    /// When the lock is held for longer than [`LOCK_PATIENCE`] by a process without a socket that answers, or the
+    /// engine is away.
     pub async fn open(boot: &Boot, actor: Actor) -> Result<Client, Problem> {
         let settings = &boot.settings;
         let began = Instant::now();
@@ -71,7 +72,7 @@ impl Client {
             }
             match Keeper::open(settings.state_dir.clone(), boot.docker().await?).await {
                 Ok(keeper) => return Ok(Client::Hosted(Box::new(keeper.acting_for(&actor)))),
-                // A server that is just coming or going, or another short command.
+                // A server that is just coming or going, or another command, which gives the folder back at its end.
                 Err(KeeperError::Locked { pid, .. }) if began.elapsed() < LOCK_PATIENCE => {
                     if !told && began.elapsed() > Duration::from_secs(1) {
                         told = true;

@@ -38,7 +38,7 @@ impl Docker {
             service.attachments.iter().filter(|attachment| wanted.networks.contains(&attachment.network)).collect();
         let at_create = if self.speaks(44) { attachments.len() } else { attachments.len().min(1) };
         let (at_create, later) = attachments.split_at(at_create);
-        let mut settled = self.settle(declared, service, wanted.number, at_create.to_vec()).await?;
+        let mut settled = self.settle(context, declared, service, wanted.number, at_create.to_vec()).await?;
         settled.labels.insert(KEEPER.into(), context.keeper.to_string());
         let labels = settled.labels.clone();
         let body = body_of(&service.container, settled, self.api)?;
@@ -87,6 +87,7 @@ impl Docker {
     /// What depends on the world as it is when the step runs.
     async fn settle<'a>(
         &self,
+        context: &Context,
         declared: &Declared,
         service: &'a Service,
         number: u32,
@@ -103,16 +104,16 @@ impl Docker {
             NetworkMode::None => "none".into(),
             NetworkMode::Host => "host".into(),
             NetworkMode::Bridge => "bridge".into(),
-            NetworkMode::Service(of) => format!("container:{}", self.first_container_of(declared, of, &doing()).await?),
+            NetworkMode::Service(of) => format!("container:{}", self.first_container_of(context, of, &doing()).await?),
             NetworkMode::Container(of) => format!("container:{of}"),
         };
         let spec = &service.container;
-        let ipc = self.namespace(declared, spec.ipc.as_deref(), &doing()).await?;
-        let pid = self.namespace(declared, spec.pid.as_deref(), &doing()).await?;
+        let ipc = self.namespace(context, spec.ipc.as_deref(), &doing()).await?;
+        let pid = self.namespace(context, spec.pid.as_deref(), &doing()).await?;
         let mut volumes_from = Vec::new();
         for source in &spec.volumes_from {
             let from = match &source.from {
-                VolumesSource::Service(of) => self.first_container_of(declared, of, &doing()).await?,
+                VolumesSource::Service(of) => self.first_container_of(context, of, &doing()).await?,
                 VolumesSource::Container(name) => name.clone(),
             };
             volumes_from.push(if source.read_only { format!("{from}:ro") } else { from });
@@ -124,7 +125,7 @@ impl Docker {
     /// `service:x` of a namespace becomes the container that stands for it.
     async fn namespace(
         &self,
-        declared: &Declared,
+        context: &Context,
         text: Option<&str>,
         doing: &str,
     ) -> Result<Option<String>, WorldError> {
@@ -132,18 +133,18 @@ impl Docker {
             return Ok(text.filter(|text| !text.is_empty()).map(str::to_owned));
         };
         let service = ServiceName::new(service).map_err(|error| WorldError::new(doing).caused_by(error))?;
-        Ok(Some(format!("container:{}", self.first_container_of(declared, &service, doing).await?)))
+        Ok(Some(format!("container:{}", self.first_container_of(context, &service, doing).await?)))
     }
 
     /// The id of a service's container number 1; the newest, while two stand side by side.
     async fn first_container_of(
         &self,
-        declared: &Declared,
+        context: &Context,
         service: &ServiceName,
         doing: &str,
     ) -> Result<String, WorldError> {
         let labels = [
-            format!("{PROJECT}={}", declared.stack),
+            format!("{PROJECT}={}", context.stack),
             format!("{SERVICE}={service}"),
             format!("{NUMBER}=1"),
             format!("{ONE_OFF}=False"),
@@ -152,8 +153,12 @@ impl Docker {
         let options = ListContainersOptions { all: true, filters, ..Default::default() };
         let found = timed(ANSWER_WITHIN, self.client.list_containers(Some(options))).await;
         let found = found.map_err(|error| Refusal::new(doing).explain(error))?;
-        let newest = found.into_iter().max_by_key(|listed| listed.created).and_then(|listed| listed.id);
-        newest
+        // The one that this plan made, beside one that still serves: the engine's list tells whole seconds only, in which
+        // both may have been made.
+        let is_made = |id: &Option<String>| id.as_ref().is_some_and(|id| context.made.values().any(|made| made == id));
+        let first = found.into_iter().max_by_key(|listed| (is_made(&listed.id), listed.created));
+        first
+            .and_then(|listed| listed.id)
             .ok_or_else(|| WorldError::new(format!("{doing}: the service `{service}` that it joins has no container")))
     }
 
