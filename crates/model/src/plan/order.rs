@@ -74,6 +74,9 @@ pub struct UpOptions {
     pub take_over: bool,
     /// The images were pulled and built by the plan before this one: take them as observed and compare their ids.
     pub images_are_fresh: bool,
+    /// Containers (by id) that an operation has made already when it decides once more: force does not mean those.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub made: BTreeSet<String>,
     /// Seconds that a service may take to become ready; default 300.
     pub ready_within_secs: Option<u64>,
     /// `--env`, to be remembered with the stack; the declaration was read with it already.

@@ -202,7 +202,8 @@ impl<'a> Up<'a> {
         if self.is_meant(&service.name) && self.images.built_anew.contains(&service.image) {
             differences.push(format!("image `{}` is built anew", service.image));
         }
-        if self.is_meant(&service.name) && self.options.force_recreate {
+        let is_made = self.options.made.contains(&container.id);
+        if self.is_meant(&service.name) && self.options.force_recreate && !is_made {
             differences.push("`--force-recreate` was given".into());
         }
         (!differences.is_empty()).then(|| differences.join(", "))
