@@ -20,6 +20,9 @@ pub(crate) struct FakeWorld {
     pub inner: Arc<Mutex<Inner>>,
 }
 
+/// Somebody else's hand, or a request of a killed process that lands late.
+pub(crate) type Meanwhile = Box<dyn FnOnce(&mut Inner) + Send>;
+
 #[derive(Default)]
 pub(crate) struct Inner {
     pub containers: Vec<Container>,
@@ -27,8 +30,14 @@ pub(crate) struct Inner {
     pub images: BTreeMap<String, String>,
     /// Steps that fail, whatever they do.
     pub failing: BTreeSet<StepId>,
+    /// What happens to the world in the moment before a step is done, once.
+    pub meanwhile: BTreeMap<StepId, Meanwhile>,
     /// Steps that never end by themselves.
     pub hanging: BTreeSet<StepId>,
+    /// Steps to which the engine says that the world is otherwise, though it is not.
+    pub contradicting: BTreeSet<StepId>,
+    /// Containers end as soon as they are started.
+    pub ends_after_start: bool,
     /// What every act takes.
     pub slowness: Duration,
     /// Acts that say they did something and did not.
@@ -192,7 +201,7 @@ impl Inner {
         id
     }
 
-    fn endpoint(&self, attachment: &Attachment) -> Endpoint {
+    pub fn endpoint(&self, attachment: &Attachment) -> Endpoint {
         let network = self.networks.iter().find(|network| network.name == attachment.network);
         Endpoint {
             network: attachment.network.clone(),
@@ -212,7 +221,7 @@ impl Inner {
             TargetContainer::MadeBy(step) => context.made.get(step).ok_or_else(|| WorldError::new("not made"))?,
         };
         let found = self.containers.iter_mut().find(|container| container.id == *id);
-        found.ok_or_else(|| WorldError::new(format!("no such container `{}`", target.name)))
+        found.ok_or_else(|| WorldError::new(format!("no such container `{}`", target.name)).contradicting())
     }
 
     fn play(&mut self, step: &Step, context: &Context) -> Result<Acted, WorldError> {
@@ -234,12 +243,21 @@ impl Inner {
             Action::RemoveNetwork { id, .. } => self.networks.retain(|network| network.id != *id),
             Action::CreateVolume { .. } | Action::RemoveVolume { .. } | Action::Await { .. } => {}
             Action::CreateContainer { service, number, name, .. } => {
+                if self.containers.iter().any(|container| container.name == *name) {
+                    return Err(WorldError::new(format!("the name `{name}` is in use")).contradicting());
+                }
                 let id = self.create(service, *number, name, context);
                 acted.container_id = Some(id);
             }
             Action::StartContainer { target } => {
+                let ends = self.ends_after_start;
+                let networks: BTreeSet<String> = self.networks.iter().map(|network| network.name.clone()).collect();
                 let container = self.target(target, context)?;
-                container.state = State::Running;
+                if let Some(lost) = container.endpoints.iter().find(|endpoint| !networks.contains(&endpoint.network)) {
+                    return Err(WorldError::new(format!("network `{}` not found", lost.network)).contradicting());
+                }
+                (container.state, container.exit_code) =
+                    if ends { (State::Exited, Some(0)) } else { (State::Running, None) };
                 container.started_at = "2026-11-20T10:00:01Z".into();
                 let (id, name) = (container.id.clone(), container.name.clone());
                 self.tell(EventKind::Container, "start", &name, &id);
@@ -252,13 +270,18 @@ impl Inner {
                 self.tell(EventKind::Container, "stop", &name, &id);
             }
             Action::RemoveContainer { target, .. } => {
-                let id = self.target(target, context)?.id.clone();
+                let container = self.target(target, context)?;
+                if container.state == State::Running {
+                    return Err(WorldError::new(format!("`{}` runs", target.name)).contradicting());
+                }
+                let id = container.id.clone();
                 self.containers.retain(|container| container.id != id);
             }
             Action::RenameContainer { target, to } => self.target(target, context)?.name = to.clone(),
             Action::Attach { target, attachment } => {
                 if !self.networks.iter().any(|network| network.name == attachment.network) {
-                    return Err(WorldError::new(format!("network `{}` not found", attachment.network)));
+                    let message = format!("network `{}` not found", attachment.network);
+                    return Err(WorldError::new(message).contradicting());
                 }
                 let endpoint = self.endpoint(attachment);
                 let container = self.target(target, context)?;
@@ -340,9 +363,15 @@ impl World for FakeWorld {
         }
         tokio::time::sleep(slowness).await;
         let mut inner = self.lock();
+        if let Some(meanwhile) = inner.meanwhile.remove(&step.id) {
+            meanwhile(&mut inner);
+        }
         if inner.failing.contains(&step.id) {
             let cause = std::io::Error::other("the wire was cut");
             return Err(WorldError::new("the engine refused").caused_by(cause).hint("try again"));
+        }
+        if inner.contradicting.contains(&step.id) {
+            return Err(WorldError::new("the engine says that it is otherwise").contradicting());
         }
         let acted = if inner.lying { Acted::default() } else { inner.play(step, context)? };
         inner.done.push(step.action.clone());

@@ -3,6 +3,9 @@
 mod afterwards;
 mod known;
 mod operation;
+mod rounds;
+#[cfg(test)]
+mod rounds_tests;
 #[cfg(test)]
 mod tests;
 pub(crate) mod writers;

@@ -84,13 +84,30 @@ pub struct WorldError {
     pub log_tail: Vec<String>,
     /// True when trying again later may help (engine away, time-out).
     pub transient: bool,
+    /// True when the answer contradicts what the plan was made from: a name is in use, a thing is gone, a state is
+    /// another. The plan may be out of date; only a new look can tell.
+    pub contradicts: bool,
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl WorldError {
     pub fn new(message: impl Into<String>) -> Self {
-        WorldError { message: message.into(), hints: Vec::new(), log_tail: Vec::new(), transient: false, source: None }
+        WorldError {
+            message: message.into(),
+            hints: Vec::new(),
+            log_tail: Vec::new(),
+            transient: false,
+            contradicts: false,
+            source: None,
+        }
+    }
+
+    /// The same error, told as one that contradicts what the plan was made from.
+    #[must_use]
+    pub fn contradicting(mut self) -> Self {
+        self.contradicts = true;
+        self
     }
 
     #[must_use]

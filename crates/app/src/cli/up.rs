@@ -88,6 +88,7 @@ impl Up {
             take_over: self.take_over,
             ready_within_secs: self.ready_within,
             images_are_fresh: false,
+            made: std::collections::BTreeSet::new(),
             env: boot.global.env.clone(),
             profiles: boot.global.profile.clone(),
         }

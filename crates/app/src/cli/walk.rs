@@ -250,6 +250,9 @@ fn failed(plan: &Plan, tally: &Tally) -> Problem {
         None => Problem::new(Kind::Failed, "failed", format!("`{}` of `{}` failed", plan.verb, plan.stack)),
     };
     problem.causes.extend(tally.failures.iter().skip(1).map(|(_, failure)| format!("also: {}", failure.message)));
+    if let (Some(afterwards), false) = (&tally.afterwards, tally.failures.is_empty()) {
+        problem.causes.push(afterwards.message.clone());
+    }
     problem.hints.push(left_behind(plan, tally));
     problem.operation = tally.operation.clone();
     problem
@@ -265,7 +268,7 @@ fn cancelled(plan: &Plan, tally: &Tally) -> Problem {
 
 /// What was done, what was not, and how to go on.
 fn left_behind(plan: &Plan, tally: &Tally) -> String {
-    let total = plan.steps.len();
+    let total = tally.total.max(plan.steps.len());
     let open = total.saturating_sub(tally.done + tally.failures.len());
     format!(
         "of {}, {} done, {} failed, {open} not run; `mainstay {}` again goes on from here",

@@ -14,7 +14,7 @@ use mainstay_model::plan::render::describe;
 use mainstay_model::plan::{Action, Plan, StepId};
 
 use super::since::took;
-use super::{Tone, Ui};
+use super::{Tone, Ui, show};
 
 /// How long an operation stays silent at its start.
 pub const PATIENCE: Duration = Duration::from_millis(250);
@@ -25,6 +25,8 @@ const PLAIN_EVERY: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub operation: Option<OperationId>,
+    /// The steps that were done and those of the last plan.
+    pub total: usize,
     pub done: usize,
     pub skipped: usize,
     pub failures: Vec<(StepId, Failure)>,
@@ -86,7 +88,11 @@ impl Progress {
     pub fn hear(&mut self, event: &Event) {
         self.tally.operation = Some(event.operation.clone());
         match &event.what {
-            What::Planned { plan, .. } => self.plan = plan.clone(),
+            What::Planned { plan, .. } => {
+                self.plan = plan.clone();
+                self.tally.total = plan.steps.len();
+            }
+            What::Replanned { because, plan, .. } => self.replanned(because, plan),
             What::StepStarted { step } => self.started(*step),
             What::StepProgress { step, message } => self.progressed(*step, message),
             What::StepDone { step, took_ms, detail } => {
@@ -124,6 +130,19 @@ impl Progress {
             let _ = bars.clear();
         }
         self.tally
+    }
+
+    /// The world moved: what failed is overtaken, and the steps that are left are shown before the first of them.
+    fn replanned(&mut self, because: &str, plan: &Plan) {
+        self.tally.failures.clear();
+        self.tally.skipped = 0;
+        self.tally.total = self.tally.done + plan.steps.len();
+        self.plan.steps.extend(plan.steps.iter().cloned());
+        let mark = self.ui.err.paint(Tone::Warn, "↻");
+        self.print_or_hold(format!("{mark} the world changed ({because}); decided once more:"));
+        for line in show::plan(plan, self.ui.err).lines() {
+            self.print_or_hold(line.to_owned());
+        }
     }
 
     fn started(&mut self, step: StepId) {

@@ -7,6 +7,13 @@ use mainstay_model::operation::Failure;
 use crate::journal::JournalError;
 use crate::world::WorldError;
 
+/// A failure, and whether the plan may be what is wrong: see [`WorldError::contradicts`].
+#[derive(Clone, Debug)]
+pub(crate) struct Failed {
+    pub failure: Failure,
+    pub contradicts: bool,
+}
+
 pub(crate) fn failure_of(error: &WorldError) -> Failure {
     Failure {
         message: error.message.clone(),

@@ -10,7 +10,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,14 +18,14 @@ use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use mainstay_model::declared::Declared;
 use mainstay_model::identity::OperationId;
-use mainstay_model::operation::{Failure, Verdict, What};
-use mainstay_model::plan::{Action, Plan, Step, StepId};
+use mainstay_model::operation::{Verdict, What};
+use mainstay_model::plan::{Action, Plan, Step, StepId, TargetContainer};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::{EntryKind, Journal, JournalError, NewEntry, StepEnd, StepOutcome};
 use crate::world::{Acted, Context, Progress, World};
-pub(crate) use failure::{failure_of, failure_of_journal};
+pub(crate) use failure::{Failed, failure_of, failure_of_journal};
 use state::{Next, State};
 pub(crate) use telling::Teller;
 use telling::{could_not, did, subject};
@@ -37,6 +37,8 @@ pub(crate) struct Walk<'a, W> {
     pub operation: &'a OperationId,
     pub plan: &'a Plan,
     pub declared: Option<Arc<Declared>>,
+    /// Containers that earlier rounds of the same operation made.
+    pub made: BTreeMap<StepId, String>,
     pub teller: &'a Teller,
     pub cancel: &'a CancellationToken,
     pub manner: Manner,
@@ -58,24 +60,26 @@ pub(crate) struct Walked {
     /// `Done`, `Failed` or `Cancelled`.
     pub verdict: Verdict,
     pub outcomes: BTreeMap<StepId, StepOutcome>,
-}
-
-impl Walked {
-    pub(crate) fn count(&self, outcome: StepOutcome) -> usize {
-        self.outcomes.values().filter(|found| **found == outcome).count()
-    }
+    /// Why steps failed.
+    pub failed: BTreeMap<StepId, Failed>,
+    /// By the step that made them: the engine's ids of containers, those of earlier rounds too.
+    pub made: BTreeMap<StepId, String>,
+    /// The engine's ids of the containers that were started.
+    pub started: BTreeSet<String>,
 }
 
 /// What became of one step.
 enum Ended {
     Done(Acted),
-    Failed(Failure),
+    Failed(Failed),
     Cancelled,
 }
 
 impl<W: World> Walk<'_, W> {
     pub(crate) async fn go(&self) -> Walked {
-        let mut state = State::new(self.plan);
+        let mut state = State::new(self.plan, self.made.clone());
+        let mut failed = BTreeMap::new();
+        let mut started = BTreeSet::new();
         let mut running = FuturesUnordered::new();
         loop {
             let mut skipped = Vec::new();
@@ -87,10 +91,19 @@ impl<W: World> Walk<'_, W> {
             }
             join_all(skipped).await;
             match running.next().await {
-                Some((step, Ended::Done(acted))) => state.done(step, acted.container_id),
-                Some((step, Ended::Failed(_))) => state.ended(step, StepOutcome::Failed),
+                Some((step, Ended::Done(acted))) => {
+                    started.extend(started_by(step, state.made()));
+                    state.done(step, acted.container_id);
+                }
+                Some((step, Ended::Failed(why))) => {
+                    failed.insert(step.id, why);
+                    state.ended(step, StepOutcome::Failed);
+                }
                 Some((step, Ended::Cancelled)) => state.ended(step, StepOutcome::Cancelled),
-                None => return Walked { verdict: state.verdict(), outcomes: state.into_outcomes() },
+                None => {
+                    let (verdict, made) = (state.verdict(), state.made().clone());
+                    return Walked { verdict, outcomes: state.into_outcomes(), failed, made, started };
+                }
             }
         }
     }
@@ -113,7 +126,7 @@ impl<W: World> Walk<'_, W> {
             failure.causes.insert(0, trouble.message);
             self.teller.tell(What::StepStarted { step: step.id });
             self.teller.tell(What::StepFailed { step: step.id, took_ms: took_ms(began), failure: failure.clone() });
-            return (step, Ended::Failed(failure));
+            return (step, Ended::Failed(Failed { failure, contradicts: false }));
         }
         self.teller.tell(What::StepStarted { step: step.id });
         let mut ended = self.act(step, &context).await;
@@ -125,7 +138,7 @@ impl<W: World> Walk<'_, W> {
         }
         self.teller.tell(match &ended {
             Ended::Done(acted) => What::StepDone { step: step.id, took_ms, detail: acted.detail.clone() },
-            Ended::Failed(failure) => What::StepFailed { step: step.id, took_ms, failure: failure.clone() },
+            Ended::Failed(failed) => What::StepFailed { step: step.id, took_ms, failure: failed.failure.clone() },
             Ended::Cancelled => {
                 What::StepSkipped { step: step.id, because: "the operation was cancelled while it ran".into() }
             }
@@ -162,7 +175,7 @@ impl<W: World> Walk<'_, W> {
         };
         match acted {
             Ok(acted) => Ended::Done(acted),
-            Err(error) => Ended::Failed(failure_of(&error)),
+            Err(error) => Ended::Failed(Failed { failure: failure_of(&error), contradicts: error.contradicts }),
         }
     }
 
@@ -183,7 +196,7 @@ impl<W: World> Walk<'_, W> {
     async fn record(&self, step: &Step, ended: &Ended, took_ms: u64) -> Result<(), JournalError> {
         let (outcome, detail, failure) = match ended {
             Ended::Done(acted) => (StepOutcome::Done, acted.detail.clone(), None),
-            Ended::Failed(failure) => (StepOutcome::Failed, None, Some(failure.clone())),
+            Ended::Failed(failed) => (StepOutcome::Failed, None, Some(failed.failure.clone())),
             Ended::Cancelled => (StepOutcome::Cancelled, None, None),
         };
         let end = StepEnd {
@@ -204,7 +217,7 @@ impl<W: World> Walk<'_, W> {
         };
         let (kind, summary, told) = match ended {
             Ended::Done(acted) => (kind, did(&step.action), json!({ "detail": acted.detail })),
-            Ended::Failed(failure) => {
+            Ended::Failed(Failed { failure, .. }) => {
                 let kind = if kind == EntryKind::Repair { EntryKind::Problem } else { kind };
                 let summary = format!("{}: {}", could_not(&step.action), failure.message);
                 (kind, summary, json!({ "causes": failure.causes, "hints": failure.hints }))
@@ -237,7 +250,16 @@ fn unwritten(step: &Step, ended: Ended, trouble: &JournalError) -> Ended {
             failure.causes.insert(0, trouble.message.clone());
         }
     }
-    Ended::Failed(failure)
+    Ended::Failed(Failed { failure, contradicts: false })
+}
+
+/// The container that a step has started.
+fn started_by(step: &Step, made: &BTreeMap<StepId, String>) -> Option<String> {
+    let Action::StartContainer { target } = &step.action else { return None };
+    match &target.container {
+        TargetContainer::Id(id) => Some(id.clone()),
+        TargetContainer::MadeBy(step) => made.get(step).cloned(),
+    }
 }
 
 /// Acts that only wait or fetch: dropping them leaves the world as it was. All others are short and end by themselves.

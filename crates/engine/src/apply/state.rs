@@ -50,12 +50,12 @@ pub(super) struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    pub(super) fn new(plan: &'a Plan) -> Self {
+    pub(super) fn new(plan: &'a Plan, made: BTreeMap<StepId, String>) -> Self {
         State {
             pending: plan.steps.iter().collect(),
             running: BTreeMap::new(),
             ended: BTreeMap::new(),
-            made: BTreeMap::new(),
+            made,
             cancelled: false,
         }
     }

@@ -7,6 +7,8 @@
 //! When the dead network's interface is still in a running container (the engine lost its records and went on, as with
 //! live-restore), the first `connect` collides with that interface's name, and leaves an entry that looks whole; the
 //! next `connect` counts on and holds. So a collision is never taken for an end.
+//! Into a container that does not run, `connect` writes whatever network it is given, there or not: only the start
+//! would tell. So the network is looked at.
 
 use bollard::errors::Error;
 use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
@@ -44,13 +46,20 @@ impl Docker {
             let message =
                 format!("`{name}` is not on the network `{}`, although the engine took the order", attachment.network);
             // Somebody took it off at the same moment.
-            return Err(WorldError { transient: true, ..WorldError::new(message) });
+            return Err(WorldError { transient: true, ..WorldError::new(message).contradicting() });
         };
         if !is_as_declared(&endpoint, attachment) {
             let message =
                 format!("`{name}` is on the network `{}` already, otherwise than declared", attachment.network);
             let hint = format!("detach it first: `docker network disconnect {} {name}`", attachment.network);
-            return Err(WorldError::new(message).hint(hint));
+            return Err(WorldError::new(message).contradicting().hint(hint));
+        }
+        if !running && let Err(error) = self.network_is_there(&attachment.network).await {
+            if !was_there {
+                // The entry that was just written leads nowhere, and would keep the container from starting.
+                let _ = self.disconnect_from(&attachment.network, id).await;
+            }
+            return Err(refusal().explain(error));
         }
         if running && endpoint.ipv4_address.is_none() && endpoint.ipv6_address.is_none() && !was_there {
             let message = format!("`{name}` got no address on the network `{}`", attachment.network);
@@ -89,7 +98,11 @@ impl Docker {
         }
     }
 
-    /// Leaves a network, dead or alive.
+    async fn network_is_there(&self, network: &str) -> Result<(), Error> {
+        timed(ANSWER_WITHIN, self.client.inspect_network(network, None)).await.map(drop)
+    }
+
+    /// Leaves a network, dead or alive: the one with this id, and no other that has its name by now.
     pub(super) async fn detach(
         &self,
         id: &str,
@@ -98,24 +111,48 @@ impl Docker {
         network_id: &str,
     ) -> Result<Acted, WorldError> {
         let refusal = || Refusal::new(format!("`{name}` could not leave the network `{network}`"));
-        let error = match self.disconnect_from(network, id).await {
-            Ok(()) => return Ok(Acted::default()),
-            Err(error) => error,
+        let was_off = || Acted { detail: Some("was off".into()), ..Acted::default() };
+        let is_meant = |endpoint: &Endpoint| endpoint.network_id == network_id || endpoint.network_id.is_empty();
+        let is_another = || {
+            let message = format!("`{name}` is on another network `{network}` by now, and stays there");
+            WorldError::new(message).contradicting()
+        };
+        match self.endpoint_if_any(id, network).await.map_err(|error| refusal().explain(error))? {
+            None => return Ok(was_off()),
+            Some(endpoint) if !is_meant(&endpoint) => return Err(is_another()),
+            Some(_) => {}
+        }
+        // By the id where there is one, so that a network which gets the name in this very moment is not meant. A dead
+        // entry is found by the name only.
+        let by_id = if network_id.is_empty() { None } else { Some(self.disconnect_from(network_id, id).await) };
+        let error = match by_id {
+            Some(Ok(())) => return Ok(Acted::default()),
+            Some(Err(error)) if !is_missing(&error) && !is_not_connected(&error) => {
+                return Err(refusal().explain(error));
+            }
+            _ => match self.disconnect_from(network, id).await {
+                Ok(()) => return Ok(Acted::default()),
+                Err(error) => error,
+            },
         };
         if !is_missing(&error) && !is_not_connected(&error) {
             return Err(refusal().explain(error));
         }
-        let (endpoint, _) = match self.seen_endpoint(id, network).await {
-            Err(gone) if is_missing(&gone) => (None, false),
-            other => other.map_err(|error| refusal().explain(error))?,
-        };
-        match endpoint {
-            None => Ok(Acted { detail: Some("was off".into()), ..Acted::default() }),
-            Some(left) if left.network_id == network_id || left.network_id.is_empty() => {
+        match self.endpoint_if_any(id, network).await.map_err(|error| refusal().explain(error))? {
+            None => Ok(was_off()),
+            Some(left) if is_meant(&left) => {
                 let detail = "a dead entry: joining the network anew replaces it";
                 Ok(Acted { detail: Some(detail.into()), ..Acted::default() })
             }
-            Some(_) => Err(refusal().explain(error)),
+            Some(_) => Err(is_another()),
+        }
+    }
+
+    /// The container's entry for a network; none, too, when the container itself is gone.
+    async fn endpoint_if_any(&self, id: &str, network: &str) -> Result<Option<Endpoint>, Error> {
+        match self.seen_endpoint(id, network).await {
+            Err(gone) if is_missing(&gone) => Ok(None),
+            other => other.map(|(endpoint, _)| endpoint),
         }
     }
 

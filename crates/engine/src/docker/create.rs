@@ -1,6 +1,7 @@
 //! A container of a declared service: made, on all its networks, with its files, not started.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::models::{ContainerCreateResponse, ContainerStateStatusEnum};
@@ -13,9 +14,12 @@ use mainstay_model::identity::labels::{CONFIG_HASH, IMAGE, MADE_BY, NUMBER, ONE_
 
 use super::body::{Settled, body_of};
 use super::labels::Seen;
-use super::refusal::{Refusal, message, status};
+use super::refusal::{Refusal, is_missing, message, status};
 use super::{ANSWER_WITHIN, CHANGE_WITHIN, Docker, inject, labels, timed, wire};
 use crate::world::{Acted, Context, Progress, WorldError};
+
+/// How soon a name is asked for again that is in use by nobody who can be seen. The engine has no event for a name.
+const UNSEEN_AGAIN: Duration = Duration::from_millis(50);
 
 /// What `CreateContainer` says.
 pub(super) struct Wanted<'a> {
@@ -53,7 +57,7 @@ impl Docker {
         let mut query = vec![("name", wanted.name.to_owned())];
         query.extend(service.platform.clone().map(|platform| ("platform", platform)));
         let path = format!("/containers/create{}", wire::query(query));
-        let (id, is_new) = match timed(CHANGE_WITHIN, self.wire.post::<ContainerCreateResponse>(&path, &create)).await {
+        let (id, is_new) = match self.ask_for(&path, &create, wanted.name).await {
             Ok(made) => {
                 made.warnings.iter().for_each(|warning| progress.tell(warning.clone()));
                 (made.id, true)
@@ -68,6 +72,28 @@ impl Docker {
         }
         let detail = if is_new { detail } else { Some("was there".into()) };
         Ok(Acted { container_id: Some(id), detail })
+    }
+
+    /// Asks for a container. A name that is in use by nobody who can be seen is one that the engine is still making or
+    /// removing: it is asked again, until one of the two is so.
+    async fn ask_for(
+        &self,
+        path: &str,
+        create: &serde_json::Value,
+        name: &str,
+    ) -> Result<ContainerCreateResponse, Error> {
+        let until = tokio::time::Instant::now() + CHANGE_WITHIN;
+        loop {
+            let answer = timed(CHANGE_WITHIN, self.wire.post::<ContainerCreateResponse>(path, create)).await;
+            let Err(error) = answer else { return answer };
+            if !is_name_in_use(&error) || tokio::time::Instant::now() >= until {
+                return Err(error);
+            }
+            match self.inspect(name).await {
+                Err(unseen) if is_missing(&unseen) => tokio::time::sleep(UNSEEN_AGAIN).await,
+                _ => return Err(error),
+            }
+        }
     }
 
     /// Joins the networks that create could not take, and puts the files.
@@ -157,9 +183,9 @@ impl Docker {
         // both may have been made.
         let is_made = |id: &Option<String>| id.as_ref().is_some_and(|id| context.made.values().any(|made| made == id));
         let first = found.into_iter().max_by_key(|listed| (is_made(&listed.id), listed.created));
-        first
-            .and_then(|listed| listed.id)
-            .ok_or_else(|| WorldError::new(format!("{doing}: the service `{service}` that it joins has no container")))
+        first.and_then(|listed| listed.id).ok_or_else(|| {
+            WorldError::new(format!("{doing}: the service `{service}` that it joins has no container")).contradicting()
+        })
     }
 
     /// The container that an interrupted run made under this name, if it is just what is wanted now.
@@ -170,7 +196,7 @@ impl Docker {
         error: Error,
     ) -> Result<String, WorldError> {
         let refusal = Refusal::new(format!("container `{name}` could not be made"));
-        if status(&error) != Some(409) || !message(&error).contains("already in use") {
+        if !is_name_in_use(&error) {
             return Err(refusal.explain(error));
         }
         let Ok(there) = self.inspect(name).await else { return Err(refusal.explain(error)) };
@@ -191,6 +217,10 @@ impl Docker {
             }
         }
     }
+}
+
+fn is_name_in_use(error: &Error) -> bool {
+    status(error) == Some(409) && message(error).contains("already in use")
 }
 
 /// The declaration and its service, which only an order with files brings.

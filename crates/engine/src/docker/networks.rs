@@ -1,6 +1,7 @@
 //! Networks: made as declared, and removed.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkCreateResponse};
 use mainstay_model::declared::Network;
@@ -11,6 +12,9 @@ use mainstay_model::identity::labels::{DIGEST, PROJECT};
 use super::refusal::{Refusal, is_missing, message, status};
 use super::{ANSWER_WITHIN, CHANGE_WITHIN, Docker, labels, timed};
 use crate::world::{Acted, WorldError};
+
+/// How soon a name is asked for again that is taken by nobody who can be seen.
+const UNSEEN_AGAIN: Duration = Duration::from_millis(50);
 
 impl Docker {
     /// Makes a declared network; one that an earlier run made from the same declaration is kept.
@@ -26,16 +30,23 @@ impl Docker {
         if let (false, Some(body)) = (self.speaks(44), body.as_object_mut()) {
             body.insert("CheckDuplicate".into(), true.into());
         }
-        let made = timed(CHANGE_WITHIN, self.wire.post::<NetworkCreateResponse>("/networks/create", &body)).await;
-        let error = match made {
-            Ok(_) => return Ok(Acted::default()),
-            Err(error) => error,
-        };
+        let make = || timed(CHANGE_WITHIN, self.wire.post::<NetworkCreateResponse>("/networks/create", &body));
         let refusal = Refusal::new(format!("network `{}` could not be made", network.name));
-        if status(&error) != Some(409) {
-            return Err(refusal.explain(error));
-        }
-        let there = timed(ANSWER_WITHIN, self.client.inspect_network(&network.name, None)).await;
+        let until = tokio::time::Instant::now() + CHANGE_WITHIN;
+        let (error, there) = loop {
+            let error = match make().await {
+                Ok(_) => return Ok(Acted::default()),
+                Err(error) if status(&error) != Some(409) => return Err(refusal.explain(error)),
+                Err(error) => error,
+            };
+            match timed(ANSWER_WITHIN, self.client.inspect_network(&network.name, None)).await {
+                // There a moment ago and gone now: it was being removed.
+                Err(unseen) if is_missing(&unseen) && tokio::time::Instant::now() < until => {
+                    tokio::time::sleep(UNSEEN_AGAIN).await;
+                }
+                there => break (error, there),
+            }
+        };
         let theirs = there.ok().and_then(|there| there.labels).unwrap_or_default();
         if [PROJECT, DIGEST].iter().all(|label| theirs.get(*label) == labels.get(*label)) {
             return Ok(Acted { detail: Some("was there".into()), ..Acted::default() });

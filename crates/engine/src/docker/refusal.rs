@@ -21,6 +21,7 @@ impl Refusal {
     pub(super) fn explain(self, error: Error) -> WorldError {
         let mut told = WorldError::new(self.doing);
         told.transient = is_transient(&error);
+        told.contradicts = contradicts(&error);
         told.hints = hints(&error);
         told.caused_by(Cause::of(&error))
     }
@@ -107,6 +108,18 @@ fn is_transient(error: &Error) -> bool {
         Error::IOError { .. } => true,
         Error::DockerResponseServerError { status_code, .. } => matches!(status_code, 502..=504),
         _ => false,
+    }
+}
+
+/// Whether the engine's answer says that something is there, or gone, or otherwise than the one who asked believed.
+fn contradicts(error: &Error) -> bool {
+    /// Said with other codes: a start whose network is gone, a network of which there are two, an endpoint that is there.
+    const WORDS: &[&str] = &["not found", "no such", "already exists", "is ambiguous", "is not connected"];
+    let message = message(error);
+    match status(error) {
+        Some(404 | 409) => true,
+        Some(_) => WORDS.iter().any(|words| message.contains(words)),
+        None => false,
     }
 }
 
@@ -211,6 +224,18 @@ mod tests {
         assert_eq!(told.source().map(ToString::to_string).as_deref(), Some("No such image: acme/web:9"));
         assert!(told.hints[0].contains("pull or build"));
         assert!(!told.transient);
+    }
+
+    #[test]
+    fn what_contradicts_a_plan_is_told_from_what_is_just_wrong() {
+        let contradicts = |code, message: &str| Refusal::new("x").explain(engine(code, message)).contradicts;
+        assert!(contradicts(404, "No such container: 4f2"));
+        assert!(contradicts(409, "Conflict. The container name \"/web\" is already in use by container \"4f2\"."));
+        assert!(contradicts(403, "endpoint with name web already exists in network back"));
+        assert!(contradicts(400, "network back is ambiguous (2 matches found on name)"));
+        assert!(contradicts(500, "network 77ab not found"));
+        assert!(!contradicts(500, "Bind for 0.0.0.0:80 failed: port is already allocated"));
+        assert!(!contradicts(400, "invalid mount config for type \"bind\""));
     }
 
     #[test]

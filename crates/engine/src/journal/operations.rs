@@ -94,6 +94,25 @@ impl Journal {
         self.writer.write(durable, move |connection| begin(connection, &beginning)).await.map(drop)
     }
 
+    /// Writes down that an operation decided once more: its plan is from now on the one with the further steps.
+    ///
+    /// # Errors
+    /// When it cannot be written; the further steps must not be walked then.
+    pub async fn decided_again(
+        &self,
+        operation: &OperationId,
+        plan: Plan,
+        entry: NewEntry,
+    ) -> Result<(), JournalError> {
+        let operation = operation.clone();
+        let job = move |connection: &Connection| {
+            let sql = "UPDATE operations SET plan = ?2 WHERE id = ?1";
+            connection.prepare_cached(sql)?.execute(params![operation.as_str(), to_json(&plan)])?;
+            insert(connection, &entry)
+        };
+        self.writer.write(true, job).await.map(drop)
+    }
+
     /// The intent: this step is about to be done.
     ///
     /// # Errors

@@ -6,11 +6,12 @@ use mainstay_model::identity::ServiceName;
 use mainstay_model::operation::Failure;
 use mainstay_model::plan::{Action, Order, Plan, Step, StepId, UpOptions, describe};
 
-/// The order that finds nothing to do when `order` was fulfilled: without what is done anew at every asking.
-pub(super) fn settled(order: &Order) -> Order {
+/// The order that finds what is left to do of `order`: what was fetched is not fetched anew, and force does not mean
+/// the containers that were made already.
+pub(super) fn rest_of(order: &Order, made: BTreeSet<String>) -> Order {
     match order {
         Order::Up { declared, options } => {
-            let options = UpOptions { build: false, pull: false, force_recreate: false, ..options.clone() };
+            let options = UpOptions { build: false, pull: false, images_are_fresh: true, made, ..options.clone() };
             Order::Up { declared: declared.clone(), options }
         }
         // Restarting twice is restarting; that it runs is what can be seen.
@@ -19,11 +20,17 @@ pub(super) fn settled(order: &Order) -> Order {
     }
 }
 
-/// The steps that are left, as a failure; `None` when the world is as ordered.
-pub(super) fn what_remains(order: &Order, walked: &Plan, left: &Plan) -> Option<Failure> {
-    let excused = excused(order, walked, left);
-    let remain = left.steps.iter().filter(|step| !excused.contains(&step.id) && !ended_well(walked, step));
-    let told: Vec<String> = remain.map(|step| format!("{} ({})", describe(&step.action), step.why)).collect();
+/// The steps that are really left: without those that the next `up` is for, and those that were done for good. `walked`
+/// is all that was to be done, `done` what was.
+pub(super) fn what_remains(order: &Order, walked: &Plan, done: &Plan, left: Plan) -> Plan {
+    let excused = excused(order, walked, &left);
+    left.without(|step| excused.contains(&step.id) || ended_well(done, step))
+}
+
+/// What is left, as a failure; `None` when nothing is.
+pub(super) fn not_as_ordered(left: &Plan) -> Option<Failure> {
+    let told: Vec<String> =
+        left.steps.iter().map(|step| format!("{} ({})", describe(&step.action), step.why)).collect();
     if told.is_empty() {
         return None;
     }
@@ -31,22 +38,20 @@ pub(super) fn what_remains(order: &Order, walked: &Plan, left: &Plan) -> Option<
         message: format!("the world is not as declared after the apply: {}", told.join("; ")),
         hints: vec![format!(
             "`mainstay history --stack {}` tells what happened meanwhile; `mainstay plan` shows what is left to do",
-            walked.stack
+            left.stack
         )],
         ..Failure::default()
     })
 }
 
-/// Steps about images, and what follows from them. Some images are fetched anew at every `up`; and one that this walk
-/// has fetched makes the next plan replace containers which this one left in place and said so.
+/// An image that this walk has fetched makes the next plan replace containers which this one left in place and said so.
 fn excused(order: &Order, walked: &Plan, left: &Plan) -> BTreeSet<StepId> {
     let waiting = waiting_for_the_next_up(order, walked);
     let mut found = BTreeSet::new();
     for step in &left.steps {
-        let fetches = matches!(step.action, Action::PullImage { .. } | Action::BuildImage { .. });
         let waits = step.action.service().is_some_and(|service| waiting.contains(service));
         // Needs have smaller ids, so one pass in the plan's order sees them all.
-        if fetches || waits || step.needs.iter().any(|need| found.contains(need)) {
+        if waits || step.needs.iter().any(|need| found.contains(need)) {
             found.insert(step.id);
         }
     }
@@ -77,14 +82,13 @@ fn waiting_for_the_next_up<'o>(order: &'o Order, walked: &Plan) -> BTreeSet<&'o 
 
 /// A job has ended, and would be started again by the next order: it was waited for until it completed, or its start
 /// was waited for and a code other than 0 would have been told there.
-fn ended_well(walked: &Plan, left: &Step) -> bool {
+fn ended_well(done: &Plan, left: &Step) -> bool {
     use mainstay_model::declared::Condition::{Completed, Started};
     let name = match &left.action {
         Action::StartContainer { target } | Action::Await { target, .. } => &target.name,
         _ => return false,
     };
-    walked
-        .steps
+    done.steps
         .iter()
         .any(|step| matches!(&step.action, Action::Await { target, condition: Completed | Started, .. } if target.name == *name))
 }

@@ -1,6 +1,5 @@
-//! One order from its plan to its verdict: begun in the journal, walked, looked at, closed.
+//! One order from its plan to its verdict: begun in the journal, walked in [`rounds`](super::rounds), closed.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mainstay_model::identity::OperationId;
@@ -10,9 +9,10 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Keeper, KeeperError, afterwards, decided, known, scope_of};
-use crate::apply::{Manner, Teller, Walk, Walked};
-use crate::journal::{Beginning, EntryKind, Journal, JournalError, KnownChange, NewEntry, StepOutcome, verdict_text};
+use super::rounds::{Rounds, Story};
+use super::{Keeper, KeeperError, known};
+use crate::apply::Teller;
+use crate::journal::{Beginning, EntryKind, Journal, JournalError, KnownChange, NewEntry, verdict_text};
 use crate::world::World;
 
 pub(super) struct Running<'a, W> {
@@ -31,20 +31,14 @@ impl<W: World + Clone> Running<'_, W> {
         self.keeper.journal.begin(self.beginning()).await.map_err(unwritable)?;
         let open = Open::new(&self.keeper.journal, self.operation);
         teller.tell(What::Planned { plan: self.plan.clone(), digest: self.plan.digest() });
-        let (verdict, walked, failure) = if self.plan.is_empty() {
-            (Verdict::Unchanged, None, None)
+        let mut story = Story::new(self.plan);
+        let (verdict, failure) = if self.plan.is_empty() {
+            (Verdict::Unchanged, None)
         } else {
-            let walked = self.walk(&teller).await;
-            match walked.verdict {
-                Verdict::Done => match self.look_again().await {
-                    None => (Verdict::Done, Some(walked), None),
-                    Some(failure) => (Verdict::Failed, Some(walked), Some(failure)),
-                },
-                verdict => (verdict, Some(walked), None),
-            }
+            Rounds { running: self, teller: &teller }.walk(&mut story).await
         };
-        let entry = self.ending(verdict, walked.as_ref(), failure.as_ref(), began.elapsed());
-        let change = self.change(verdict);
+        let entry = self.ending(verdict, &story, failure.as_ref(), began.elapsed());
+        let change = self.change(verdict, &story);
         let durable = !self.plan.is_empty();
         let finished = self.keeper.journal.finish(self.operation.clone(), verdict, durable, Some(entry), change).await;
         open.close();
@@ -74,62 +68,28 @@ impl<W: World + Clone> Running<'_, W> {
         }
     }
 
-    async fn walk(&self, teller: &Teller) -> Walked {
-        let declared = match self.order {
-            Order::Up { declared, .. } => Some(Arc::new(declared.as_ref().clone())),
-            _ => None,
-        };
-        Walk {
-            world: &self.keeper.docker,
-            journal: &self.keeper.journal,
-            operation: self.operation,
-            plan: self.plan,
-            declared,
-            teller,
-            cancel: self.cancel,
-            manner: Manner::Order,
-        }
-        .go()
-        .await
-    }
-
-    /// One look after the walk. A world that cannot be seen is not known to be as declared.
-    async fn look_again(&self) -> Option<Failure> {
-        let order = afterwards::settled(self.order);
-        match self.keeper.docker.look(&scope_of(&order)).await {
-            Ok(observed) => afterwards::what_remains(&order, self.plan, &decided(&order, &observed)),
-            Err(error) => {
-                let mut failure = crate::apply::failure_of(&error);
-                failure.causes.insert(0, failure.message);
-                failure.message = "every step was done, but the world could not be looked at afterwards".into();
-                Some(failure)
-            }
-        }
-    }
-
-    fn change(&self, verdict: Verdict) -> KnownChange {
+    fn change(&self, verdict: Verdict, story: &Story) -> KnownChange {
         match verdict {
             Verdict::Done | Verdict::Unchanged => {
                 // What cannot be read is written anew.
                 let before = self.keeper.journal.stack(&self.plan.stack).ok().flatten();
-                known::change_after(self.order, self.plan, before)
+                known::change_after(self.order, &story.walked, before)
             }
             Verdict::Failed | Verdict::Cancelled => KnownChange::Nothing,
         }
     }
 
-    fn ending(&self, verdict: Verdict, walked: Option<&Walked>, failure: Option<&Failure>, took: Duration) -> NewEntry {
+    fn ending(&self, verdict: Verdict, story: &Story, failure: Option<&Failure>, took: Duration) -> NewEntry {
         let verb = &self.plan.verb;
-        let of = |outcome| walked.map_or(0, |walked| walked.count(outcome));
-        let (failed, skipped) = (of(StepOutcome::Failed), of(StepOutcome::Skipped) + of(StepOutcome::Cancelled));
-        let done = count(of(StepOutcome::Done), "step");
+        let (failed, skipped) = (story.failed, story.skipped);
+        let done = count(story.done.len(), "step");
         let secs = took.as_secs_f64();
         let summary = match (verdict, failure) {
             (Verdict::Unchanged, _) => format!("`{verb}` found nothing to do"),
             (Verdict::Done, _) => format!("`{verb}` done: {done} in {secs:.1} s"),
             (Verdict::Cancelled, _) => format!("`{verb}` cancelled: {done} done, {skipped} not done"),
-            (Verdict::Failed, Some(failure)) => format!("`{verb}` failed: {}", failure.message),
-            (Verdict::Failed, None) => {
+            (Verdict::Failed, Some(failure)) if failed == 0 => format!("`{verb}` failed: {}", failure.message),
+            (Verdict::Failed, _) => {
                 format!("`{verb}` failed: {} failed, {done} done, {skipped} not done", count(failed, "step"))
             }
         };

@@ -141,6 +141,7 @@ impl<W: Watched> Holding<'_, W> {
             operation: &operation,
             plan,
             declared: None,
+            made: Default::default(),
             teller: &teller,
             cancel: &never,
             manner: Manner::Repair { cause: cause.words.clone(), evidence },
