@@ -127,3 +127,37 @@ async fn a_dead_endpoint_of_a_crash_looping_container_is_repaired() {
     assert_eq!(seen.endpoint(&shared).unwrap().aliases, ["web", "web-on-shared"]);
     assert!(seen.endpoint(&shared).unwrap().network_id == new, "{:?}", seen.endpoints);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detach_that_is_out_of_date_takes_no_live_endpoint_off() {
+    let Some(mut stack) = Stack::new("outdated").await else { return };
+    let target = consumer(&mut stack, idle("")).await;
+    let shared = format!("{}_shared", stack.name());
+    let old = stack.see("web").await.endpoint(&shared).unwrap().network_id.clone();
+    docker(&["network", "disconnect", &shared, id_of(&target)]);
+    let new = again(&stack).await;
+    stack.must(attach(&stack, &target)).await;
+    // Decided when the entry was dead; somebody has joined the new network meanwhile.
+    let error = stack.act(detach(&stack, &target, &old)).await.unwrap_err();
+    assert!(error.contradicts, "{}", told(&error));
+    let endpoint = stack.see("web").await.endpoint(&shared).cloned();
+    assert_eq!(endpoint.map(|endpoint| endpoint.network_id), Some(new.clone()));
+    stack.must(detach(&stack, &target, &new)).await;
+    assert!(stack.see("web").await.endpoint(&shared).is_none());
+    stack.must(detach(&stack, &target, &new)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_container_joins_no_network_that_is_not_there() {
+    let Some(mut stack) = Stack::new("nowhere").await else { return };
+    let target = consumer(&mut stack, idle("")).await;
+    let shared = format!("{}_shared", stack.name());
+    stack.must(Action::StopContainer { target: target.clone(), grace_secs: None }).await;
+    docker(&["network", "disconnect", "--force", &shared, id_of(&target)]);
+    docker(&["network", "rm", &shared]);
+    let error = stack.act(attach(&stack, &target)).await.unwrap_err();
+    assert!(error.contradicts && told(&error).contains("not found"), "{}", told(&error));
+    assert!(stack.see("web").await.endpoint(&shared).is_none(), "nothing is left that would keep it from starting");
+    stack.must(Action::StartContainer { target: target.clone() }).await;
+    assert_eq!(stack.see("web").await.state, State::Running);
+}
