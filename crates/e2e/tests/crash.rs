@@ -371,3 +371,83 @@ fn two_networks_of_one_name_left_by_a_killed_up_are_one_again_after_the_next() {
     scene.on("one", &["down"]).ok();
     assert_eq!(docker_ok(&["network", "ls", "--quiet", "--filter", &filter]), "", "nothing is left");
 }
+
+/// `web` is made at once and starts when `db` is healthy, which takes so long that the test comes in between.
+const PATIENT: &str = "
+services:
+  db:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 1s
+    environment: { DELAY: '6' }
+    networks: [front]
+    healthcheck: { test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/health'], interval: 300ms, retries: 200 }
+  web:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 1s
+    networks: [back]
+    depends_on: { db: { condition: service_healthy } }
+networks: { front: {}, back: {} }
+";
+
+/// Brings [`PATIENT`] up, and does something to the world while `web` is made and not started: what a request of a
+/// killed process does that lands late, or somebody else's hand.
+fn meanwhile(name: &str, happens: impl FnOnce(&Scene, &str)) -> (Scene, Ran) {
+    let scene = Scene::new(name);
+    scene.stack("one", PATIENT);
+    let up = scene.start("one", &["up"]);
+    let (db, web) = (scene.container("one", "db"), scene.container("one", "web"));
+    eventually("the container is made and not started", Duration::from_secs(60), || {
+        (mainstay_e2e::exists("container", &web) && runs(&db) && !runs(&web)).then_some(())
+    });
+    happens(&scene, &web);
+    let ran = up.ends(Duration::from_secs(120));
+    (scene, ran)
+}
+
+#[track_caller]
+fn decided_once_more(scene: &Scene, up: &Ran) {
+    assert_eq!(up.code, Some(0), "{up:?}");
+    assert!(up.stderr.contains("decided once more"), "{up:?}");
+    assert!(runs(&scene.container("one", "web")));
+    scene.on("one", &["plan", "--check"]).ok();
+    let told = serde_json::to_string(&scene.history_of("operation")).expect("JSON");
+    assert!(told.contains("looked and decided once more"), "{told}");
+}
+
+#[test]
+fn a_container_removed_in_the_middle_of_an_up_is_made_again() {
+    if !require_engine() {
+        return;
+    }
+    let (scene, up) = meanwhile("removed", |_, web| drop(docker_ok(&["rm", web])));
+    decided_once_more(&scene, &up);
+}
+
+#[test]
+fn a_network_removed_in_the_middle_of_an_up_is_made_again() {
+    if !require_engine() {
+        return;
+    }
+    let (scene, up) = meanwhile("netremoved", |scene, _| {
+        docker_ok(&["network", "rm", &format!("{}_back", scene.name("one"))]);
+    });
+    decided_once_more(&scene, &up);
+}
+
+#[test]
+fn a_name_that_somebody_else_takes_in_the_middle_of_an_up_is_left_to_them() {
+    if !require_engine() {
+        return;
+    }
+    let (scene, up) = meanwhile("nametaken", |scene, web| {
+        docker_ok(&["rm", web]);
+        docker_ok(&["run", "--detach", "--name", web, "--label", &scene.name("theirs"), "mainstay-test/tiny:1"]);
+    });
+    let web = scene.container("one", "web");
+    assert_eq!(up.code, Some(1), "{up:?}");
+    assert!(up.stderr.contains(&format!("needs the container name `{web}`")), "{up:?}");
+    assert!(runs(&web), "what is not ours is not touched");
+    docker_ok(&["rm", "--force", &web]);
+    scene.on("one", &["up"]).ok();
+    assert!(runs(&web));
+}

@@ -247,3 +247,22 @@ async fn refusals_are_told_in_words() {
     let clash = clash.await.unwrap_err();
     assert!(clash.hints.iter().any(|hint| hint.contains(&name)), "{}", told(&clash));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_left_without_its_files_gets_them_before_its_first_start() {
+    let Some(mut stack) = Stack::new("unfilled").await else { return };
+    let spec = shell("cat /etc/app.conf && sleep 1000");
+    stack.service("web", &[], spec);
+    stack.lay().await;
+    // As a process leaves it that was killed between making it and putting its files.
+    let target = stack.create("web").await;
+    let file = Injected { target: "/etc/app.conf".into(), content: Hidden::new("word = 7"), ..Default::default() };
+    stack.declared.services.values_mut().for_each(|service| service.container.injected = vec![file.clone()]);
+    stack.must(Action::StartContainer { target: target.clone() }).await;
+    assert_eq!(docker(&["exec", id_of(&target), "cat", "/etc/app.conf"]), "word = 7");
+    // One that has run keeps what it made of its files.
+    docker(&["exec", id_of(&target), "sh", "-c", "echo changed >/etc/app.conf"]);
+    docker(&["stop", "-t", "0", id_of(&target)]);
+    stack.must(Action::StartContainer { target: target.clone() }).await;
+    assert_eq!(docker(&["exec", id_of(&target), "cat", "/etc/app.conf"]), "changed");
+}

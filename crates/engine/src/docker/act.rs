@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use bollard::models::ContainerStateStatusEnum;
 use mainstay_model::plan::{Action, Target, TargetContainer};
 
 use super::Docker;
 use super::await_ready::Patience;
 use super::create::{Wanted, declared_service};
+use super::refusal::Refusal;
 use crate::world::{Acted, Context, Progress, WorldError};
 
 impl Docker {
@@ -37,7 +39,10 @@ impl Docker {
             Action::CreateContainer { service, number, name, networks } => {
                 self.create(Wanted { service, number: *number, name, networks }, context, progress).await
             }
-            Action::StartContainer { target } => self.start(id_of(target, context)?, &target.name).await,
+            Action::StartContainer { target } => {
+                self.put_what_is_missing(target, context).await?;
+                self.start(id_of(target, context)?, &target.name).await
+            }
             Action::StopContainer { target, grace_secs } => {
                 self.stop(id_of(target, context)?, &target.name, *grace_secs).await
             }
@@ -56,6 +61,21 @@ impl Docker {
                 self.await_ready(id_of(target, context)?, &target.name, patience, progress).await
             }
         }
+    }
+}
+
+impl Docker {
+    /// A container that was found never started may have been left by a process that was killed before it put the files.
+    async fn put_what_is_missing(&self, target: &Target, context: &Context) -> Result<(), WorldError> {
+        let TargetContainer::Id(id) = &target.container else { return Ok(()) };
+        let service = target.service.as_ref().and_then(|name| context.declared.as_deref()?.services.get(name));
+        let Some(service) = service.filter(|service| !service.container.injected.is_empty()) else { return Ok(()) };
+        let doing = || Refusal::new(format!("`{}` could not be looked at", target.name));
+        let seen = self.inspect(id).await.map_err(|error| doing().explain(error))?;
+        if seen.state.and_then(|state| state.status) != Some(ContainerStateStatusEnum::CREATED) {
+            return Ok(());
+        }
+        self.inject(id, &target.name, &service.container).await
     }
 }
 

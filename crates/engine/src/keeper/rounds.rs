@@ -162,10 +162,10 @@ impl<W: World + Clone> Rounds<'_, W> {
         }
         let Ok(left) = self.look_and_decide(story).await else { return end };
         let mut steps = failed.keys().filter_map(|id| plan.step(*id));
-        if left.refusals().next().is_some() || !steps.all(|step| round::is_outdated(step, &left)) {
+        if !steps.all(|step| round::is_outdated(step, &left)) {
             return end;
         }
-        if left.is_empty() {
+        if left.is_empty() && left.refusals().next().is_none() {
             return Next::End(Verdict::Done, None);
         }
         if let Some(obstacle) = self.obstacle(&left, story) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mainstay_model::observed::State;
+use mainstay_model::observed::{Maker, State};
 use mainstay_model::operation::What;
 use mainstay_model::plan::{Action, Step, StepId};
 
@@ -107,7 +107,7 @@ async fn what_is_there_and_not_ours_is_refused_as_ever() {
     meanwhile(&bench, at, |inner| {
         late(inner, "web");
         let foreign = inner.named("shop-web-1");
-        (foreign.maker, foreign.stack, foreign.service) = (mainstay_model::observed::Maker::Foreign, None, None);
+        (foreign.maker, foreign.stack, foreign.service) = (Maker::Foreign, None, None);
     });
     let (verdict, told) = bench.apply(up(&["web"])).await.unwrap();
     assert_eq!(verdict, Verdict::Failed);
@@ -115,6 +115,8 @@ async fn what_is_there_and_not_ours_is_refused_as_ever() {
     let failed = told.iter().any(|what| matches!(what, What::StepFailed { step, .. } if *step == at));
     assert!(failed, "{told:?}");
     assert_eq!(bench.world.lock().named("shop-web-1").state, State::Created, "nobody touched it");
+    let Some(What::Finished { failure: Some(failure), .. }) = told.last() else { panic!("{told:?}") };
+    assert!(failure.message.contains("needs the container name `shop-web-1`"), "{}", failure.message);
 }
 
 #[tokio::test]
