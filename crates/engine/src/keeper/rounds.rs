@@ -172,7 +172,7 @@ impl<W: World + Clone> Rounds<'_, W> {
             let failure = Failure { message: obstacle, ..Failure::default() };
             return Next::End(Verdict::Failed, Some(failure));
         }
-        let said: Vec<&str> = failed.values().map(|failed| failed.failure.message.as_str()).collect();
+        let said: Vec<String> = failed.values().map(|failed| in_one_line(&failed.failure)).collect();
         Next::Again(left, said.join("; "))
     }
 
@@ -225,6 +225,12 @@ impl<W: World + Clone> Rounds<'_, W> {
         self.teller.tell(What::Replanned { because, plan: plan.clone(), digest: plan.digest() });
         Ok(())
     }
+}
+
+/// "`web-1` could not be started: network back is ambiguous (2 matches found on name)"
+fn in_one_line(failure: &Failure) -> String {
+    let said = std::iter::once(&failure.message).chain(failure.causes.first());
+    said.map(String::as_str).collect::<Vec<_>>().join(": ")
 }
 
 fn failure_with(mut failure: Failure, obstacle: String) -> Failure {

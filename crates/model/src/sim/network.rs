@@ -87,10 +87,18 @@ pub(super) fn attach(world: &mut Observed, id: &str, attachment: &Attachment) ->
     Ok(())
 }
 
-pub(super) fn detach(world: &mut Observed, id: &str, network: &str, network_id: &str) {
-    if let Ok(container) = super::container::find(world, id) {
-        container.endpoints.retain(|endpoint| !(endpoint.network == network && endpoint.network_id == network_id));
+/// An endpoint on another network that has the name by now is not the one that was meant, and stays.
+pub(super) fn detach(world: &mut Observed, id: &str, network: &str, network_id: &str) -> Result<(), SimError> {
+    let Ok(container) = super::container::find(world, id) else { return Ok(()) };
+    let is_meant = |endpoint: &Endpoint| {
+        endpoint.network == network && (endpoint.network_id == network_id || endpoint.network_id.is_empty())
+    };
+    let was_on_it = container.endpoint(network).is_some();
+    if was_on_it && !container.endpoints.iter().any(is_meant) {
+        return Err(SimError::OnAnother(container.name.clone(), network.into()));
     }
+    container.endpoints.retain(|endpoint| !is_meant(endpoint));
+    Ok(())
 }
 
 /// Members of other stacks are as the look brought them; those of containers in this world follow the containers.
