@@ -104,7 +104,7 @@ impl Progress {
             }
             What::StepSkipped { step, because } => {
                 self.tally.skipped += 1;
-                let line = self.dim(&format!("- {} not run: {because}", self.words(*step)));
+                let line = self.dim(&format!("- not run: {} ({because})", self.words(*step)));
                 self.ended(*step, line);
             }
             What::Finished { verdict, took_ms, failure } => {
