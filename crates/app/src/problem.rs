@@ -238,7 +238,14 @@ impl From<KeeperError> for Problem {
             KeeperError::Busy { operation, .. } => Problem::world("busy", message)
                 .hint("wait until it is done: `mainstay history --follow` shows it")
                 .operation(operation),
-            KeeperError::Journal { .. } => Problem::world("journal", message),
+            KeeperError::Journal { source, .. } => {
+                let mut problem = Problem::world("journal", message);
+                problem.hints = source.hints;
+                if problem.hints.is_empty() {
+                    problem = problem.hint("another state folder, which this user may write to: `--state-dir DIR`");
+                }
+                problem
+            }
         };
         problem.causes = causes;
         problem

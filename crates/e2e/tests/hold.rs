@@ -1,5 +1,6 @@
 //! Held attachments, sentence by sentence: declared networks of a running container, aliases included, come back by
 //! themselves, live, and are written down; what is not declared, and who was stopped on purpose, is left alone.
+//! The incident of a lost attachment is replayed here from outside, in every way in which it is known to come.
 
 use std::time::{Duration, Instant};
 
@@ -74,15 +75,17 @@ fn settled(pair: &Pair, scene: &Scene) {
 }
 
 #[test]
-fn a_repair_is_recorded_with_what_and_why() {
+fn a_disconnected_network_is_back_within_moments_live_and_recorded_with_what_and_why() {
     if !require_engine() {
         return;
     }
     let scene = Scene::new("recorded");
     let _server = scene.serve();
     let pair = pair(&scene, CONSUMER);
+    let before = started_at(&pair.app);
     docker_ok(&["network", "disconnect", &pair.network, &pair.app]);
     comes_back(&pair);
+    assert_eq!(started_at(&pair.app), before, "the container was not restarted");
     let repairs = eventually("the repair is in the history", MOMENTS, || {
         Some(scene.history_of("repair")).filter(|repairs| !repairs.is_empty())
     });

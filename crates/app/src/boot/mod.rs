@@ -4,6 +4,7 @@ pub mod engine;
 pub mod interrupt;
 pub mod notify;
 pub mod socket;
+mod usage;
 
 use std::io::Read as _;
 use std::panic::AssertUnwindSafe;
@@ -46,11 +47,7 @@ impl Boot {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are data and end with 0; clap writes them on stdout, and complaints on stderr.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
-        }
+        Err(error) => return ExitCode::from(usage::report(error)),
     };
     let (global, command) = cli.parts();
     let built = Environment::of_process().and_then(|environment| {
@@ -61,7 +58,7 @@ pub fn main() -> ExitCode {
     let boot = match built {
         Ok(boot) => boot,
         Err(problem) => {
-            crate::ui::report_without_settings(&problem);
+            crate::ui::report_without_settings(&problem, global.json);
             return ExitCode::from(problem.kind.exit_code());
         }
     };

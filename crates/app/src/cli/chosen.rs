@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use mainstay_engine::journal::KnownStack;
 use mainstay_engine::sources::{self, Find, Read};
+use mainstay_model::compose::schema::suggest;
 use mainstay_model::compose::{LoadOptions, Node};
 use mainstay_model::identity::{ServiceName, StackName};
+use mainstay_model::observed::Scope;
 
-use crate::boot::Boot;
+use crate::boot::{Boot, engine};
+use crate::client::Memory;
 use crate::problem::Problem;
 
 /// File names by which Compose knows a stack's folder.
@@ -140,45 +143,140 @@ fn told(boot: &Boot, read: Read) -> Result<Read, Problem> {
     Ok(read)
 }
 
-/// The names of the chosen stacks, for commands to which labels say the rest. Files are read only to learn a name.
+/// A chosen stack, for commands to which labels say the rest.
+pub struct Chosen {
+    pub name: StackName,
+    /// The services of its files, those that are off too; `None` when it was chosen by its name alone.
+    pub services: Option<BTreeSet<ServiceName>>,
+}
+
+/// The chosen stacks, for commands to which labels say the rest. Files are read only to learn names.
 ///
 /// # Errors
-/// When the name cannot be known.
-pub fn names(boot: &Boot) -> Result<Vec<StackName>, Problem> {
+/// When a name cannot be known.
+pub fn stacks(boot: &Boot) -> Result<Vec<Chosen>, Problem> {
     if boot.global.stack.is_empty() {
         if let Some(name) = &boot.global.project_name {
-            return Ok(vec![StackName::new(name.as_str())?]);
+            return Ok(vec![Chosen { name: StackName::new(name.as_str())?, services: None }]);
         }
-        return Ok(vec![name_of(&find_here(boot, LoadOptions::default()))?]);
+        return Ok(vec![chosen_by(&find_here(boot, LoadOptions::default()))?]);
     }
-    let mut names = Vec::new();
+    let mut stacks: Vec<Chosen> = Vec::new();
     for named in all_named(boot)? {
-        let name = match named {
-            Named::Files(find) => name_of(&find)?,
-            Named::Name(name) => name,
+        let chosen = match named {
+            Named::Files(find) => chosen_by(&find)?,
+            Named::Name(name) => Chosen { name, services: None },
         };
-        if !names.contains(&name) {
-            names.push(name);
+        if stacks.iter().all(|one| one.name != chosen.name) {
+            stacks.push(chosen);
         }
     }
-    Ok(names)
+    Ok(stacks)
+}
+
+/// A stack without containers that was named on the command line, and never brought up here, is most likely a name
+/// mistyped.
+///
+/// # Errors
+/// When there is such a one.
+pub async fn must_be_known(boot: &Boot, names: &[StackName]) -> Result<(), Problem> {
+    let known = match Memory::open(&boot.settings).await {
+        Ok(memory) => memory.stacks().await.unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    let by_name = boot.global.stack.iter().filter_map(|named| StackName::new(named.as_str()).ok());
+    let unknown = by_name.filter(|name| names.contains(name)).find(|name| known.iter().all(|one| one.stack != *name));
+    match unknown {
+        Some(name) => Err(Problem::usage("unknown-stack", format!("nobody knows a stack `{name}` here"))
+            .hint("`mainstay stacks` lists what was brought up here, `mainstay ps --all` what is there")),
+        None => Ok(()),
+    }
+}
+
+/// The names of [`stacks`], when every service that is named stands in their files or has a container.
+///
+/// # Errors
+/// As [`stacks`] and [`must_have`].
+pub async fn names_with(boot: &Boot, services: &BTreeSet<ServiceName>) -> Result<Vec<StackName>, Problem> {
+    let stacks = stacks(boot)?;
+    must_have(boot, &stacks, services).await?;
+    Ok(stacks.into_iter().map(|one| one.name).collect())
+}
+
+/// Every service that is named must stand in the files of a stack, or have a container there: one that the files no
+/// longer have can still be looked at and taken down.
+///
+/// # Errors
+/// When it is most likely a name mistyped.
+pub async fn must_have(boot: &Boot, stacks: &[Chosen], services: &BTreeSet<ServiceName>) -> Result<(), Problem> {
+    let mut has: BTreeSet<ServiceName> = stacks.iter().flat_map(|one| one.services.iter().flatten()).cloned().collect();
+    if services.is_subset(&has) {
+        return Ok(());
+    }
+    let docker = boot.docker().await?;
+    for stack in stacks {
+        let observed = engine::look(&docker, &Scope::of_stack(stack.name.clone())).await?;
+        let own = observed.containers.into_iter().filter(|one| one.stack.as_ref() == Some(&stack.name));
+        has.extend(own.filter_map(|container| container.service));
+    }
+    match services.difference(&has).next() {
+        Some(missing) => Err(no_such_service(stacks.iter().map(|one| &one.name), missing, has.iter())),
+        None => Ok(()),
+    }
+}
+
+/// A service was named that none of these stacks has.
+pub fn no_such_service<'a>(
+    stacks: impl Iterator<Item = &'a StackName>,
+    missing: &ServiceName,
+    has: impl Iterator<Item = &'a ServiceName> + Clone,
+) -> Problem {
+    let of: Vec<String> = stacks.map(|name| format!("`{name}`")).collect();
+    let message = match of.as_slice() {
+        [stack] => format!("the stack {stack} has no service `{missing}`"),
+        _ => format!("none of the stacks {} has a service `{missing}`", of.join(", ")),
+    };
+    let problem = Problem::usage("no-such-service", message);
+    let all: Vec<String> = has.clone().map(|name| format!("`{name}`")).collect();
+    match suggest(missing.as_str(), has.map(ServiceName::as_str)) {
+        Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
+        None if all.is_empty() => problem.hint("it has no containers here; `mainstay stacks` lists what is known"),
+        None => problem.hint(format!("{} {}", if of.len() == 1 { "it has" } else { "they have" }, all.join(", "))),
+    }
 }
 
 /// The one chosen stack, for commands that take no more.
 ///
 /// # Errors
-/// As [`names`], and when there are several.
+/// As [`stacks`], and when there are several.
 pub fn name(boot: &Boot, command: &str) -> Result<StackName, Problem> {
-    match names(boot)?.as_slice() {
-        [name] => Ok(name.clone()),
-        _ => Err(Problem::usage("one-stack", format!("`{command}` is about one stack")).hint("give `--stack` once")),
-    }
+    only(stacks(boot)?, command).map(|one| one.name)
 }
 
-fn name_of(find: &Find) -> Result<StackName, Problem> {
+/// The one chosen stack, which must have this service.
+///
+/// # Errors
+/// As [`name`] and [`must_have`].
+pub async fn name_with(boot: &Boot, command: &str, service: &ServiceName) -> Result<StackName, Problem> {
+    let stack = only(stacks(boot)?, command)?;
+    must_have(boot, std::slice::from_ref(&stack), &BTreeSet::from([service.clone()])).await?;
+    Ok(stack.name)
+}
+
+fn only(stacks: Vec<Chosen>, command: &str) -> Result<Chosen, Problem> {
+    let [one] = <[Chosen; 1]>::try_from(stacks).map_err(|_| {
+        Problem::usage("one-stack", format!("`{command}` is about one stack")).hint("give `--stack` once")
+    })?;
+    Ok(one)
+}
+
+fn chosen_by(find: &Find) -> Result<Chosen, Problem> {
     let loaded = sources::load(find)
         .map_err(|error| Problem::from(error).hint("a stack can also be named without its files: `--stack NAME`"))?;
-    Ok(StackName::new(loaded.name)?)
+    let on = loaded.project.get("services").and_then(Node::as_map);
+    let all = on.into_iter().chain(loaded.disabled_services.as_map()).flat_map(|services| services.0.keys());
+    let services = all.filter_map(|name| ServiceName::new(name.as_str()).ok()).collect();
+    Ok(Chosen { name: StackName::new(loaded.name)?, services: Some(services) })
 }
 
 /// Every `--stack`; flags that do not go together are refused.

@@ -40,7 +40,7 @@ impl Down {
     /// # Errors
     /// When a stack or a volume is not known.
     pub async fn orders(&self, boot: &Boot, known: &[KnownStack]) -> Result<Vec<Order>, Problem> {
-        let names = chosen::names(boot)?;
+        let names = chosen::names_with(boot, &services(&self.services)).await?;
         if self.volumes {
             return Err(self.name_them(boot, &names).await);
         }

@@ -51,7 +51,7 @@ pub struct Exec {
 }
 
 pub async fn run(boot: &Boot, args: Exec) -> Outcome {
-    let stack = chosen::name(boot, "exec")?;
+    let stack = chosen::name_with(boot, "exec", &args.service.0).await?;
     let docker = boot.docker().await?;
     let container = args.container(&docker, &stack).await?;
     let tty = !args.no_tty && boot.ui.in_is_terminal && boot.ui.out_is_terminal;
@@ -88,11 +88,14 @@ impl Exec {
             Some(container) => Err(Problem::world("not-running", format!("`{}` does not run", container.name))
                 .hint(format!("see why: `mainstay logs {service}`, `mainstay ps`"))
                 .hint(format!("start it: `mainstay up {service}`"))),
-            None => Err(Problem::usage(
-                "no-such-service",
-                format!("the stack `{stack}` has no container {} of the service `{service}`", self.index),
-            )
-            .hint("`mainstay ps` shows which there are")),
+            None => {
+                let message = format!("the stack `{stack}` has no container {} of the service `{service}`", self.index);
+                let problem = Problem::world("no-container", message);
+                Err(match all.as_slice() {
+                    [] => problem.hint(format!("make it: `mainstay up {service}`")),
+                    _ => problem.hint("`mainstay ps` shows which there are"),
+                })
+            }
         }
     }
 

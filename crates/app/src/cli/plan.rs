@@ -94,5 +94,5 @@ fn show_one(boot: &Boot, plan: &Plan) -> Result<(), Problem> {
     if ui.json {
         return ui.json_line(&PlanAnswer::from(plan.clone()));
     }
-    ui.data(&show::plan(plan, ui.out))
+    ui.data(&show::plan(plan, ui.out, ui.width))
 }

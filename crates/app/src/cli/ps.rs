@@ -7,6 +7,7 @@ use mainstay_model::identity::StackName;
 use mainstay_model::observed::{Container, Health, Scope, State};
 
 use super::chosen;
+use super::up::{ServiceArg, services};
 use crate::boot::{Boot, engine};
 use crate::client::Memory;
 use crate::problem::{Outcome, Problem};
@@ -16,16 +17,20 @@ use crate::ui::{Cell, Table, Tone};
 /// Show a stack's containers: state, health, ports and networks.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay ps                      the stack of this folder\n  mainstay ps --all                every stack that is known here\n  mainstay ps --json | jq -r '.[] | select(.health != \"healthy\") | .name'"
+    after_help = "Examples:\n  mainstay ps                      the stack of this folder\n  mainstay ps web db               only these services\n  mainstay ps --all                every stack that is known here\n  mainstay ps --json | jq -r '.[] | select(.health != \"healthy\") | .name'"
 )]
 pub struct Ps {
+    /// Only these services
+    #[arg(value_name = "SERVICE", conflicts_with = "all")]
+    services: Vec<ServiceArg>,
     /// Every stack that is known here
     #[arg(long, short, conflicts_with = "stack")]
     all: bool,
 }
 
 pub async fn run(boot: &Boot, args: Ps) -> Outcome {
-    let names = if args.all { known_names(boot).await? } else { chosen::names(boot)? };
+    let wanted = services(&args.services);
+    let names = if args.all { known_names(boot).await? } else { chosen::names_with(boot, &wanted).await? };
     let docker = boot.docker().await?;
     let mut containers = Vec::new();
     for name in &names {
@@ -33,14 +38,17 @@ pub async fn run(boot: &Boot, args: Ps) -> Outcome {
         for trouble in &observed.unreadable {
             boot.ui.warn(trouble);
         }
-        containers.extend(observed.containers.into_iter().filter(|one| one.stack.as_ref() == Some(name)));
+        let is_wanted =
+            |one: &Container| wanted.is_empty() || one.service.as_ref().is_some_and(|service| wanted.contains(service));
+        let own = observed.containers.into_iter().filter(|one| one.stack.as_ref() == Some(name));
+        containers.extend(own.filter(is_wanted));
     }
     if boot.ui.json {
         boot.ui.json_document(&containers)?;
         return Ok(ExitCode::SUCCESS);
     }
     if containers.is_empty() {
-        nobody_knows(boot, &names).await?;
+        chosen::must_be_known(boot, &names).await?;
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         boot.ui.talk(&format!(
             "no containers of {}",
@@ -52,18 +60,6 @@ pub async fn run(boot: &Boot, args: Ps) -> Outcome {
         &table(&containers, args.all || names.len() > 1, jiff::Timestamp::now()).render(boot.ui.out, boot.ui.width),
     )?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A stack without containers that was never brought up here is most likely a name mistyped.
-async fn nobody_knows(boot: &Boot, names: &[StackName]) -> Result<(), Problem> {
-    let known = known_names(boot).await.unwrap_or_default();
-    let by_name = boot.global.stack.iter().filter_map(|named| StackName::new(named.as_str()).ok());
-    let unknown = by_name.filter(|name| names.contains(name)).find(|name| !known.contains(name));
-    match unknown {
-        Some(name) => Err(Problem::usage("unknown-stack", format!("nobody knows a stack `{name}` here"))
-            .hint("`mainstay stacks` lists what was brought up here, `mainstay ps --all` what is there")),
-        None => Ok(()),
-    }
 }
 
 async fn known_names(boot: &Boot) -> Result<Vec<StackName>, Problem> {

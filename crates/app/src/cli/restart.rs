@@ -37,7 +37,7 @@ impl Restart {
     /// # Errors
     /// When a stack is not known.
     pub async fn orders(&self, boot: &Boot, known: &[KnownStack]) -> Result<Vec<Order>, Problem> {
-        let mut names = chosen::names(boot)?;
+        let mut names = chosen::names_with(boot, &services(&self.services)).await?;
         let dependents = required::dependents(&names, known);
         if self.with_dependents {
             names.extend(dependents);

@@ -31,7 +31,8 @@ impl Start {
     /// # Errors
     /// When a stack is not known.
     pub async fn orders(&self, boot: &Boot, known: &[KnownStack]) -> Result<Vec<Order>, Problem> {
-        let names = required::names_in_order(boot, chosen::names(boot)?, known).await?;
+        let names =
+            required::names_in_order(boot, chosen::names_with(boot, &services(&self.services)).await?, known).await?;
         let order = |stack| {
             Order::Start(StackOrder {
                 stack,

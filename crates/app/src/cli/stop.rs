@@ -31,7 +31,8 @@ impl Stop {
     /// # Errors
     /// When a stack is not known.
     pub async fn orders(&self, boot: &Boot, known: &[KnownStack]) -> Result<Vec<Order>, Problem> {
-        let mut names = required::names_in_order(boot, chosen::names(boot)?, known).await?;
+        let mut names =
+            required::names_in_order(boot, chosen::names_with(boot, &services(&self.services)).await?, known).await?;
         names.reverse();
         let order = |stack| {
             Order::Stop(StackOrder {

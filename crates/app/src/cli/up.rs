@@ -115,12 +115,8 @@ impl Up {
         };
         match self.services.iter().find(|service| !read.declared.services.contains_key(&service.0)) {
             Some(missing) => {
-                let names: Vec<String> = read.declared.services.keys().map(|name| format!("`{name}`")).collect();
-                Err(Problem::usage(
-                    "no-such-service",
-                    format!("the stack `{}` has no service `{}`", read.declared.stack, missing.0),
-                )
-                .hint(format!("it has {}", names.join(", "))))
+                let stack = std::iter::once(&read.declared.stack);
+                Err(chosen::no_such_service(stack, &missing.0, read.declared.services.keys()))
             }
             None => Ok(()),
         }

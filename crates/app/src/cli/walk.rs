@@ -13,7 +13,7 @@ use crate::client::{Client, ClientError};
 use crate::problem::{Kind, Problem};
 use crate::ui::progress::{self, Progress, Tally};
 use crate::ui::since::took;
-use crate::ui::{Tone, Ui, ask, show};
+use crate::ui::{Tone, Ui, ask, report, show};
 use crate::wire::PlanAnswer;
 
 /// How often a plan may change under an order before it is given up.
@@ -86,8 +86,11 @@ impl<'a> Walk<'a> {
             }
             return Ok(());
         }
-        if show::has_news(plan) {
-            ui.talk(&show::plan(plan, ui.err));
+        if self.boot.settings.dry_run {
+            // Then the plan is what was asked for.
+            ui.data(&show::plan(plan, ui.out, ui.width))?;
+        } else if show::has_news(plan) {
+            ui.talk(&show::plan(plan, ui.err, ui.err_width));
         }
         Ok(())
     }
@@ -99,12 +102,14 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         if !self.boot.ui.can_ask() {
+            let is_shown = !self.boot.ui.quiet && !self.boot.ui.json;
+            let shown = if is_shown { " above" } else { " (`--dry-run`)" };
             let mut problem = Problem::new(
                 Kind::Consent,
                 "consent-needed",
                 "this needs your consent, and there is no terminal to ask on; nothing was changed",
             )
-            .hint("look at the plan above; when it is what you want, run the same command with `--yes`");
+            .hint(format!("look at the plan{shown}; when it is what you want, run the same command with `--yes`"));
             problem.causes = need;
             return Err(problem);
         }
@@ -249,7 +254,9 @@ fn failed(plan: &Plan, tally: &Tally) -> Problem {
         Some(failure) => Problem::failed(failure),
         None => Problem::new(Kind::Failed, "failed", format!("`{}` of `{}` failed", plan.verb, plan.stack)),
     };
-    problem.causes.extend(tally.failures.iter().skip(1).map(|(_, failure)| format!("also: {}", failure.message)));
+    // Each failure comes with what explains it; the first one stands last, beside the way on.
+    let others = tally.failures.iter().skip(1).map(|(_, failure)| report::plain(&Problem::failed(failure)));
+    problem.exhibit = Some(others.collect::<Vec<_>>().join("\n")).filter(|others| !others.is_empty());
     if let (Some(afterwards), false) = (&tally.afterwards, tally.failures.is_empty()) {
         problem.causes.push(afterwards.message.clone());
     }

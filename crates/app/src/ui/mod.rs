@@ -1,6 +1,7 @@
 //! What people see. Data goes to stdout, talk to stderr; nothing else in the program prints.
 
 pub mod ask;
+pub mod lines;
 pub mod paint;
 pub mod progress;
 pub mod report;
@@ -10,6 +11,7 @@ pub mod table;
 pub mod terminal;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
 
 use crate::config::{Environment, Settings};
 use crate::problem::{Kind, Problem};
@@ -37,8 +39,10 @@ pub struct Ui {
     pub out_is_terminal: bool,
     pub err_is_terminal: bool,
     pub in_is_terminal: bool,
-    /// Columns of the terminal; `None` where there is none, and then nothing is cut.
+    /// Columns of the terminal that stdout is; `None` where there is none, and then nothing is cut.
     pub width: Option<usize>,
+    /// The same of stderr.
+    pub err_width: Option<usize>,
     pub quiet: bool,
     /// Data as JSON.
     pub json: bool,
@@ -61,7 +65,8 @@ impl Ui {
             out_is_terminal,
             err_is_terminal: err_is_terminal && !dumb,
             in_is_terminal: std::io::stdin().is_terminal(),
-            width: width(out_is_terminal, environment),
+            width: width(out_is_terminal, std::io::stdout(), environment),
+            err_width: width(err_is_terminal, std::io::stderr(), environment),
             quiet: settings.quiet,
             json: settings.json,
         }
@@ -122,6 +127,18 @@ impl Ui {
         self.say(&format!("{} {text}", self.err.paint(Tone::Warn, "warning:")));
     }
 
+    /// A problem that does not end the command: its message and what is below it in one line, then what to do.
+    pub fn warn_of(&self, problem: &Problem) {
+        let mut text = problem.message.clone();
+        for cause in &problem.causes {
+            text += &format!(": {cause}");
+        }
+        for hint in &problem.hints {
+            text += &format!("\n  {} {hint}", self.err.paint(Tone::Accent, "hint:"));
+        }
+        self.warn(&text);
+    }
+
     /// Says something on stderr even when told to be quiet. A closed stderr is nobody's trouble.
     pub fn say(&self, text: &str) {
         let mut stderr = std::io::stderr().lock();
@@ -139,16 +156,16 @@ fn json_text(value: &impl serde::Serialize, pretty: bool) -> Result<String, Prob
     text.map_err(|error| Problem::new(Kind::Bug, "json", "a value could not be written as JSON").caused_by(&error))
 }
 
-fn width(out_is_terminal: bool, environment: &Environment) -> Option<usize> {
-    if !out_is_terminal {
+fn width(is_terminal: bool, stream: impl AsFd, environment: &Environment) -> Option<usize> {
+    if !is_terminal {
         return None;
     }
     let told = environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
-    told.or_else(|| terminal::size().map(|(columns, _)| usize::from(columns)))
+    told.or_else(|| terminal::size_of(stream).map(|(columns, _)| usize::from(columns)))
 }
 
 /// The report when there are not even settings: plain, on stderr.
-pub fn report_without_settings(problem: &Problem) {
+pub fn report_without_settings(problem: &Problem, json: bool) {
     let ui = Ui {
         out: Paint::off(),
         err: Paint::off(),
@@ -156,8 +173,9 @@ pub fn report_without_settings(problem: &Problem) {
         err_is_terminal: false,
         in_is_terminal: false,
         width: None,
+        err_width: None,
         quiet: false,
-        json: false,
+        json,
     };
     report::report(&ui, problem);
 }

@@ -110,7 +110,7 @@ impl Progress {
             }
             What::StepSkipped { step, because } => {
                 self.tally.skipped += 1;
-                let line = self.dim(&format!("- {} not run: {because}", self.words(*step)));
+                let line = self.dim(&format!("- not run: {} ({because})", self.words(*step)));
                 self.ended(*step, line);
             }
             What::Finished { verdict, took_ms, failure } => {
@@ -140,7 +140,7 @@ impl Progress {
         self.plan.steps.extend(plan.steps.iter().cloned());
         let mark = self.ui.err.paint(Tone::Warn, "↻");
         self.print_or_hold(format!("{mark} the world changed ({because}); decided once more:"));
-        for line in show::plan(plan, self.ui.err).lines() {
+        for line in show::plan(plan, self.ui.err, self.ui.err_width).lines() {
             self.print_or_hold(line.to_owned());
         }
     }

@@ -1,6 +1,6 @@
 //! The one report at the door.
 
-use super::{Tone, Ui};
+use super::{Paint, Tone, Ui};
 use crate::problem::{Kind, Problem};
 use crate::wire::ErrorBody;
 
@@ -13,10 +13,15 @@ pub fn report(ui: &Ui, problem: &Problem) {
         ui.say(&serde_json::to_string(&ErrorBody::from(problem.clone())).unwrap_or_default());
         return;
     }
-    ui.say(render(ui, problem).trim_end());
+    ui.say(render(ui.err, problem).trim_end());
 }
 
-fn render(ui: &Ui, problem: &Problem) -> String {
+/// A problem in the same words without colour, to stand in another one's report.
+pub fn plain(problem: &Problem) -> String {
+    render(Paint::off(), problem)
+}
+
+fn render(paint: Paint, problem: &Problem) -> String {
     let tone = match problem.kind {
         Kind::Consent | Kind::Drift | Kind::Interrupted => Tone::Warn,
         _ => Tone::Bad,
@@ -26,7 +31,7 @@ fn render(ui: &Ui, problem: &Problem) -> String {
         text += exhibit.trim_end();
         text += "\n\n";
     }
-    let heading = ui.err.paint(tone, &format!("{}:", problem.kind.heading()));
+    let heading = paint.paint(tone, &format!("{}:", problem.kind.heading()));
     text += &format!("{heading} {}\n", problem.message);
     for cause in &problem.causes {
         text += &format!("  because: {cause}\n");
@@ -34,15 +39,15 @@ fn render(ui: &Ui, problem: &Problem) -> String {
     if !problem.log_tail.is_empty() {
         text += "  last lines of the container:\n";
         for line in &problem.log_tail {
-            text += &format!("  {} {line}\n", ui.err.paint(Tone::Dim, "|"));
+            text += &format!("  {} {line}\n", paint.paint(Tone::Dim, "|"));
         }
     }
     for hint in &problem.hints {
-        text += &format!("  {} {hint}\n", ui.err.paint(Tone::Accent, "hint:"));
+        text += &format!("  {} {hint}\n", paint.paint(Tone::Accent, "hint:"));
     }
     if let Some(operation) = &problem.operation {
         let line = format!("operation {operation} (`mainstay history --operation {operation} --steps`)");
-        text += &format!("  {}\n", ui.err.paint(Tone::Dim, &line));
+        text += &format!("  {}\n", paint.paint(Tone::Dim, &line));
     }
     if problem.kind == Kind::Bug {
         text += "  this is not your mistake; please report it with the command that you ran\n";

@@ -2,13 +2,62 @@
 
 use mainstay_model::plan::{Plan, render};
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::{Paint, Tone};
 
-/// The steps with their reasons, what is to be known about them, and the tally.
-pub fn plan(plan: &Plan, paint: Paint) -> String {
+/// The column of reasons is kept while so much room is left for it.
+const ROOM_FOR_REASONS: usize = 28;
+
+/// The steps with their reasons, what is to be known about them, and the tally; within a terminal's width, when there
+/// is one.
+pub fn plan(plan: &Plan, paint: Paint, width: Option<usize>) -> String {
     let text = render::render(plan);
-    let lines: Vec<String> = text.trim_end().lines().map(|line| colour(line, paint)).collect();
-    lines.join("\n")
+    let lines = text.trim_end().lines().flat_map(|line| fitted(line, width));
+    lines.map(|line| colour(&line, paint)).collect::<Vec<_>>().join("\n")
+}
+
+/// A line that is too long goes on below: under its reason where it has one, else under its beginning.
+fn fitted(line: &str, width: Option<usize>) -> Vec<String> {
+    let Some(width) = width.filter(|width| line.width() > *width) else { return vec![line.to_owned()] };
+    let margin = line.len() - line.trim_start().len();
+    let Some((step, reason)) = line.split_once("  because ") else {
+        let words = line.trim_start().find(": ").filter(|_| margin > 0);
+        let below = margin + words.map_or(2, |colon| (colon + 2).min(12));
+        return wrapped(&line[..margin], line.trim_start(), below, width);
+    };
+    // The column of needs has nothing to stand under any more.
+    let reason = match reason.rsplit_once("  after ") {
+        Some((why, needs)) => format!("because {}  after {needs}", why.trim_end()),
+        None => format!("because {reason}"),
+    };
+    let column = step.width() + 2;
+    if column + ROOM_FOR_REASONS <= width {
+        return wrapped(&format!("{step}  "), &reason, column, width);
+    }
+    let below = margin + step.trim_start().find("  ").map_or(2, |number| number + 2);
+    let mut lines = wrapped(&step[..margin], step.trim(), below, width);
+    lines.extend(wrapped(&" ".repeat(below), &reason, below, width));
+    lines
+}
+
+/// `text` after `start`, broken between words; from the second line on it begins at the column `below`.
+fn wrapped(start: &str, text: &str, below: usize, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = start.to_owned();
+    let mut is_begun = false;
+    for word in text.split_inclusive(' ') {
+        if is_begun && line.width() + word.trim_end().width() > width {
+            lines.push(line.trim_end().to_owned());
+            (line, is_begun) = (" ".repeat(below), false);
+        }
+        if is_begun || word != " " {
+            line += word;
+            is_begun = true;
+        }
+    }
+    lines.push(line.trim_end().to_owned());
+    lines
 }
 
 /// Whether there is anything to show besides "nothing to do".
@@ -35,5 +84,52 @@ fn colour(line: &str, paint: Paint) -> String {
     match WORDS.iter().find(|(word, _)| line.contains(word)) {
         Some((word, tone)) => line.replacen(word, &paint.paint(*tone, word), 1),
         None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: &str =
+        "  4  wait until shop-web-1 runs, 300 s at most  [live]       because `up` waits until it is ready  after 3";
+
+    fn at(width: usize, line: &str) -> String {
+        fitted(line, Some(width)).join("\n")
+    }
+
+    #[test]
+    fn what_fits_must_stay_as_it_is() {
+        assert_eq!(fitted(STEP, None), [STEP]);
+        assert_eq!(at(STEP.len(), STEP), STEP);
+    }
+
+    #[test]
+    fn a_long_reason_must_go_on_under_itself_and_below_the_step_when_there_is_no_room() {
+        insta::assert_snapshot!(at(92, STEP), @r"
+          4  wait until shop-web-1 runs, 300 s at most  [live]       because `up` waits until it is
+                                                                     ready  after 3
+        ");
+        insta::assert_snapshot!(at(60, STEP), @r"
+          4  wait until shop-web-1 runs, 300 s at most  [live]
+             because `up` waits until it is ready  after 3
+        ");
+        insta::assert_snapshot!(at(30, STEP), @r"
+          4  wait until shop-web-1
+             runs, 300 s at most
+             [live]
+             because `up` waits until
+             it is ready  after 3
+        ");
+    }
+
+    #[test]
+    fn a_long_finding_must_go_on_under_its_own_words() {
+        insta::assert_snapshot!(at(44, "  warning: nothing on `shop_default` is called `db-host`"), @r"
+          warning: nothing on `shop_default` is
+                   called `db-host`
+        ");
+        // One word that is wider than the terminal is left to it.
+        assert_eq!(at(10, "  note: a-word-without-any-space"), "  note:\n        a-word-without-any-space");
     }
 }

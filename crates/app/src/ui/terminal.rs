@@ -1,12 +1,19 @@
 //! The terminal itself: its size, and keys as they are pressed.
 
+use std::os::fd::AsFd;
+
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use crate::problem::Problem;
 
 /// Columns and rows, when stdout is a terminal that has some.
 pub fn size() -> Option<(u16, u16)> {
-    let size = tcgetwinsize(std::io::stdout()).ok()?;
+    size_of(std::io::stdout())
+}
+
+/// The same of any stream.
+pub fn size_of(stream: impl AsFd) -> Option<(u16, u16)> {
+    let size = tcgetwinsize(stream).ok()?;
     (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
 }
 

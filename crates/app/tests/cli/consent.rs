@@ -114,6 +114,42 @@ fn a_dry_run_must_order_nothing() {
 }
 
 #[test]
+fn a_second_failed_step_must_not_lose_its_reason_and_last_lines() {
+    let sealed = Sealed::new();
+    let failure = |name: &str| {
+        json!({"message": format!("`{name}` failed"), "causes": [format!("the cause of {name}")],
+            "hints": [format!("the way on from {name}")], "log_tail": [format!("the last line of {name}")]})
+    };
+    let failed = applied(
+        &[
+            json!({"event": "step_failed", "step": 1, "took_ms": 100, "failure": failure("one")}),
+            json!({"event": "step_failed", "step": 2, "took_ms": 100, "failure": failure("two")}),
+            json!({"event": "finished", "verdict": "failed", "took_ms": 101}),
+        ],
+        json!({"verdict": "failed"}),
+    );
+    serve(&sealed, vec![plan_answer(false), failed]);
+    insta::assert_snapshot!(sealed.run(&["down", "-p", "shop", "--yes", "--quiet"]).whole(), @r"
+    exit code: 1
+    --- stdout
+    --- stderr
+    failed: `two` failed
+      because: the cause of two
+      last lines of the container:
+      | the last line of two
+      hint: the way on from two
+
+    failed: `one` failed
+      because: the cause of one
+      last lines of the container:
+      | the last line of one
+      hint: the way on from one
+      hint: of 2 steps, 0 done, 2 failed, 0 not run; `mainstay down` again goes on from here
+      operation op-1 (`mainstay history --operation op-1 --steps`)
+    ");
+}
+
+#[test]
 fn a_failed_step_must_be_reported_with_the_last_lines_and_the_way_on() {
     let sealed = Sealed::new();
     let failure = json!({"message": "the container `shop-db-1` could not be stopped", "causes": ["it does not listen"],
@@ -135,7 +171,7 @@ fn a_failed_step_must_be_reported_with_the_last_lines_and_the_way_on() {
       2  remove container shop-db-1  [interrupt]  because `down` was ordered  after 1
     down of `shop`: 2 steps (2 interrupt); something that runs is stopped
     ✘ stop container `shop-db-1`  10.0s
-    - remove container `shop-db-1` not run: step 1 failed
+    - not run: remove container `shop-db-1` (step 1 failed)
     failed: the container `shop-db-1` could not be stopped
       because: it does not listen
       last lines of the container:

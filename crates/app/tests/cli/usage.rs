@@ -74,6 +74,24 @@ fn with_json_a_problem_must_be_one_object() {
 }
 
 #[test]
+fn with_json_a_mistyped_flag_must_be_one_object_too() {
+    let ran = Sealed::new().run(&["up", "--json", "--nonsense"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+    let problem: serde_json::Value = serde_json::from_str(&ran.stderr).expect("an object");
+    assert_eq!((&problem["kind"], &problem["code"]), (&"usage".into(), &"command-line".into()));
+    assert_eq!(problem["message"], "unexpected argument '--nonsense' found");
+}
+
+#[test]
+fn what_other_programs_take_must_be_told_in_our_words() {
+    let sealed = Sealed::new();
+    let file = sealed.run(&["up", "-f", "compose.yaml"]);
+    assert!(file.code == Some(2) && file.stderr.contains("tip: a Compose file is named with '-f' before the command"));
+    let plan = sealed.run(&["plan", "web"]);
+    assert!(plan.code == Some(2) && plan.stderr.contains("'mainstay plan up web'"), "{}", plan.whole());
+}
+
+#[test]
 fn times_and_numbers_of_logs_must_be_checked_before_anything_is_asked() {
     let sealed = Sealed::new();
     assert_eq!(sealed.run(&["logs", "-p", "shop", "--since", "yesterday"]).code, Some(2));

@@ -16,7 +16,8 @@ use super::{ANSWER_WITHIN, Docker, timed, wire};
 use crate::world::WorldError;
 
 const NANOS_A_SECOND: i64 = 1_000_000_000;
-const OVERLAP_NANOS: i64 = NANOS_A_SECOND;
+/// Engines answer a moment before they subscribe: who must not miss anything asks for so much of the past again.
+pub(super) const OVERLAP_NANOS: i64 = NANOS_A_SECOND;
 
 /// One event of the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +59,17 @@ impl Docker {
         Box::pin(stream::once(async move { docker.open_events(since_nanos, None).await }).try_flatten())
     }
 
-    /// A container's own events; subscribed when this returns. Engines answer a moment before they subscribe, so the
-    /// last second is asked for again.
+    /// The starts of containers from a moment on, whoever starts them and however often.
+    pub(super) fn starts(
+        &self,
+        since_nanos: i64,
+    ) -> impl Stream<Item = Result<EngineEvent, WorldError>> + Send + use<> {
+        let docker = self.clone();
+        let filters = json!({"type": ["container"], "event": ["start"]});
+        stream::once(async move { docker.open_events(Some(since_nanos), Some(filters)).await }).try_flatten()
+    }
+
+    /// A container's own events; subscribed when this returns, and the last moment is asked for again.
     pub(super) async fn events_of_container(
         &self,
         id: &str,

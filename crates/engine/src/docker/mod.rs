@@ -45,7 +45,7 @@ use mainstay_model::plan::Step;
 
 pub use events::{EngineEvent, EventKind};
 pub use exec::{Exec, ExecOptions, ExecOutput};
-pub use logs::{LogLine, LogOptions, LogStream};
+pub use logs::{Following, LogLine, LogNews, LogOptions, LogSource, LogStream, LogsWanted};
 
 use self::refusal::Refusal;
 use self::wire::Wire;

@@ -1,29 +1,36 @@
-//! A container's output: followed, or its last lines.
+//! Containers' output: of one, of several in the order of time, or followed over restarts and replacements.
+//!
+//! The engine is always asked for the time of each line: it tells where to go on after a restart (`cursor`), and
+//! which of several containers spoke first (`merge`).
 
-use bytes::{Bytes, BytesMut};
+mod cursor;
+mod follow;
+mod lines;
+mod merge;
+mod source;
+
+use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use hyper::Method;
 use hyper::header::HeaderMap;
 
+pub use follow::Following;
+pub use source::{LogSource, LogsWanted};
+
 use super::frames::{Framing, frames};
-use super::refusal::Refusal;
+use super::refusal::{self, Refusal};
 use super::{ANSWER_WITHIN, Docker, timed, wire};
 use crate::world::WorldError;
-
-/// A line longer than this is handed on in pieces.
-const LONGEST_LINE: usize = 256 * 1024;
 
 #[derive(Clone, Debug, Default)]
 pub struct LogOptions {
     /// Go on as new lines come, until the container ends.
     pub follow: bool,
-    /// Seconds since 1970, with a fraction if wanted: `1700000000.5`.
+    /// Seconds since 1970, with a fraction if wanted: `1700000000.5`; that moment's own lines too.
     pub since: Option<String>,
     pub until: Option<String>,
     /// Only the last so many lines.
     pub tail: Option<u32>,
-    /// Begin each line with its time.
-    pub timestamps: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +44,19 @@ pub enum LogStream {
 pub struct LogLine {
     /// A container with a terminal has only [`LogStream::Out`].
     pub stream: LogStream,
+    /// When the engine took it, in nanoseconds since 1970; 0 when the engine does not say.
+    pub at_nanos: i64,
     pub line: Bytes,
+}
+
+/// What comes from several containers.
+#[derive(Debug)]
+pub enum LogNews {
+    Line(LogSource, LogLine),
+    /// A container that cannot be read (any more). The others go on.
+    Trouble(WorldError),
+    /// The engine was lost; it is called again until it answers.
+    Lost(WorldError),
 }
 
 impl Docker {
@@ -52,6 +71,24 @@ impl Docker {
         Box::pin(stream::once(async move { docker.open_logs(id, options).await }).try_flatten())
     }
 
+    /// What several containers have written so far, in the order of time.
+    pub fn logs_of(
+        &self,
+        sources: Vec<LogSource>,
+        options: &LogOptions,
+    ) -> impl Stream<Item = LogNews> + Send + Unpin + use<> {
+        let options = LogOptions { follow: false, ..options.clone() };
+        let open = |source: LogSource| {
+            let lines = self.logs(&source.container_id, options.clone());
+            (source, lines)
+        };
+        let streams: Vec<_> = sources.into_iter().map(open).collect();
+        Box::pin(merge::by_time(streams).map(|(source, line)| match line {
+            Ok(line) => LogNews::Line(source, line),
+            Err(error) => LogNews::Trouble(error),
+        }))
+    }
+
     async fn open_logs(
         &self,
         id: String,
@@ -61,18 +98,23 @@ impl Docker {
         let seen = self.inspect(&id).await.map_err(|error| refusal(&id).explain(error))?;
         let name = seen.name.unwrap_or_default().trim_start_matches('/').to_owned();
         let tty = seen.config.and_then(|config| config.tty).unwrap_or_default();
-        let mut asked = vec![("stdout", "1".to_owned()), ("stderr", "1".to_owned())];
+        let driver = seen.host_config.and_then(|host| host.log_config).and_then(|log| log.typ).unwrap_or_default();
+        let mut asked = vec![("stdout", "1".to_owned()), ("stderr", "1".to_owned()), ("timestamps", "1".to_owned())];
         asked.extend(options.follow.then(|| ("follow", "1".to_owned())));
-        asked.extend(options.timestamps.then(|| ("timestamps", "1".to_owned())));
         asked.extend(options.since.map(|since| ("since", since)));
         asked.extend(options.until.map(|until| ("until", until)));
         asked.extend(options.tail.map(|tail| ("tail", tail.to_string())));
         let path = format!("/containers/{id}/logs{}", wire::query(asked));
         let call = self.wire.open(Method::GET, &path, HeaderMap::new(), wire::no_body());
-        let answer = timed(ANSWER_WITHIN, call).await.map_err(|error| refusal(&name).explain(error))?;
+        let answer = timed(ANSWER_WITHIN, call).await.map_err(|error| {
+            if refusal::message(&error).contains("does not support reading") {
+                return unreadable(&name, &driver);
+            }
+            refusal(&name).explain(error)
+        })?;
         let framing = if tty { Framing::Plain } else { Framing::Multiplexed };
         let pieces = frames(wire::chunks(answer), framing);
-        Ok(lines(pieces.map_err(move |error| refusal(&name).explain(error))))
+        Ok(lines::lines(pieces.map_err(move |error| refusal(&name).explain(error)), framing))
     }
 
     /// The last lines of both streams, as text; empty when they cannot be read.
@@ -83,43 +125,7 @@ impl Docker {
     }
 }
 
-/// Pieces of output, put together to lines a stream.
-fn lines<E: Send + 'static>(
-    pieces: impl Stream<Item = Result<(LogStream, Bytes), E>> + Send + 'static,
-) -> impl Stream<Item = Result<LogLine, E>> + Send {
-    let start = (Box::pin(pieces), [BytesMut::new(), BytesMut::new()], false);
-    stream::try_unfold(start, |(mut pieces, mut rest, mut ended)| async move {
-        loop {
-            for (place, stream) in [LogStream::Out, LogStream::Err].into_iter().enumerate() {
-                if let Some(line) = cut(&mut rest[place], ended) {
-                    return Ok(Some((LogLine { stream, line }, (pieces, rest, ended))));
-                }
-            }
-            if ended {
-                return Ok(None);
-            }
-            match pieces.next().await {
-                Some(piece) => {
-                    let (stream, bytes) = piece?;
-                    rest[usize::from(stream == LogStream::Err)].extend_from_slice(&bytes);
-                }
-                None => ended = true,
-            }
-        }
-    })
-}
-
-fn cut(rest: &mut BytesMut, ended: bool) -> Option<Bytes> {
-    let mut line = match rest.iter().position(|byte| *byte == b'\n') {
-        Some(end) => rest.split_to(end + 1),
-        None if rest.len() > LONGEST_LINE || (ended && !rest.is_empty()) => rest.split(),
-        None => return None,
-    };
-    if line.ends_with(b"\n") {
-        line.truncate(line.len() - 1);
-    }
-    if line.ends_with(b"\r") {
-        line.truncate(line.len() - 1);
-    }
-    Some(line.freeze())
+fn unreadable(name: &str, driver: &str) -> WorldError {
+    WorldError::new(format!("`{name}` writes to the log driver `{driver}`, of which nothing can be read back"))
+        .hint("read it where that driver sends it, or set `logging: { driver: local }` for the service")
 }
