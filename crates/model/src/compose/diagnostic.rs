@@ -1,5 +1,6 @@
 //! Complaints with a place. All complaints of a load come together.
 
+use super::load::Loaded;
 use super::tree::{Sources, Span};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,11 +43,22 @@ impl Diagnostic {
 pub struct Diagnostics {
     pub list: Vec<Diagnostic>,
     pub sources: Sources,
+    /// What could be read all the same, for judging the rest of it in the same run.
+    pub partial: Option<Box<Loaded>>,
 }
 
 impl Diagnostics {
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// By place, and none twice.
+    pub fn sort(&mut self) {
+        self.list.sort_by(|one, other| {
+            let key = |of: &Diagnostic| (of.span, of.severity);
+            key(one).cmp(&key(other)).then_with(|| one.message.cmp(&other.message))
+        });
+        self.list.dedup();
     }
 
     /// Every complaint as text: `error: message`, `  --> file:line:column`, the line with a caret, the hint.

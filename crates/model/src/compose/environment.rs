@@ -60,7 +60,11 @@ pub fn read_default(folder: &str, environment: &Environment, at: Span, reading: 
 pub fn read_files(paths: &[String], environment: &Environment, at: Span, reading: &mut Reading<'_>) -> Environment {
     let mut said: Lines = Vec::new();
     for path in paths {
-        let Some((file, bytes)) = reading.required(path, "env file", at) else { continue };
+        let Some((file, bytes)) = reading.required(path, "env file", at) else {
+            // What it would have said is missing everywhere.
+            reading.is_incomplete = true;
+            continue;
+        };
         let lookup = |name: &str| environment.get(name).cloned();
         match dotenv::parse_after(said.clone(), &bytes, file, &lookup) {
             Ok(lines) => said = lines,

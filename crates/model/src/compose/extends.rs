@@ -121,7 +121,6 @@ impl<'a> Extender<'a> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "name a service of that file".to_owned(),
         };
-        reading.is_incomplete = true;
         reading.say(Diagnostic::error("extends-unknown", reference.at, message).hint(hint));
         None
     }
@@ -168,7 +167,6 @@ impl<'a> Extender<'a> {
         normalize::resolve_paths(&mut project, &folder, self.scope.home);
         let services = project.as_map_mut().and_then(|map| map.remove("services"));
         let Some(Value::Map(services)) = services.map(|node| node.value) else {
-            reading.is_incomplete = true;
             reading.say(
                 Diagnostic::error("extends-unknown", at, format!("`{path}` has no services"))
                     .hint("name a Compose file that has the service"),
@@ -196,7 +194,6 @@ fn read_reference(extends: &Node, reading: &mut Reading<'_>) -> Option<Reference
         && let Some(path) = file.as_str()
         && super::include::is_remote(path)
     {
-        reading.is_incomplete = true;
         reading.say(super::include::remote(path, file.span));
         return None;
     }

@@ -86,7 +86,11 @@ fn load(inclusion: Inclusion, from: &str, scope: &Scope<'_>, reading: &mut Readi
             reading.say(Diagnostic::error("include-cycle", *at, message).hint("remove one of these `include`"));
             return None;
         }
-        let documents = reading.documents(&path, *at)?;
+        let Some(documents) = reading.documents(&path, *at) else {
+            // Whatever refers to what stands there would look undefined.
+            reading.is_incomplete = true;
+            return None;
+        };
         files.push(ModelFile { path, documents });
     }
     let scope = scope_of(&inclusion, &files[0].path, chain, scope, reading);

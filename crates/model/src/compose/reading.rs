@@ -83,7 +83,6 @@ impl<'a> Reading<'a> {
         match self.content(path) {
             Ok(content) => Some(content),
             Err(problem) => {
-                self.is_incomplete = true;
                 let hint = match problem {
                     FileProblem::Missing => "check the path: it is relative to the file that names it",
                     FileProblem::Denied => "let this user read the file",
@@ -95,7 +94,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The documents of a Compose file.
+    /// The documents of a Compose file. Whether one can go on without them is for the caller to know.
     pub fn documents(&mut self, path: &str, at: Span) -> Option<Vec<Node>> {
         // A file that is read again is a file more: an include may multiply itself without a circle.
         self.opened += 1;
@@ -103,7 +102,6 @@ impl<'a> Reading<'a> {
         match yaml::parse(&bytes, file) {
             Ok(documents) => Some(documents),
             Err(problems) => {
-                self.is_incomplete = true;
                 self.diagnostics.extend(problems);
                 None
             }
@@ -116,13 +114,5 @@ impl<'a> Reading<'a> {
 
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-
-    /// Every complaint once, in the order of the files.
-    pub fn take_diagnostics(&mut self) -> Vec<Diagnostic> {
-        let mut list = std::mem::take(&mut self.diagnostics);
-        list.sort_by_key(|diagnostic| diagnostic.span);
-        list.dedup();
-        list
     }
 }

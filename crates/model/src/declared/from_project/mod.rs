@@ -18,6 +18,7 @@ mod mounts;
 mod networks;
 mod place;
 mod ports;
+mod refused;
 mod restart;
 mod service;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use std::collections::BTreeSet;
 
 use crate::identity::{ServiceName, StackName};
 use place::{Complaints, Place};
+pub use refused::judge_the_rest;
 
 /// A wish, and what was warned about on the way.
 #[derive(Clone, Debug)]

@@ -1,0 +1,25 @@
+//! Files that are refused for their form: what can be said about the rest of them in the same run.
+
+use super::place::Complaints;
+use super::read;
+use crate::compose::{Diagnostics, Known, LoadOptions, Loaded};
+use crate::identity::StackName;
+
+/// Stands for a name that was refused: what is said about values does not depend on it.
+const SOME_NAME: &str = "stack";
+
+/// Adds the complaints about values to those about form, without what only follows from these.
+#[must_use]
+pub fn judge_the_rest(mut refused: Diagnostics) -> Diagnostics {
+    let is_whole = |partial: &Box<Loaded>| partial.options == LoadOptions::default();
+    let Some(mut partial) = refused.partial.take().filter(is_whole) else { return refused };
+    if StackName::new(partial.name.as_str()).is_err() {
+        SOME_NAME.clone_into(&mut partial.name);
+    }
+    let complaints = Complaints::default();
+    read(&partial, &complaints);
+    let known = Known::of(&refused.list, &partial.project);
+    refused.list.extend(complaints.into_list().into_iter().filter(|one| !known.covers(one)));
+    refused.sort();
+    refused
+}
