@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::diagnostic::{Diagnostic, Severity};
-use super::tree::{Map, Node, Span, Value};
+use super::tree::{Entry, Map, Node, Span, Value};
 
 /// What is known to be wrong, for judging the complaints of a later stage.
 pub struct Known {
@@ -14,6 +14,10 @@ pub struct Known {
     places: BTreeSet<Span>,
     /// Keys of services that lack an image only because of another error.
     without_image: BTreeSet<Span>,
+    /// The services stand in the wrong column altogether.
+    no_services: bool,
+    /// A section of the project stands among the services: what it declares cannot be found.
+    no_sections: bool,
 }
 
 impl Known {
@@ -26,12 +30,20 @@ impl Known {
         let mut keys = BTreeSet::new();
         gather_keys(project, &values, &mut keys);
         places.extend(keys);
-        Known { places, without_image: without_image(&errors, project) }
+        let has = |codes: &[&str]| errors.iter().any(|error| codes.contains(&error.code));
+        Known {
+            places,
+            without_image: without_image(&errors, project),
+            no_services: has(&["first-format", "outside-services"]),
+            no_sections: has(&["section-in-services"]),
+        }
     }
 
     /// Whether a complaint of a later stage says nothing new.
     pub fn covers(&self, complaint: &Diagnostic) -> bool {
-        self.places.contains(&complaint.span)
+        self.no_services
+            || (self.no_sections && complaint.code.starts_with("undefined-"))
+            || self.places.contains(&complaint.span)
             || (complaint.code == "no-image" && self.without_image.contains(&complaint.span))
     }
 }
@@ -41,13 +53,26 @@ fn gather_keys(node: &Node, values: &BTreeSet<Span>, keys: &mut BTreeSet<Span>) 
     match &node.value {
         Value::Map(map) => {
             for (_, entry) in map.iter() {
-                if entry.node.span.is_written() && values.contains(&entry.node.span) {
+                let items = entry.node.as_list().unwrap_or_default();
+                let has_wrong_item = items.iter().any(|item| item.span.is_written() && values.contains(&item.span));
+                if entry.node.span.is_written() && values.contains(&entry.node.span) || has_wrong_item {
                     keys.insert(entry.key_span);
+                }
+                if values.contains(&entry.key_span) {
+                    keys.insert(entry.node.span);
                 }
                 gather_keys(&entry.node, values, keys);
             }
         }
-        Value::List(items) => items.iter().for_each(|item| gather_keys(item, values, keys)),
+        Value::List(items) => {
+            for item in items {
+                let below = |entry: &Entry| values.contains(&entry.node.span) || values.contains(&entry.key_span);
+                if item.as_map().is_some_and(|map| map.0.values().any(below)) {
+                    keys.insert(item.span);
+                }
+                gather_keys(item, values, keys);
+            }
+        }
         _ => {}
     }
 }

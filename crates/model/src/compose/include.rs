@@ -5,7 +5,7 @@ use super::environment::{add_missing, read_default, read_files};
 use super::filepath;
 use super::model::{ModelFile, Scope, load_model};
 use super::reading::Reading;
-use super::tree::{Entry, Map, Node, Span, Value};
+use super::tree::{Entry, Map, Node, Sources, Span, Value};
 
 /// Deeper nesting is a mistake, not a design.
 const DEEPEST: usize = 20;
@@ -137,18 +137,25 @@ fn take_in(document: &mut Node, model: Node, reading: &mut Reading<'_>) {
                     known.0.insert(name, entry);
                 }
                 Some(own) if own.node.same_as(&entry.node) => {}
-                Some(own) => reading.say(conflict(section, &name, own, &entry)),
+                Some(own) => {
+                    let problem = conflict(section, &name, own, &entry, &reading.sources);
+                    reading.say(problem);
+                }
             }
         }
     }
 }
 
-fn conflict(section: &str, name: &str, own: &Entry, other: &Entry) -> Diagnostic {
+fn conflict(section: &str, name: &str, own: &Entry, other: &Entry, sources: &Sources) -> Diagnostic {
+    let there = match other.key_span {
+        span if span.is_written() => format!("`{}`, line {}", sources.path(span.file), span.line),
+        _ => "an included file".to_owned(),
+    };
     let at = if own.key_span.is_written() { own.key_span } else { other.key_span };
     Diagnostic::error(
         "include-conflict",
         at,
-        format!("`{section}.{name}` stands here and differently in an included file"),
+        format!("`{section}.{name}` stands here, and differently in {there}"),
     )
     .hint("rename one of them, or change the included one in an override file beside it: `path: [file, override]`")
 }

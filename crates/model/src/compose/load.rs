@@ -160,6 +160,9 @@ pub fn load(request: &LoadRequest, files: &dyn Files) -> Result<Loaded, Diagnost
     let loaded = load_with(request, &mut reading);
     let mut said = Diagnostics { list: reading.diagnostics, sources: reading.sources, partial: None };
     said.sort();
+    if reading.lacks_variables {
+        said.list.retain(|one| !matches!(one.code, "unset-variable" | "missing-variable"));
+    }
     match loaded {
         Some(loaded) if !said.has_errors() => {
             Ok(Loaded { warnings: said.list, variables: reading.variables, sources: said.sources, ..loaded })
@@ -194,11 +197,11 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
     let mut project = load_model(files, &scope, reading);
     if project.as_map().is_none_or(Map::is_empty) && !reading.has_errors() {
         reading.say(
-            Diagnostic::error("empty-project", Span::NOWHERE, "the Compose files say nothing")
-                .hint("begin with `services:`"),
+            Diagnostic::error("empty-project", Span::NOWHERE, format!("{} nothing", says(request)))
+                .hint("begin with `services:`, and a service below it: `web:` with its `image:`"),
         );
     }
-    if reading.is_incomplete {
+    if reading.is_incomplete || reading.lacks_variables {
         return None;
     }
     if options.normalize {
@@ -215,6 +218,14 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
         sources: Sources::default(),
         options,
     })
+}
+
+/// Who is empty.
+fn says(request: &LoadRequest) -> String {
+    match request.files.as_slice() {
+        [one] => format!("the Compose file `{one}` says"),
+        _ => "the Compose files say".to_owned(),
+    }
 }
 
 /// Gives the project its types, turns off what no profile asks for, checks what refers to what and reads the

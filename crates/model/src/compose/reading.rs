@@ -28,6 +28,8 @@ pub struct Reading<'a> {
     pub variables: Vec<VariableUse>,
     /// Something could not be read at all: what refers to it cannot be judged.
     pub is_incomplete: bool,
+    /// An env file could not be read: what it would have said is missing everywhere.
+    pub lacks_variables: bool,
     known: BTreeMap<String, Content>,
     opened: usize,
     bytes: u64,
@@ -42,6 +44,7 @@ impl<'a> Reading<'a> {
             diagnostics: Vec::new(),
             variables: Vec::new(),
             is_incomplete: false,
+            lacks_variables: false,
             known: BTreeMap::new(),
             opened: 0,
             bytes: 0,
@@ -84,6 +87,10 @@ impl<'a> Reading<'a> {
             Ok(content) => Some(content),
             Err(problem) => {
                 let hint = match problem {
+                    FileProblem::Missing if !at.is_written() => "check `--file`, `--env-file` and the variables of those names",
+                    FileProblem::Missing if what == "env file" => {
+                        "create it, check the path, or let it be missing: `env_file: [{ path: …, required: false }]`"
+                    }
                     FileProblem::Missing => "check the path: it is relative to the file that names it",
                     FileProblem::Denied => "let this user read the file",
                     _ => "use a readable file",

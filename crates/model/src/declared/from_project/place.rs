@@ -84,12 +84,19 @@ impl<'a> Place<'a> {
 
     /// A complaint that starts with the path of this place.
     pub(super) fn refuse(&self, what: impl AsRef<str>) {
-        self.say(Diagnostic::error("bad-value", self.span, format!("`{}` {}", self.path, what.as_ref())));
+        let sentence = format!("`{}` {}", self.path, what.as_ref());
+        self.say(Diagnostic::with_advice("bad-value", self.value_span(), &sentence));
     }
 
     /// A warning that starts with the path of this place.
     pub(super) fn warn(&self, code: &'static str, what: impl AsRef<str>) {
         self.say(Diagnostic::warning(code, self.span, format!("`{}` {}", self.path, what.as_ref())));
+    }
+
+    /// Where the value stands when it is one word that somebody wrote; else where the key does.
+    pub(super) fn value_span(&self) -> Span {
+        let is_collection = matches!(self.node.value, Value::List(_) | Value::Map(_));
+        if !is_collection && self.node.span.is_written() { self.node.span } else { self.span }
     }
 
     pub(super) fn say(&self, diagnostic: Diagnostic) {
