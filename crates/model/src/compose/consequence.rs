@@ -14,6 +14,7 @@ pub struct Known {
     places: BTreeSet<Span>,
     /// Keys of services that lack an image only because of another error.
     without_image: BTreeSet<Span>,
+    has_errors: bool,
     /// The services stand in the wrong column altogether.
     no_services: bool,
     /// A section of the project stands among the services: what it declares cannot be found.
@@ -34,6 +35,7 @@ impl Known {
         Known {
             places,
             without_image: without_image(&errors, project),
+            has_errors: !errors.is_empty(),
             no_services: has(&["first-format", "outside-services"]),
             no_sections: has(&["section-in-services"]),
         }
@@ -42,6 +44,7 @@ impl Known {
     /// Whether a complaint of a later stage says nothing new.
     pub fn covers(&self, complaint: &Diagnostic) -> bool {
         self.no_services
+            || (self.has_errors && !complaint.span.is_written() && complaint.code.starts_with("undefined-"))
             || (self.no_sections && complaint.code.starts_with("undefined-"))
             || self.places.contains(&complaint.span)
             || (complaint.code == "no-image" && self.without_image.contains(&complaint.span))

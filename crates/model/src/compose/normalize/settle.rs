@@ -252,7 +252,7 @@ impl Settling<'_> {
                         Some((host, addresses)) => {
                             addresses.split(',').for_each(|address| add(host, address, item.span));
                         }
-                        None => problems.push((item.span, format!("`{text}` has no address"))),
+                        None => problems.push((item.span, format!("`{text}` has no address; write `{text}:10.0.0.2`"))),
                     }
                 }
             }

@@ -25,7 +25,7 @@ pub(super) fn remedy(path: &[String], shape: &Shape, found: &Value) -> Option<St
         Value::Null => Some(of_nothing(shape).to_owned()),
         Value::List(items) => {
             let texts: Option<Vec<String>> = items.iter().map(|item| plain_text(&item.value)).collect();
-            of_list(shape, &texts.filter(|texts| !texts.is_empty()).unwrap_or_default())
+            of_list(path, shape, &texts.filter(|texts| !texts.is_empty()).unwrap_or_default())
         }
         Value::Map(map) => of_map(path, shape, map),
         scalar if is_bare_duration(path, scalar) => {
@@ -44,7 +44,7 @@ fn of_nothing(shape: &Shape) -> &'static str {
     }
 }
 
-fn of_list(shape: &Shape, texts: &[String]) -> Option<String> {
+fn of_list(path: &[String], shape: &Shape, texts: &[String]) -> Option<String> {
     if shape.map.is_some() {
         return Some("write `key: value` lines, without the `- ` in front".into());
     }
@@ -52,6 +52,9 @@ fn of_list(shape: &Shape, texts: &[String]) -> Option<String> {
     is_text.then(|| match texts {
         [] => "write one value in the line of the key".into(),
         [one] => format!("write the value itself: `{one}`"),
+        _ if !is_one_of(path.len().checked_sub(2).and_then(|above| path.get(above)), PAIRS) => {
+            "write one value in the line of the key".into()
+        }
         many => format!("write one text in the line of the key, such as \"{}\"", short(&many.join(","))),
     })
 }

@@ -8,6 +8,7 @@ mod check;
 mod container;
 #[cfg(test)]
 mod corpus;
+mod doubts;
 mod files;
 #[cfg(test)]
 mod from_files;
