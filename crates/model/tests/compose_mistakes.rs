@@ -65,7 +65,7 @@ fn bytes(text: &str) -> Vec<u8> {
     let mut bytes: Vec<u8> = parts.next().unwrap_or_default().into();
     for part in parts {
         bytes.push(u8::from_str_radix(&part[..2], 16).expect("two hexadecimal digits"));
-        bytes.extend_from_slice(part[2..].as_bytes());
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
     }
     bytes
 }

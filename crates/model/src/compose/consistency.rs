@@ -111,7 +111,9 @@ impl<'a> Checking<'a> {
     fn networks(&mut self, name: &str, service: &'a Node) {
         if let Some(mode) = service.get("network_mode").filter(|mode| mode.as_str() != Some("")) {
             let networks = service.as_map().and_then(|map| map.0.get("networks"));
-            if let Some(networks) = networks.filter(|networks| networks.node.as_map().is_some_and(|map| !map.is_empty())) {
+            if let Some(networks) =
+                networks.filter(|networks| networks.node.as_map().is_some_and(|map| !map.is_empty()))
+            {
                 let message = format!("service `{name}` has both `network_mode` and `networks`");
                 self.error("network-conflict", networks.key_span, message, "keep one of them");
             }
@@ -137,7 +139,9 @@ impl<'a> Checking<'a> {
         if !matches!(first.as_str(), Some("CMD" | "CMD-SHELL" | "NONE")) {
             let message = format!("the health test of `{name}` does not say how it runs");
             let hint = match first.as_str() {
-                Some(word) if word.len() <= LONGEST_SHOWN => format!("write `[\"CMD\", \"{word}\", …]`, or the whole line as one text"),
+                Some(word) if word.len() <= LONGEST_SHOWN => {
+                    format!("write `[\"CMD\", \"{word}\", …]`, or the whole line as one text")
+                }
                 _ => "begin the list with `CMD`, `CMD-SHELL` or `NONE`".to_owned(),
             };
             self.error("bad-test", first.span, message, &hint);
@@ -354,14 +358,19 @@ fn first_cycle(project: &Node) -> Option<(Vec<&str>, Span)> {
 fn declared_by(what: &str, name: &str, key: &str) -> String {
     match what {
         "network" => {
-            format!("declare it at the top level: `{key}: {{ {name}: {{}} }}`, or `{name}: {{ external: true }}` when another stack makes it")
+            format!(
+                "declare it at the top level: `{key}: {{ {name}: {{}} }}`, or `{name}: {{ external: true }}` when another stack makes it"
+            )
         }
         "volume" if name.contains('/') => {
             format!("a folder starts with `./` or `/`: write `./{name}`; a volume has no `/` in its name")
         }
         "volume" => format!("declare it at the top level: `{key}: {{ {name}: {{}} }}`"),
         "secret" | "config" => format!("declare it at the top level: `{key}: {{ {name}: {{ file: ./{name} }} }}`"),
-        "service" => "check the name; for a service of another stack, name that stack: `x-mainstay: { requires: [STACK] }`".to_owned(),
+        "service" => {
+            "check the name; for a service of another stack, name that stack: `x-mainstay: { requires: [STACK] }`"
+                .to_owned()
+        }
         _ => format!("declare it under `{key}`"),
     }
 }

@@ -217,7 +217,10 @@ impl<'a> Reader<'a> {
         }
         let message = format!("the value that starts with {quote} in this line has no closing quote");
         // What the open quote swallowed cannot be told from values: reading stops here.
-        self.complaints.push(Diagnostic::error("bad-env-file", span, message).hint("close the quote, or leave it out; nothing below this line was read"));
+        self.complaints.push(
+            Diagnostic::error("bad-env-file", span, message)
+                .hint("close the quote, or leave it out; nothing below this line was read"),
+        );
         self.rest = "";
         None
     }

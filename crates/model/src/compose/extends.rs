@@ -201,5 +201,10 @@ fn read_reference(extends: &Node, reading: &mut Reading<'_>) -> Option<Reference
     }
     let file_at = file.map_or(extends.span, |file| file.span);
     let file = file.and_then(Node::as_str).map(str::to_owned);
-    Some(Reference { service: service.to_owned(), file, file_at, at: extends.get("service").map_or(extends.span, |n| n.span) })
+    Some(Reference {
+        service: service.to_owned(),
+        file,
+        file_at,
+        at: extends.get("service").map_or(extends.span, |n| n.span),
+    })
 }

@@ -152,12 +152,8 @@ fn conflict(section: &str, name: &str, own: &Entry, other: &Entry, sources: &Sou
         _ => "an included file".to_owned(),
     };
     let at = if own.key_span.is_written() { own.key_span } else { other.key_span };
-    Diagnostic::error(
-        "include-conflict",
-        at,
-        format!("`{section}.{name}` stands here, and differently in {there}"),
-    )
-    .hint("rename one of them, or change the included one in an override file beside it: `path: [file, override]`")
+    Diagnostic::error("include-conflict", at, format!("`{section}.{name}` stands here, and differently in {there}"))
+        .hint("rename one of them, or change the included one in an override file beside it: `path: [file, override]`")
 }
 
 /// Whether a path is fetched from elsewhere, which this program does not do.

@@ -87,7 +87,9 @@ impl<'a> Reading<'a> {
             Ok(content) => Some(content),
             Err(problem) => {
                 let hint = match problem {
-                    FileProblem::Missing if !at.is_written() => "check `--file`, `--env-file` and the variables of those names",
+                    FileProblem::Missing if !at.is_written() => {
+                        "check `--file`, `--env-file` and the variables of those names"
+                    }
                     FileProblem::Missing if what == "env file" => {
                         "create it, check the path, or let it be missing: `env_file: [{ path: …, required: false }]`"
                     }

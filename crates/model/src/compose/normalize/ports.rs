@@ -30,7 +30,9 @@ pub fn parse(text: &str, span: Span, most: usize) -> Result<Vec<Node>, String> {
         && inside.0 != inside.1
         && inside.1 - inside.0 != outside.1 - outside.0
     {
-        return Err(format!("the ranges `{host}` and `{container}` are of different lengths; write as many ports on the left as on the right"));
+        return Err(format!(
+            "the ranges `{host}` and `{container}` are of different lengths; write as many ports on the left as on the right"
+        ));
     }
     let protocol = protocol.to_lowercase();
     if !["tcp", "udp", "sctp"].contains(&protocol.as_str()) {

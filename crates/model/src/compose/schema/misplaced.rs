@@ -61,7 +61,7 @@ fn nameless(root: &Map) -> Option<Diagnostic> {
     let is_key = |name: &str| SERVICE.fields.iter().any(|(key, _)| *key == name);
     let found: Vec<&str> = services
         .iter()
-        .filter(|(name, entry)| is_key(name) && !matches!(entry.node.as_map(), Some(_)) && !entry.node.is_null())
+        .filter(|(name, entry)| is_key(name) && entry.node.as_map().is_none() && !entry.node.is_null())
         .map(|(name, _)| name)
         .collect();
     let first = *found.first()?;

@@ -71,7 +71,9 @@ impl Walk {
             Fields::Anything => {}
             Fields::Record(record) => self.record(record, map, span),
             Fields::Named { names, value } => {
-                for (name, entry) in map.iter().filter(|(_, entry)| !self.settled.contains(&entry.key_span)).collect::<Vec<_>>() {
+                for (name, entry) in
+                    map.iter().filter(|(_, entry)| !self.settled.contains(&entry.key_span)).collect::<Vec<_>>()
+                {
                     if fits(*names, name) {
                         self.path.push(name.to_owned());
                         self.node(value, &entry.node);
@@ -224,7 +226,9 @@ fn did_you_mean(word: String) -> String {
 fn home(record: &Record, name: &str) -> Option<String> {
     let has = |record: &Record| record.fields.iter().any(|(key, _)| *key == name);
     match record.noun {
-        "a Compose file" if has(&SERVICE) => Some(format!("`{name}` belongs in a service: move it below the name of one")),
+        "a Compose file" if has(&SERVICE) => {
+            Some(format!("`{name}` belongs in a service: move it below the name of one"))
+        }
         "a service" => {
             let below = |key: &&&str| {
                 let shape = SERVICE.fields.iter().find(|(field, _)| field == *key).map(|(_, shape)| shape);

@@ -56,7 +56,8 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
 /// The only candidate of which the word is the beginning or the last part: `mem` of `memory`.
 fn part_of_one(word: &str, candidates: &[&str]) -> Option<String> {
     let is_part = |candidate: &&&str| {
-        word.len() >= 3 && (candidate.starts_with(word) || candidate.strip_suffix(word).is_some_and(|rest| rest.ends_with('_')))
+        word.len() >= 3
+            && (candidate.starts_with(word) || candidate.strip_suffix(word).is_some_and(|rest| rest.ends_with('_')))
     };
     let mut found = candidates.iter().filter(is_part);
     let first = found.next()?;

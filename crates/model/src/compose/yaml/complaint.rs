@@ -39,8 +39,10 @@ pub(super) fn tag_mismatch(text: &str, wanted: &str, span: Span) -> Diagnostic {
 
 pub(super) fn unknown_tag(tag: Option<&RawTag>, span: Span) -> Diagnostic {
     let name = tag.map(RawTag::original).unwrap_or_default();
-    Diagnostic::error("unknown-tag", span, format!("the tag `{name}` has no meaning in a Compose file"))
-        .hint(format!("put a text that starts with `!` in quotes: {}; the tags of Compose are `!reset` and `!override`", slip::quoted(&name)))
+    Diagnostic::error("unknown-tag", span, format!("the tag `{name}` has no meaning in a Compose file")).hint(format!(
+        "put a text that starts with `!` in quotes: {}; the tags of Compose are `!reset` and `!override`",
+        slip::quoted(&name)
+    ))
 }
 
 pub(super) fn collection_key(span: Span) -> Diagnostic {
@@ -84,7 +86,8 @@ pub(super) fn merge_not_map(found: &str, span: Span) -> Diagnostic {
 
 pub(super) fn duplicate_key(name: &str, first: Span, span: Span) -> Diagnostic {
     let message = format!("`{name}` stands twice in one mapping; the first is in line {}", first.line);
-    Diagnostic::error("duplicate-key", span, message).hint("put what belongs together under one of them, and take the other away")
+    Diagnostic::error("duplicate-key", span, message)
+        .hint("put what belongs together under one of them, and take the other away")
 }
 
 pub(super) fn key_not_text(key: &Node) -> Diagnostic {

@@ -26,7 +26,8 @@ impl Suspect {
 pub(super) fn other_column(text: &str, line: usize) -> Option<Suspect> {
     let source = text.lines().nth(line.checked_sub(1)?)?;
     let own = indent(source);
-    let above: Vec<&str> = text.lines().take(line - 1).filter(|line| !without_comment(line).trim().is_empty()).collect();
+    let above: Vec<&str> =
+        text.lines().take(line - 1).filter(|line| !without_comment(line).trim().is_empty()).collect();
     let last = indent(above.last()?);
     let outer = above.iter().rev().map(|line| indent(line)).find(|other| *other < own)?;
     if source.trim_start().starts_with("- ") || last <= own {
@@ -48,7 +49,8 @@ pub(super) fn look(text: &str, line: usize) -> Option<Suspect> {
     let above = lines.iter().rposition(|line| !without_comment(line).trim().is_empty())?;
     let written = without_comment(lines[above]);
     let body = written.trim();
-    let suspect = |column, message, hint: &str| Some(Suspect { line: above + 1, column, message, hint: hint.to_owned() });
+    let suspect =
+        |column, message, hint: &str| Some(Suspect { line: above + 1, column, message, hint: hint.to_owned() });
     let open = |a: char, b: char| written.matches(a).count() > written.matches(b).count();
     if open('[', ']') || open('{', '}') {
         let column = written[..written.rfind(['[', '{'])?].chars().count() + 1;
@@ -110,7 +112,8 @@ pub(super) fn open_quote(text: &str, line: usize) -> Option<Suspect> {
     lines.iter().enumerate().rev().find_map(|(index, written)| {
         let at = ['"', '\''].iter().find(|quote| written.matches(**quote).count() % 2 == 1)?;
         let column = written[..written.rfind(*at)?].chars().count() + 1;
-        let hint = "close the quote that opens here; lines of a quoted text are indented deeper than its key".to_owned();
+        let hint =
+            "close the quote that opens here; lines of a quoted text are indented deeper than its key".to_owned();
         Some(Suspect { line: index + 1, column, message: "a quoted text has no end", hint })
     })
 }

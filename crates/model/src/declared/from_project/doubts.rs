@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::place::Place;
-use crate::compose::{Diagnostic, Value};
+use crate::compose::{Diagnostic, Span, Value};
 
 /// Words that only a shell understands.
 const OPERATORS: &[&str] = &["&&", "||", "|", ";", ">", ">>", "<", "2>&1", "&"];
@@ -40,7 +40,8 @@ fn operators(command: &Place) {
     if is_read_by_a_shell || is_one_line {
         return;
     }
-    let Some(operator) = items.iter().skip(1).find(|item| item.node.as_str().is_some_and(|word| OPERATORS.contains(&word)))
+    let Some(operator) =
+        items.iter().skip(1).find(|item| item.node.as_str().is_some_and(|word| OPERATORS.contains(&word)))
     else {
         return;
     };
@@ -59,7 +60,8 @@ fn image(service: &Place) {
         Some((repository, tag)) if !tag.contains('/') => repository,
         _ => name,
     };
-    let path = repository.split_once('/').filter(|(host, _)| host.contains(['.', ':'])).map_or(repository, |(_, path)| path);
+    let path =
+        repository.split_once('/').filter(|(host, _)| host.contains(['.', ':'])).map_or(repository, |(_, path)| path);
     let hint = if image.contains("://") {
         "an image is named without `https://`, as `docker pull` takes it"
     } else if image.contains(char::is_whitespace) {
@@ -121,7 +123,8 @@ pub(super) fn of_ports<'a>(services: &[(&'a str, Place<'a>)], replicas: impl Fn(
         let ports = place.child("ports").into_iter().flat_map(|ports| ports.items());
         all.extend(ports.filter(|_| !is_host && count > 0).filter_map(|port| published(service, port, count)));
     }
-    let mut told: BTreeSet<(u16, String)> = BTreeSet::new();
+    // A range is several ports of one place.
+    let mut told: BTreeSet<Span> = BTreeSet::new();
     for (index, one) in all.iter().enumerate() {
         let other = all[..index].iter().find(|other| clashes(one, other));
         let (message, hint) = match other {
@@ -134,12 +137,15 @@ pub(super) fn of_ports<'a>(services: &[(&'a str, Place<'a>)], replicas: impl Fn(
                 "give one of them another port on the left of the `:`; whoever comes second does not start",
             ),
             None if one.replicas > 1 => (
-                format!("{} containers of `{}` cannot all have the port {} of this host", one.replicas, one.service, one.port),
+                format!(
+                    "{} containers of `{}` cannot all have the port {} of this host",
+                    one.replicas, one.service, one.port
+                ),
                 "publish a range with a port for each (`8080-8082:80`), or run one container",
             ),
             None => continue,
         };
-        if told.insert((one.port, one.protocol.clone())) {
+        if told.insert(one.place.span) || !one.place.span.is_written() {
             one.place.say(Diagnostic::warning("port-clash", one.place.span, message).hint(hint));
         }
     }
@@ -160,7 +166,8 @@ fn published<'a>(service: &'a str, place: Place<'a>, replicas: u32) -> Option<Pu
 fn clashes(one: &Published, other: &Published) -> bool {
     let is_v6 = |address: &str| address.contains(':');
     let is_any = |address: &str| matches!(address, "" | "0.0.0.0" | "::");
-    let same_family = one.address.is_empty() || other.address.is_empty() || is_v6(&one.address) == is_v6(&other.address);
+    let same_family =
+        one.address.is_empty() || other.address.is_empty() || is_v6(&one.address) == is_v6(&other.address);
     let overlap = one.address == other.address || (same_family && (is_any(&one.address) || is_any(&other.address)));
     one.port == other.port && one.protocol == other.protocol && overlap
 }

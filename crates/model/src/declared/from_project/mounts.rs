@@ -94,7 +94,9 @@ fn path_here(path: &str) -> String {
     let mut letters = path.chars();
     let is_drive = letters.next().is_some_and(|c| c.is_ascii_alphabetic()) && letters.next() == Some(':');
     match is_drive {
-        true => "drives are of Windows: write `./folder` beside the Compose file, or a path that starts with `/`".to_owned(),
+        true => {
+            "drives are of Windows: write `./folder` beside the Compose file, or a path that starts with `/`".to_owned()
+        }
         false => "write a path that starts with `./` or `/`".to_owned(),
     }
 }

@@ -53,7 +53,10 @@ impl<'a> Place<'a> {
             }
             Value::Null => Vec::new(),
             _ => {
-                self.refuse(format!("must be a mapping, and is {}; write `key: value` lines below it, indented", self.node.kind()));
+                self.refuse(format!(
+                    "must be a mapping, and is {}; write `key: value` lines below it, indented",
+                    self.node.kind()
+                ));
                 Vec::new()
             }
         }
@@ -65,7 +68,9 @@ impl<'a> Place<'a> {
             Value::List(items) => items.iter().enumerate().map(|(index, item)| self.item(index, item)).collect(),
             Value::Null => Vec::new(),
             Value::Map(_) => {
-                self.refuse("must be a list, and is a mapping; write a list: `[one, two]`, or lines that start with `- `");
+                self.refuse(
+                    "must be a list, and is a mapping; write a list: `[one, two]`, or lines that start with `- `",
+                );
                 Vec::new()
             }
             _ => vec![self.clone()],

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::place::Place;
-use super::{Project, build, doubts, container, networks, x_mainstay};
+use super::{Project, build, container, doubts, networks, x_mainstay};
 use crate::compose::Diagnostic;
 use crate::declared::{Condition, Dependency, Network, PullPolicy, Service, Volume};
 use crate::identity::{ServiceName, container_name as container_name_of};

@@ -68,11 +68,10 @@ fn tell(place: &Place, word: &str, here: &[&str], there: &[&str], where_to: &str
         return;
     }
     if there.contains(&word) {
-        place.say(Diagnostic::error(
-            "misplaced-key",
-            place.span,
-            format!("`{path}` is never read"),
-        ).hint(format!("`{word}` {where_to}")));
+        place.say(
+            Diagnostic::error("misplaced-key", place.span, format!("`{path}` is never read"))
+                .hint(format!("`{word}` {where_to}")),
+        );
         return;
     }
     let complaint = Diagnostic::error("unknown-key", place.span, format!("`{path}` is not a word that Mainstay knows"));

@@ -4,7 +4,8 @@
 //! all. Values in quotes are stepped over as a whole: a password may hold anything.
 
 /// Keys for the host, in small letters.
-const HOST: &[&str] = &["host", "server", "data source", "datasource", "address", "addr", "network address", "hostname"];
+const HOST: &[&str] =
+    &["host", "server", "data source", "datasource", "address", "addr", "network address", "hostname"];
 
 /// Keys that make sure that it is a connection.
 const OTHERS: &[&str] = &[
