@@ -24,9 +24,10 @@ const OF_THE_ENGINE: &[&str] = &["bridge", "host", "none"];
 fn by_hand(declared: &Declared, observed: &Observed) -> Vec<Finding> {
     let external = declared.networks.values().filter(|network| network.external);
     let is_by_hand = |network: &&Network| {
-        let mut seen = observed.networks_named(&network.name).peekable();
-        let is_there = seen.peek().is_some();
-        is_there && !OF_THE_ENGINE.contains(&network.name.as_str()) && seen.all(|one| one.maker == Maker::Foreign)
+        // Of several with one name, the plan says that first.
+        let mut seen = observed.networks_named(&network.name);
+        let only = seen.next().filter(|_| seen.next().is_none());
+        !OF_THE_ENGINE.contains(&network.name.as_str()) && only.is_some_and(|one| one.maker == Maker::Foreign)
     };
     external.filter(is_by_hand).map(made_by_hand).collect()
 }
