@@ -8,6 +8,7 @@ mod api;
 mod boot;
 mod cli;
 mod client;
+mod complaint;
 mod config;
 mod problem;
 mod ui;

@@ -14,6 +14,8 @@ use mainstay_model::identity::{NameProblem, OperationId};
 use mainstay_model::operation::Failure;
 use mainstay_model::plan::Plan;
 
+use crate::complaint::{self, Complaint};
+
 /// Whose move it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -102,6 +104,8 @@ pub struct Details {
     pub operation: Option<OperationId>,
     /// Text that is shown as it is, such as complaints with their places.
     pub exhibit: Option<String>,
+    /// The same complaints as data.
+    pub complaints: Vec<Complaint>,
 }
 
 /// What every command gives back: an exit code, or the one problem to report.
@@ -137,6 +141,7 @@ impl Problem {
             log_tail: Vec::new(),
             operation: None,
             exhibit: None,
+            complaints: Vec::new(),
         };
         details.into()
     }
@@ -273,6 +278,7 @@ impl From<SourcesError> for Problem {
                 let words = if errors == 1 { "one error".to_owned() } else { format!("{errors} errors") };
                 let mut problem = Problem::files("files-refused", format!("the Compose files are refused: {words}"));
                 problem.exhibit = Some(diagnostics.render());
+                problem.complaints = complaint::all(&diagnostics);
                 problem
             }
         }

@@ -483,7 +483,6 @@ fn differ(path: &str, theirs: &Value, ours: &Value, into: &mut Vec<String>) {
 }
 
 #[test]
-#[ignore = "known gap: complaints of `declared` come only after those of `compose` are mended"]
 fn complaints_come_together_with_file_line_column_and_hint() {
     let scene = Scene::new("complaints");
     scene.stack(
@@ -523,6 +522,14 @@ fn complaints_come_together_with_file_line_column_and_hint() {
     let json = scene.on("one", &["--json", "config"]).code(3);
     let problem: Value = serde_json::from_str(json.stderr.trim()).expect("a problem as JSON on stderr");
     assert!(problem.to_string().contains("helthcheck"), "{problem}");
+    let complaints = problem["complaints"].as_array().expect("the complaints as data");
+    let lines: Vec<u64> = complaints.iter().filter_map(|one| one["line"].as_u64()).collect();
+    assert!(lines.is_sorted() && lines.len() == complaints.len(), "by place: {complaints:#?}");
+    let sometimes = complaints.iter().find(|one| one["line"] == 10).expect("the one in line 10");
+    assert_eq!(sometimes["code"], "bad-value", "{sometimes}");
+    assert_eq!(sometimes["file"], file.to_string_lossy().as_ref(), "{sometimes}");
+    assert_eq!(sometimes["column"], 14, "{sometimes}");
+    assert!(sometimes["hint"].as_str().is_some_and(|hint| hint.contains("unless-stopped")), "{sometimes}");
 }
 
 #[test]

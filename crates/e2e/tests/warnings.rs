@@ -44,7 +44,6 @@ networks: { front: {}, back: {} }
 }
 
 #[test]
-#[ignore = "known gap: key=value connection strings are not read"]
 fn of_such_a_host_in_every_usual_form_of_a_connection() {
     if !require_engine() {
         return;
@@ -180,7 +179,6 @@ networks: { data: { external: true, name: '{stack:data}_default' } }
 }
 
 #[test]
-#[ignore = "known gap: a network made by hand is used without a warning"]
 fn of_an_external_network_that_no_stack_makes() {
     if !require_engine() {
         return;

@@ -160,12 +160,7 @@ fn every_complaint_of_a_load_comes_at_once_with_its_place() {
     let told: Vec<_> = refused.list.iter().map(|one| (one.code, one.span.line, one.hint.is_some())).collect();
     assert_eq!(
         told,
-        [
-            ("unknown-key", 3, true),
-            ("undefined-network", 4, true),
-            ("bad-short-form", 5, true),
-            ("bad-value", 6, false)
-        ]
+        [("unknown-key", 3, true), ("undefined-network", 4, true), ("bad-short-form", 5, true), ("bad-value", 6, true)]
     );
     assert!(refused.render().contains("did you mean `front`?"), "{}", refused.render());
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use mainstay_engine::sources;
-use mainstay_model::compose::{Diagnostics, LoadOptions, Loaded, Map, Node, print};
+use mainstay_model::compose::{LoadOptions, Loaded, Map, Node, print};
 use mainstay_model::declared::declare;
 
 use super::chosen;
@@ -81,10 +81,7 @@ pub fn run(boot: &Boot, args: Config) -> Outcome {
         _ => return Err(Problem::usage("one-stack", "`config` is about one stack").hint("give `--stack` once")),
     };
     let loaded = sources::load(&find)?;
-    tell_warnings(boot, &loaded);
-    if is_whole(&args) {
-        check(boot, &loaded)?;
-    }
+    tell(boot, &args, &loaded)?;
     if let Some(text) = text(boot, &args, &loaded)? {
         write(boot, &args, &text)?;
     }
@@ -100,22 +97,21 @@ fn is_whole(args: &Config) -> bool {
         || args.no_env_resolution)
 }
 
-fn tell_warnings(boot: &Boot, loaded: &Loaded) {
-    if !loaded.warnings.is_empty() {
-        let warnings = Diagnostics { list: loaded.warnings.clone(), sources: loaded.sources.clone() };
-        boot.ui.talk(warnings.render().trim_end());
+/// The warnings, and what `up` would refuse: with `--quiet`, which only checks, it is a refusal here too; else it is
+/// said on stderr.
+fn tell(boot: &Boot, args: &Config, loaded: &Loaded) -> Result<(), Problem> {
+    let refused = if is_whole(args) { declare(loaded).err() } else { None };
+    let is_refused = refused.is_some();
+    let said = sources::with_warnings(loaded, refused.unwrap_or_default());
+    if is_refused && boot.ui.quiet {
+        return Err(sources::SourcesError::Refused(said).into());
     }
-}
-
-/// What `up` would refuse: with `--quiet`, which only checks, it is a refusal here too; else it is said on stderr.
-fn check(boot: &Boot, loaded: &Loaded) -> Result<(), Problem> {
-    let Err(list) = declare(loaded) else { return Ok(()) };
-    let complaints = Diagnostics { list, sources: loaded.sources.clone() };
-    if boot.ui.quiet {
-        return Err(sources::SourcesError::Refused(complaints).into());
+    if !said.list.is_empty() {
+        boot.ui.talk(said.render().trim_end());
     }
-    boot.ui.talk(complaints.render().trim_end());
-    boot.ui.warn("`mainstay up` would refuse these files");
+    if is_refused {
+        boot.ui.warn("`mainstay up` would refuse these files");
+    }
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Impact, Order, Plan};
 use serde::{Deserialize, Serialize};
 
+use crate::complaint::Complaint;
 use crate::problem::{Details, Kind, Problem};
 
 /// `GET /v1/version`
@@ -132,6 +133,9 @@ pub struct ErrorBody {
     /// Complaints with their places, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exhibit: Option<String>,
+    /// The same complaints as data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub complaints: Vec<Complaint>,
     /// With `plan-changed`: the plan as it would be now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Box<Plan>>,
@@ -149,6 +153,7 @@ impl From<Problem> for ErrorBody {
             log_tail: problem.log_tail,
             operation: problem.operation,
             exhibit: problem.exhibit,
+            complaints: problem.complaints,
             plan: None,
         }
     }
@@ -165,6 +170,7 @@ impl From<ErrorBody> for Problem {
             log_tail: body.log_tail,
             operation: body.operation,
             exhibit: body.exhibit,
+            complaints: body.complaints,
         };
         details.into()
     }

@@ -82,7 +82,8 @@ fn listed(paths: &[String]) -> String {
 pub fn load(find: &Find) -> Result<Loaded, SourcesError> {
     let disk = Disk::new(find.stdin.clone().map(|content| (paths::stdin(&find.working_directory), content)));
     let found = find::found(find, &disk)?;
-    let mut loaded = compose::load(&request(find, &found), &disk).map_err(SourcesError::Refused)?;
+    let refused = |refused| SourcesError::Refused(declared::judge_the_rest(refused));
+    let mut loaded = compose::load(&request(find, &found), &disk).map_err(refused)?;
     loaded.warnings.extend(found.warnings);
     Ok(loaded)
 }
@@ -93,11 +94,21 @@ pub fn load(find: &Find) -> Result<Loaded, SourcesError> {
 /// When there is no file, or with every complaint about the files.
 pub fn read(find: &Find) -> Result<Read, SourcesError> {
     let loaded = load(find)?;
-    let settled = declared::declare(&loaded)
-        .map_err(|list| SourcesError::Refused(Diagnostics { list, sources: loaded.sources.clone() }))?;
-    let list: Vec<Diagnostic> = loaded.warnings.iter().cloned().chain(settled.warnings).collect();
-    let warnings = Diagnostics { list, sources: loaded.sources.clone() };
-    Ok(Read { declared: settled.declared, loaded, warnings })
+    match declared::declare(&loaded) {
+        Ok(settled) => {
+            let warnings = with_warnings(&loaded, settled.warnings);
+            Ok(Read { declared: settled.declared, loaded, warnings })
+        }
+        Err(list) => Err(SourcesError::Refused(with_warnings(&loaded, list))),
+    }
+}
+
+/// The complaints of declaring together with what the reading warned about, by place.
+pub fn with_warnings(loaded: &Loaded, mut list: Vec<Diagnostic>) -> Diagnostics {
+    list.extend_from_slice(&loaded.warnings);
+    let mut all = Diagnostics { list, sources: loaded.sources.clone(), partial: None };
+    all.sort();
+    all
 }
 
 fn request(find: &Find, found: &Found) -> LoadRequest {

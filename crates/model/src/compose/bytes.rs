@@ -10,6 +10,9 @@ pub fn parse(text: &str) -> Result<i64, String> {
         return Ok(-1);
     }
     let refuse = || format!("`{text}` is not a size; write `64m`, `1.5g` or a number of bytes");
+    if text.is_empty() {
+        return Err("a size is empty; write `64m`, `1.5g` or a number of bytes".into());
+    }
     let end = text.rfind(|c: char| c.is_ascii_digit() || c == '.' || c == ' ').ok_or_else(refuse)?;
     // One space may stand between the number and the unit; any other place for it is a slip.
     let number = if text.as_bytes()[end] == b' ' { &text[..end] } else { &text[..=end] };

@@ -133,7 +133,12 @@ fn settle(name: &str, node: &mut Node, kind: Kind, out: &mut Vec<Diagnostic>) {
         };
         let complaint = Diagnostic::error("wrong-type", node.span, message);
         let hint = "when it comes from a variable, give the variable a value or a default: `${NAME:-1}`";
-        out.push(if text.is_empty() { complaint.hint(hint) } else { complaint });
+        out.push(complaint.hint(match kind {
+            _ if text.is_empty() => hint.to_owned(),
+            Int => format!("write `{name}: 3`, or another whole number"),
+            Float => format!("write `{name}: 0.5`, or another number"),
+            Bool => format!("write `{name}: true` or `{name}: false`"),
+        }));
         return;
     };
     if let Value::Bool(value) = value

@@ -36,6 +36,9 @@ fn deep<'a>(node: &'a Node, path: &[&str]) -> Option<&'a Node> {
     path.iter().try_fold(node, |node, key| node.get(key))
 }
 
+/// Longer texts are not repeated.
+const LONGEST_SHOWN: usize = 40;
+
 struct Checking<'a> {
     project: &'a Node,
     disabled: &'a Node,
@@ -50,8 +53,18 @@ impl<'a> Checking<'a> {
     fn service(&mut self, name: &str, span: Span, service: &'a Node) {
         let has = |key: &str| service.get(key).is_some();
         if !has("build") && text(service, "image").is_empty() && !has("provider") {
-            let message = format!("service `{name}` has neither `image` nor `build`");
-            self.error("no-image", span, message, "say which image to run, or how to build one");
+            match service.get("image").filter(|image| image.span.is_written()) {
+                Some(image) => {
+                    let message = format!("the `image` of service `{name}` is empty");
+                    let hint = "name an image; when it comes from a variable, give the variable a value";
+                    self.error("no-image", image.span, message, hint);
+                }
+                None => {
+                    let message = format!("service `{name}` has neither `image` nor `build`");
+                    let hint = "write `image: …` with the image that it runs, or `build: ./folder` with its Dockerfile";
+                    self.error("no-image", span, message, hint);
+                }
+            }
         }
         self.build(name, service);
         self.networks(name, service);
@@ -97,9 +110,12 @@ impl<'a> Checking<'a> {
 
     fn networks(&mut self, name: &str, service: &'a Node) {
         if let Some(mode) = service.get("network_mode").filter(|mode| mode.as_str() != Some("")) {
-            if section(service, "networks").next().is_some() {
+            let networks = service.as_map().and_then(|map| map.0.get("networks"));
+            if let Some(networks) =
+                networks.filter(|networks| networks.node.as_map().is_some_and(|map| !map.is_empty()))
+            {
                 let message = format!("service `{name}` has both `network_mode` and `networks`");
-                self.error("network-conflict", mode.span, message, "keep one of them");
+                self.error("network-conflict", networks.key_span, message, "keep one of them");
             }
             if let Some(target) = mode.as_str().and_then(|mode| mode.strip_prefix("service:"))
                 && deep(self.project, &["services", target]).is_none()
@@ -122,7 +138,13 @@ impl<'a> Checking<'a> {
         };
         if !matches!(first.as_str(), Some("CMD" | "CMD-SHELL" | "NONE")) {
             let message = format!("the health test of `{name}` does not say how it runs");
-            self.error("bad-test", first.span, message, "begin the list with CMD, CMD-SHELL or NONE");
+            let hint = match first.as_str() {
+                Some(word) if word.len() <= LONGEST_SHOWN => {
+                    format!("write `[\"CMD\", \"{word}\", …]`, or the whole line as one text")
+                }
+                _ => "begin the list with `CMD`, `CMD-SHELL` or `NONE`".to_owned(),
+            };
+            self.error("bad-test", first.span, message, &hint);
         }
     }
 
@@ -134,7 +156,7 @@ impl<'a> Checking<'a> {
             let required = entry.node.get("required").and_then(Node::as_bool) != Some(false);
             let Some(off) = self.disabled.get(target) else {
                 let at = Node::string(target, entry.key_span);
-                self.undefined("service", target, &at, &format!("`depends_on` of `{name}`"));
+                self.undefined("service", target, &at, &format!("service `{name}`"));
                 continue;
             };
             if required {
@@ -179,7 +201,7 @@ impl<'a> Checking<'a> {
         let known: Vec<&str> = section(self.project, &key).map(|(name, _)| name).collect();
         let hint = match suggest(name, known.into_iter()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("declare it under `{key}`"),
+            None => declared_by(what, name, &key),
         };
         let code = match what {
             "network" => "undefined-network",
@@ -281,8 +303,14 @@ impl<'a> Checking<'a> {
 
     fn cycles(&mut self) {
         if let Some((cycle, span)) = first_cycle(self.project) {
-            let message = format!("services wait for each other: {}", cycle.join(" → "));
-            self.error("dependency-cycle", span, message, "remove one of these dependencies");
+            let (message, hint) = match cycle.as_slice() {
+                [one, _] => (format!("service `{one}` waits for itself"), "take it out of its own `depends_on`"),
+                _ => (
+                    format!("services wait for each other: {}", cycle.join(" → ")),
+                    "one of them must start first: remove its dependency",
+                ),
+            };
+            self.error("dependency-cycle", span, message, hint);
         }
     }
 }
@@ -324,6 +352,27 @@ fn first_cycle(project: &Node) -> Option<(Vec<&str>, Span)> {
         is_done.insert(start, true);
     }
     None
+}
+
+/// What to write so that something is declared.
+fn declared_by(what: &str, name: &str, key: &str) -> String {
+    match what {
+        "network" => {
+            format!(
+                "declare it at the top level: `{key}: {{ {name}: {{}} }}`, or `{name}: {{ external: true }}` when another stack makes it"
+            )
+        }
+        "volume" if name.contains('/') => {
+            format!("a folder starts with `./` or `/`: write `./{name}`; a volume has no `/` in its name")
+        }
+        "volume" => format!("declare it at the top level: `{key}: {{ {name}: {{}} }}`"),
+        "secret" | "config" => format!("declare it at the top level: `{key}: {{ {name}: {{ file: ./{name} }} }}`"),
+        "service" => {
+            "check the name; for a service of another stack, name that stack: `x-mainstay: { requires: [STACK] }`"
+                .to_owned()
+        }
+        _ => format!("declare it under `{key}`"),
+    }
 }
 
 fn is_zero(node: &Node) -> bool {

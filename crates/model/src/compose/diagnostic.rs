@@ -1,5 +1,6 @@
 //! Complaints with a place. All complaints of a load come together.
 
+use super::load::Loaded;
 use super::tree::{Sources, Span};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,14 @@ impl Diagnostic {
         Diagnostic { severity: Severity::Warning, code, message: message.into(), span, hint: None }
     }
 
+    /// A sentence whose part after the first `; ` says what to write: that part becomes the hint.
+    pub fn with_advice(code: &'static str, span: Span, sentence: &str) -> Self {
+        match sentence.split_once("; ") {
+            Some((message, advice)) => Diagnostic::error(code, span, message).hint(advice),
+            None => Diagnostic::error(code, span, sentence),
+        }
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -42,11 +51,31 @@ impl Diagnostic {
 pub struct Diagnostics {
     pub list: Vec<Diagnostic>,
     pub sources: Sources,
+    /// What could be read all the same, for judging the rest of it in the same run.
+    pub partial: Option<Box<Loaded>>,
 }
 
 impl Diagnostics {
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// By place, and none twice. Complaints of one place stay in the order in which they were made: the first is the
+    /// cause. Another error of another kind at the same place only says the same in the words of a later stage.
+    pub fn sort(&mut self) {
+        self.list.sort_by_key(|one| one.span);
+        let mut kept: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
+        for one in std::mem::take(&mut self.list) {
+            let mut here = kept.iter().rev().take_while(|before| before.span == one.span);
+            let is_known = here.any(|before| {
+                let follows = one.span.is_written() && one.severity == before.severity && one.code != before.code;
+                follows && one.severity == Severity::Error || *before == one
+            });
+            if !is_known {
+                kept.push(one);
+            }
+        }
+        self.list = kept;
     }
 
     /// Every complaint as text: `error: message`, `  --> file:line:column`, the line with a caret, the hint.
@@ -70,7 +99,7 @@ pub fn render_one(diagnostic: &Diagnostic, sources: &Sources) -> String {
     if span.is_written() {
         out += &format!("  --> {}:{}:{}\n", sources.path(span.file), span.line, span.column);
         // A line that fills a screen shows nothing; the place above says where to look.
-        let shown = sources.line(span.file, span.line).filter(|line| line.len() <= LONGEST_SHOWN);
+        let shown = sources.shown_line(span.file, span.line).filter(|line| line.len() <= LONGEST_SHOWN);
         if let Some(line) = shown {
             let number = span.line.to_string();
             let pad = " ".repeat(number.len());

@@ -52,9 +52,19 @@ pub fn parse_after(
     };
     while reader.statement() {}
     let Reader { found, mut complaints, interpolation, .. } = reader;
-    complaints.extend(interpolation.diagnostics.into_iter().filter(|d| d.severity == Severity::Error));
+    let refused = interpolation.diagnostics.into_iter().filter(|one| one.severity == Severity::Error);
+    complaints.extend(refused.map(without_value));
     complaints.sort_by_key(|complaint| complaint.span.line);
     if complaints.is_empty() { Ok(found.into_iter().collect()) } else { Err(complaints) }
+}
+
+/// What the value says after its dollar may be a part of a password.
+fn without_value(complaint: Diagnostic) -> Diagnostic {
+    if complaint.code != "bad-variable" {
+        return complaint;
+    }
+    Diagnostic::error(complaint.code, complaint.span, "a `$` in this value starts nothing that Compose can read")
+        .hint("put the value in single quotes, where a dollar is a dollar")
 }
 
 /// `format: raw`: `KEY=everything up to the line end`, no quotes, no variables.
@@ -81,7 +91,7 @@ pub fn parse_raw(bytes: &[u8], file: FileId) -> Result<Vec<(String, Option<Strin
         if key.is_empty() {
             complaints.push(no_name(span));
         } else if key.contains(char::is_whitespace) {
-            complaints.push(spaced_name(key, span));
+            complaints.push(spaced_name(span, true));
         } else {
             found.insert(key.to_owned(), value);
         }
@@ -125,11 +135,12 @@ impl<'a> Reader<'a> {
                 }
             }
             Err(KeyFault::Empty) => self.refuse(no_name(span)),
-            Err(KeyFault::Spaced(key)) => self.refuse(spaced_name(&key, span)),
+            Err(KeyFault::Spaced) => {
+                let has_value = whole.split('\n').next().is_some_and(|line| line.contains('='));
+                self.refuse(spaced_name(span, has_value));
+            }
             Err(KeyFault::Character(found, at)) => {
-                let line = whole.split('\n').next().unwrap_or_default();
-                let shown: String = line.trim_end().chars().take(60).collect();
-                let message = format!("`{found}` cannot stand in the name of a variable: `{shown}`");
+                let message = format!("`{found}` cannot stand in the name of a variable");
                 let span = Span { column: at, ..span };
                 let hint = "a line is `NAME=value`; a name has letters, digits, `_`, `.` and `-`";
                 self.refuse(Diagnostic::error("bad-env-file", span, message).hint(hint));
@@ -206,7 +217,10 @@ impl<'a> Reader<'a> {
         }
         let message = format!("the value that starts with {quote} in this line has no closing quote");
         // What the open quote swallowed cannot be told from values: reading stops here.
-        self.complaints.push(Diagnostic::error("bad-env-file", span, message).hint("close the quote, or leave it out"));
+        self.complaints.push(
+            Diagnostic::error("bad-env-file", span, message)
+                .hint("close the quote, or leave it out; nothing below this line was read"),
+        );
         self.rest = "";
         None
     }
@@ -247,7 +261,7 @@ impl<'a> Reader<'a> {
 
 enum KeyFault {
     Empty,
-    Spaced(String),
+    Spaced,
     Character(char, u32),
 }
 
@@ -255,7 +269,7 @@ fn check_key(key: &str) -> Result<(), KeyFault> {
     if key.is_empty() {
         Err(KeyFault::Empty)
     } else if key.contains(char::is_whitespace) {
-        Err(KeyFault::Spaced(key.to_owned()))
+        Err(KeyFault::Spaced)
     } else {
         Ok(())
     }
@@ -322,10 +336,11 @@ fn no_name(span: Span) -> Diagnostic {
     Diagnostic::error("bad-env-file", span, "this line has a value, but no name").hint("a line is `NAME=value`")
 }
 
-fn spaced_name(key: &str, span: Span) -> Diagnostic {
-    let shown: String = key.chars().take(60).collect();
-    Diagnostic::error("bad-env-file", span, format!("the name `{shown}` contains a space"))
-        .hint("a line is `NAME=value`; close a quote that runs over lines")
+/// What stands in such a line is not told: it may be the rest of a secret.
+fn spaced_name(span: Span, has_value: bool) -> Diagnostic {
+    let message = if has_value { "a space stands in the name in front of `=`" } else { "this line has no `=`" };
+    Diagnostic::error("bad-env-file", span, message)
+        .hint("a line is `NAME=value`; a comment starts with `#`; a value over several lines stands in quotes")
 }
 
 #[cfg(test)]

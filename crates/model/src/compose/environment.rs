@@ -60,11 +60,18 @@ pub fn read_default(folder: &str, environment: &Environment, at: Span, reading: 
 pub fn read_files(paths: &[String], environment: &Environment, at: Span, reading: &mut Reading<'_>) -> Environment {
     let mut said: Lines = Vec::new();
     for path in paths {
-        let Some((file, bytes)) = reading.required(path, "env file", at) else { continue };
+        let Some((file, bytes)) = reading.required(path, "env file", at) else {
+            reading.lacks_variables = true;
+            continue;
+        };
+        reading.sources.hide_values(file);
         let lookup = |name: &str| environment.get(name).cloned();
         match dotenv::parse_after(said.clone(), &bytes, file, &lookup) {
             Ok(lines) => said = lines,
-            Err(problems) => reading.diagnostics.extend(problems),
+            Err(problems) => {
+                reading.lacks_variables = true;
+                reading.diagnostics.extend(problems);
+            }
         }
     }
     said.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
@@ -93,6 +100,7 @@ pub fn read_service_file(
         Ok(content) => Some(content),
     };
     let Some((id, bytes)) = content else { return before };
+    reading.sources.hide_values(id);
     let lines = match file.format {
         None => dotenv::parse_after(before.clone(), &bytes, id, lookup),
         Some("raw") => dotenv::parse_raw(&bytes, id).map(|lines| {

@@ -36,6 +36,8 @@ struct Reference {
     service: String,
     file: Option<String>,
     at: Span,
+    /// Where the file is named.
+    file_at: Span,
 }
 
 impl<'a> Extender<'a> {
@@ -89,7 +91,7 @@ impl<'a> Extender<'a> {
         reading: &mut Reading<'_>,
     ) -> Option<String> {
         let base_key = match &reference.file {
-            Some(file) => self.open(file, reference.at, reading)?,
+            Some(file) => self.open(file, reference.file_at, reading)?,
             None => key.to_owned(),
         };
         let base = (base_key.clone(), reference.service.clone());
@@ -121,7 +123,6 @@ impl<'a> Extender<'a> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "name a service of that file".to_owned(),
         };
-        reading.is_incomplete = true;
         reading.say(Diagnostic::error("extends-unknown", reference.at, message).hint(hint));
         None
     }
@@ -168,7 +169,6 @@ impl<'a> Extender<'a> {
         normalize::resolve_paths(&mut project, &folder, self.scope.home);
         let services = project.as_map_mut().and_then(|map| map.remove("services"));
         let Some(Value::Map(services)) = services.map(|node| node.value) else {
-            reading.is_incomplete = true;
             reading.say(
                 Diagnostic::error("extends-unknown", at, format!("`{path}` has no services"))
                     .hint("name a Compose file that has the service"),
@@ -182,7 +182,7 @@ impl<'a> Extender<'a> {
 
 fn read_reference(extends: &Node, reading: &mut Reading<'_>) -> Option<Reference> {
     if let Some(service) = extends.as_str() {
-        return Some(Reference { service: service.to_owned(), file: None, at: extends.span });
+        return Some(Reference { service: service.to_owned(), file: None, at: extends.span, file_at: extends.span });
     }
     let Some(service) = extends.get("service").and_then(Node::as_str) else {
         reading.say(
@@ -196,10 +196,15 @@ fn read_reference(extends: &Node, reading: &mut Reading<'_>) -> Option<Reference
         && let Some(path) = file.as_str()
         && super::include::is_remote(path)
     {
-        reading.is_incomplete = true;
         reading.say(super::include::remote(path, file.span));
         return None;
     }
+    let file_at = file.map_or(extends.span, |file| file.span);
     let file = file.and_then(Node::as_str).map(str::to_owned);
-    Some(Reference { service: service.to_owned(), file, at: extends.get("service").map_or(extends.span, |n| n.span) })
+    Some(Reference {
+        service: service.to_owned(),
+        file,
+        file_at,
+        at: extends.get("service").map_or(extends.span, |n| n.span),
+    })
 }

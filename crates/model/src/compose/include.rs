@@ -5,7 +5,7 @@ use super::environment::{add_missing, read_default, read_files};
 use super::filepath;
 use super::model::{ModelFile, Scope, load_model};
 use super::reading::Reading;
-use super::tree::{Entry, Map, Node, Span, Value};
+use super::tree::{Entry, Map, Node, Sources, Span, Value};
 
 /// Deeper nesting is a mistake, not a design.
 const DEEPEST: usize = 20;
@@ -86,7 +86,11 @@ fn load(inclusion: Inclusion, from: &str, scope: &Scope<'_>, reading: &mut Readi
             reading.say(Diagnostic::error("include-cycle", *at, message).hint("remove one of these `include`"));
             return None;
         }
-        let documents = reading.documents(&path, *at)?;
+        let Some(documents) = reading.documents(&path, *at) else {
+            // Whatever refers to what stands there would look undefined.
+            reading.is_incomplete = true;
+            return None;
+        };
         files.push(ModelFile { path, documents });
     }
     let scope = scope_of(&inclusion, &files[0].path, chain, scope, reading);
@@ -133,20 +137,23 @@ fn take_in(document: &mut Node, model: Node, reading: &mut Reading<'_>) {
                     known.0.insert(name, entry);
                 }
                 Some(own) if own.node.same_as(&entry.node) => {}
-                Some(own) => reading.say(conflict(section, &name, own, &entry)),
+                Some(own) => {
+                    let problem = conflict(section, &name, own, &entry, &reading.sources);
+                    reading.say(problem);
+                }
             }
         }
     }
 }
 
-fn conflict(section: &str, name: &str, own: &Entry, other: &Entry) -> Diagnostic {
+fn conflict(section: &str, name: &str, own: &Entry, other: &Entry, sources: &Sources) -> Diagnostic {
+    let there = match other.key_span {
+        span if span.is_written() => format!("`{}`, line {}", sources.path(span.file), span.line),
+        _ => "an included file".to_owned(),
+    };
     let at = if own.key_span.is_written() { own.key_span } else { other.key_span };
-    Diagnostic::error(
-        "include-conflict",
-        at,
-        format!("`{section}.{name}` stands here and differently in an included file"),
-    )
-    .hint("rename one of them, or change the included one in an override file beside it: `path: [file, override]`")
+    Diagnostic::error("include-conflict", at, format!("`{section}.{name}` stands here, and differently in {there}"))
+        .hint("rename one of them, or change the included one in an override file beside it: `path: [file, override]`")
 }
 
 /// Whether a path is fetched from elsewhere, which this program does not do.

@@ -66,6 +66,37 @@ pub fn text(input: &str, span: Span, lookup: &dyn Fn(&str) -> Option<String>, ou
     }
 }
 
+/// What to write when it is no slip that a variable is not set.
+fn when_meant(name: &str) -> String {
+    // Variables of stacks are written large; `$abc` is more often a part of a password or of a shell's script.
+    if name.chars().any(|c| c.is_ascii_lowercase()) {
+        format!("a plain dollar is written `$$`: `$${name}`")
+    } else {
+        format!("when empty is meant, write `${{{name}:-}}`")
+    }
+}
+
+/// What somebody meant who wrote a form that there is not.
+fn repaired(part: &str) -> String {
+    let forms = "the forms are `${NAME}`, `${NAME:-default}`, `${NAME:?reason}` and `${NAME:+replacement}`; a plain dollar is written `$$`";
+    let Some(inner) = part.strip_prefix("${") else { return forms.to_owned() };
+    let Some((inner, _)) = inner.split_once('}') else {
+        return format!("close it with `}}`, or write `$$` for a plain dollar: `$${{{inner}`");
+    };
+    let name = name_of(inner);
+    match (name, &inner[name.len()..]) {
+        ("", "") => "a name stands between the braces: `${NAME}`".to_owned(),
+        (name, rest) if !name.is_empty() && (rest.starts_with(":=") || rest.starts_with('=')) => {
+            let default = rest.trim_start_matches([':', '=']);
+            format!("Compose sets no variables: a default is written `${{{name}:-{default}}}`")
+        }
+        (_, rest) if inner.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with(['.', '-']) => {
+            format!("a name has letters, digits and `_`, and no digit first; {forms}")
+        }
+        _ => forms.to_owned(),
+    }
+}
+
 /// Why a text could not be interpolated.
 enum Complaint {
     /// The part from the dollar on.
@@ -83,8 +114,9 @@ impl Complaint {
         match self {
             Complaint::NotAVariable(part) => {
                 let shown: String = part.lines().next().unwrap_or_default().chars().take(60).collect();
+                let hint = repaired(&shown);
                 Diagnostic::error("bad-variable", span, format!("`{shown}` is not a variable that Compose can read"))
-                    .hint("write `$$` for a plain dollar; the forms are `${NAME}`, `${NAME:-default}`, `${NAME:?reason}` and `${NAME:+replacement}`")
+                    .hint(hint)
             }
             Complaint::Missing { name, reason } => {
                 let message = if reason.is_empty() {
@@ -93,7 +125,7 @@ impl Complaint {
                     format!("the variable `{name}` is required and has no value: {reason}")
                 };
                 Diagnostic::error("missing-variable", span, message)
-                    .hint(format!("set `{name}` in the environment or in the `.env` file beside the Compose file"))
+                    .hint(format!("set `{name}` in the environment, or in `.env` beside the Compose file"))
             }
             Complaint::TooDeep => {
                 Diagnostic::error("bad-variable", span, format!("variables nest more than {NESTING_MAX} levels"))
@@ -209,7 +241,7 @@ impl Reader<'_> {
         }
         if self.out.warned.insert(name.to_owned()) {
             let message = format!("the variable `{name}` is not set: an empty text takes its place");
-            let hint = format!("set `{name}`, or write `${{{name}:-}}` when empty is meant");
+            let hint = format!("set `{name}` in the environment or in `.env`; {}", when_meant(name));
             self.out.diagnostics.push(Diagnostic::warning("unset-variable", self.span, message).hint(hint));
         }
         String::new()

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::consequence::Known;
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::environment::{self, Environment};
 use super::interpolate::{self, Interpolation};
 use super::model::{ModelFile, Scope, load_model};
@@ -58,7 +59,7 @@ pub struct LoadRequest {
 }
 
 /// The flags of `config`; the defaults are what every other command uses.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
     pub interpolate: bool,
     /// Make relative paths absolute.
@@ -157,12 +158,16 @@ fn gather_used<'a>(service: &'a Node, section: &str, used: &mut BTreeSet<&'a str
 pub fn load(request: &LoadRequest, files: &dyn Files) -> Result<Loaded, Diagnostics> {
     let mut reading = Reading::new(files);
     let loaded = load_with(request, &mut reading);
-    let list = reading.take_diagnostics();
+    let mut said = Diagnostics { list: reading.diagnostics, sources: reading.sources, partial: None };
+    said.sort();
+    if reading.lacks_variables {
+        said.list.retain(|one| !matches!(one.code, "unset-variable" | "missing-variable"));
+    }
     match loaded {
-        Some(loaded) if list.iter().all(|one| one.severity == Severity::Warning) => {
-            Ok(Loaded { warnings: list, variables: reading.variables, sources: reading.sources, ..loaded })
+        Some(loaded) if !said.has_errors() => {
+            Ok(Loaded { warnings: said.list, variables: reading.variables, sources: said.sources, ..loaded })
         }
-        _ => Err(Diagnostics { list, sources: reading.sources }),
+        partial => Err(Diagnostics { partial: partial.map(Box::new), ..said }),
     }
 }
 
@@ -192,11 +197,11 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
     let mut project = load_model(files, &scope, reading);
     if project.as_map().is_none_or(Map::is_empty) && !reading.has_errors() {
         reading.say(
-            Diagnostic::error("empty-project", Span::NOWHERE, "the Compose files say nothing")
-                .hint("begin with `services:`"),
+            Diagnostic::error("empty-project", Span::NOWHERE, format!("{} nothing", says(request)))
+                .hint("begin with `services:`, and a service below it: `web:` with its `image:`"),
         );
     }
-    if reading.is_incomplete {
+    if reading.is_incomplete || reading.lacks_variables {
         return None;
     }
     if options.normalize {
@@ -215,6 +220,14 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
     })
 }
 
+/// Who is empty.
+fn says(request: &LoadRequest) -> String {
+    match request.files.as_slice() {
+        [one] => format!("the Compose file `{one}` says"),
+        _ => "the Compose files say".to_owned(),
+    }
+}
+
 /// Gives the project its types, turns off what no profile asks for, checks what refers to what and reads the
 /// files of the services. Gives back the services that are off.
 fn settle(project: &mut Node, name: &str, active: &[String], scope: &Scope<'_>, reading: &mut Reading<'_>) -> Node {
@@ -222,7 +235,6 @@ fn settle(project: &mut Node, name: &str, active: &[String], scope: &Scope<'_>, 
     if !options.interpolate {
         return Node::new(Value::Map(Map::default()), Span::NOWHERE);
     }
-    let had_errors = reading.has_errors();
     let mut found = Vec::new();
     if let Some(map) = project.as_map_mut() {
         map.set("name", Node::string(name, Span::NOWHERE));
@@ -232,19 +244,11 @@ fn settle(project: &mut Node, name: &str, active: &[String], scope: &Scope<'_>, 
     if options.consistency {
         consistency::check(project, &disabled, &mut found);
     }
-    keep_new(&mut reading.diagnostics, found, had_errors);
+    // Said before the files of services are read: what these lack makes nothing else wrong.
+    let known = Known::of(&reading.diagnostics, project);
+    reading.diagnostics.extend(found.into_iter().filter(|one| !known.covers(one)));
     service_files::read(project, &scope.folder, &scope.environment, options.resolve_env_files, reading);
     disabled
-}
-
-/// Adds the complaints of a later stage, without those that only follow from an earlier one.
-fn keep_new(diagnostics: &mut Vec<Diagnostic>, found: Vec<Diagnostic>, had_errors: bool) {
-    let known: BTreeSet<Span> = diagnostics.iter().map(|one| one.span).collect();
-    diagnostics.extend(
-        found.into_iter().filter(|one| {
-            !had_errors || !(one.span.is_written() && known.contains(&one.span) || one.code == "no-image")
-        }),
-    );
 }
 
 /// The folder that relative paths and the default name come from.
@@ -271,8 +275,9 @@ fn open_files(request: &LoadRequest, environment: &Environment, reading: &mut Re
     let mut files = Vec::new();
     for path in paths {
         let path = filepath::join(&request.working_directory, &path);
-        if let Some(documents) = reading.documents(&path, Span::NOWHERE) {
-            files.push(ModelFile { path, documents });
+        match reading.documents(&path, Span::NOWHERE) {
+            Some(documents) => files.push(ModelFile { path, documents }),
+            None => reading.is_incomplete = true,
         }
     }
     Some(files)

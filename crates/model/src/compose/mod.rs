@@ -8,6 +8,7 @@
 
 pub mod bytes;
 pub mod cast;
+mod consequence;
 mod consistency;
 pub mod diagnostic;
 pub mod dotenv;
@@ -32,6 +33,7 @@ mod service_files;
 pub mod tree;
 pub mod yaml;
 
+pub use consequence::Known;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use load::{FileProblem, Files, LoadOptions, LoadRequest, Loaded, VariableUse, load};
 pub use tree::{Entry, FileId, Map, Node, Sources, Span, Tag, Value};

@@ -28,6 +28,8 @@ pub struct Reading<'a> {
     pub variables: Vec<VariableUse>,
     /// Something could not be read at all: what refers to it cannot be judged.
     pub is_incomplete: bool,
+    /// An env file could not be read: what it would have said is missing everywhere.
+    pub lacks_variables: bool,
     known: BTreeMap<String, Content>,
     opened: usize,
     bytes: u64,
@@ -42,6 +44,7 @@ impl<'a> Reading<'a> {
             diagnostics: Vec::new(),
             variables: Vec::new(),
             is_incomplete: false,
+            lacks_variables: false,
             known: BTreeMap::new(),
             opened: 0,
             bytes: 0,
@@ -83,8 +86,13 @@ impl<'a> Reading<'a> {
         match self.content(path) {
             Ok(content) => Some(content),
             Err(problem) => {
-                self.is_incomplete = true;
                 let hint = match problem {
+                    FileProblem::Missing if !at.is_written() => {
+                        "check `--file`, `--env-file` and the variables of those names"
+                    }
+                    FileProblem::Missing if what == "env file" => {
+                        "create it, check the path, or let it be missing: `env_file: [{ path: …, required: false }]`"
+                    }
                     FileProblem::Missing => "check the path: it is relative to the file that names it",
                     FileProblem::Denied => "let this user read the file",
                     _ => "use a readable file",
@@ -95,7 +103,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The documents of a Compose file.
+    /// The documents of a Compose file. Whether one can go on without them is for the caller to know.
     pub fn documents(&mut self, path: &str, at: Span) -> Option<Vec<Node>> {
         // A file that is read again is a file more: an include may multiply itself without a circle.
         self.opened += 1;
@@ -103,7 +111,6 @@ impl<'a> Reading<'a> {
         match yaml::parse(&bytes, file) {
             Ok(documents) => Some(documents),
             Err(problems) => {
-                self.is_incomplete = true;
                 self.diagnostics.extend(problems);
                 None
             }
@@ -116,13 +123,5 @@ impl<'a> Reading<'a> {
 
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-
-    /// Every complaint once, in the order of the files.
-    pub fn take_diagnostics(&mut self) -> Vec<Diagnostic> {
-        let mut list = std::mem::take(&mut self.diagnostics);
-        list.sort_by_key(|diagnostic| diagnostic.span);
-        list.dedup();
-        list
     }
 }

@@ -199,6 +199,9 @@ impl Map {
     }
 }
 
+/// Bytes that the name of a variable may have to be shown as one.
+const LONGEST_NAME: usize = 60;
+
 /// The files of one load: their paths as a person would name them, and their text for showing the line.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -209,12 +212,14 @@ pub struct Sources {
 struct Source {
     path: String,
     text: String,
+    /// Whether its values are not for showing: an env file.
+    is_secret: bool,
 }
 
 impl Sources {
     /// Adds a file and gives its id.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
-        self.files.push(Source { path: path.into(), text: text.into() });
+        self.files.push(Source { path: path.into(), text: text.into(), is_secret: false });
         FileId(self.files.len() as u32 - 1)
     }
 
@@ -226,6 +231,31 @@ impl Sources {
     pub fn line(&self, file: FileId, line: u32) -> Option<&str> {
         let index = (line as usize).checked_sub(1)?;
         self.files.get(file.0 as usize)?.text.lines().nth(index)
+    }
+
+    /// Keeps the values of a file from being shown.
+    pub fn hide_values(&mut self, file: FileId) {
+        if let Some(source) = self.files.get_mut(file.0 as usize) {
+            source.is_secret = true;
+        }
+    }
+
+    /// A line as it may be shown: printable, and of an env file only the name and the `=`.
+    pub fn shown_line(&self, file: FileId, line: u32) -> Option<String> {
+        let text = self.line(file, line)?;
+        if text.contains('\0') {
+            // No text at all, such as UTF-16 read as something else.
+            return None;
+        }
+        let printable = |text: &str| text.chars().map(|c| if c.is_control() && c != '\t' { '·' } else { c }).collect();
+        if !self.files[file.0 as usize].is_secret {
+            return Some(printable(text));
+        }
+        let (name, _) = text.split_once('=')?;
+        // A line of a secret that runs over lines may hold an `=` as well.
+        let bare = name.trim().strip_prefix("export ").unwrap_or(name).trim();
+        let is_name = bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        (is_name && bare.len() <= LONGEST_NAME).then(|| format!("{name}=…"))
     }
 
     pub fn paths(&self) -> impl Iterator<Item = &str> {

@@ -79,10 +79,10 @@ fn faults_name_their_lines_together() {
     assert_eq!(
         faults(text),
         [
-            (2, "the name `B C` contains a space".to_owned()),
-            (3, "`@` cannot stand in the name of a variable: `D@=3`".to_owned()),
+            (2, "a space stands in the name in front of `=`".to_owned()),
+            (3, "`@` cannot stand in the name of a variable".to_owned()),
             (5, "this line has a value, but no name".to_owned()),
-            (6, "`${E` is not a variable that Compose can read".to_owned()),
+            (6, "a `$` in this value starts nothing that Compose can read".to_owned()),
         ]
     );
     assert_eq!(

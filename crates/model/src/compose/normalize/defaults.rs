@@ -129,7 +129,7 @@ fn check_service(name: &str, service: &Node, out: &mut Vec<Diagnostic>) {
             && ip.as_str().is_none_or(|ip| ip.parse::<IpAddr>().is_err())
         {
             let message = format!("`host_ip` of a port of `{name}` is not an IP address");
-            out.push(Diagnostic::error("bad-address", ip.span, message));
+            out.push(Diagnostic::error("bad-address", ip.span, message).hint("write an IP address such as `10.0.0.2`"));
         }
     }
     check_targets(name, service, out);

@@ -16,25 +16,27 @@ pub fn parse(text: &str, span: Span, most: usize) -> Result<Vec<Node>, String> {
     let (protocol, container) = split_protocol(container);
     let ip = check_ip(&ip)?;
     if container.is_empty() {
-        return Err("names no port of the container".to_owned());
+        return Err("names no port of the container; write `host:container`, such as `8080:80`".to_owned());
     }
-    let inside = range(container).ok_or_else(|| format!("`{container}` is not a port of a container"))?;
+    let inside = range(container).ok_or_else(|| no_port(container))?;
     if usize::from(inside.1 - inside.0) >= most {
         return Err("makes the project have too many ports".to_owned());
     }
     let outside = match host {
         "" => None,
-        host => Some(range(host).ok_or_else(|| format!("`{host}` is not a port of a host"))?),
+        host => Some(range(host).ok_or_else(|| no_port(host))?),
     };
     if let Some(outside) = outside
         && inside.0 != inside.1
         && inside.1 - inside.0 != outside.1 - outside.0
     {
-        return Err(format!("the ranges `{host}` and `{container}` are of different lengths"));
+        return Err(format!(
+            "the ranges `{host}` and `{container}` are of different lengths; write as many ports on the left as on the right"
+        ));
     }
     let protocol = protocol.to_lowercase();
     if !["tcp", "udp", "sctp"].contains(&protocol.as_str()) {
-        return Err(format!("`{protocol}` is not a protocol: tcp, udp or sctp"));
+        return Err(format!("`{protocol}` is not a protocol; write `/tcp`, `/udp` or `/sctp`"));
     }
     let mut targets: Vec<u16> = (inside.0..=inside.1).collect();
     // The reference sorts the ports of a range as text.
@@ -91,7 +93,20 @@ fn check_ip(ip: &str) -> Result<String, String> {
     if bare.is_empty() || bare.parse::<IpAddr>().is_ok() {
         return Ok(bare.to_owned());
     }
-    Err(format!("`{ip}` is not an IP address"))
+    let hint = if ip == "localhost" { "write `127.0.0.1`" } else { "write the address of this host, or leave it out" };
+    Err(format!("`{ip}` is not an IP address; {hint}"))
+}
+
+/// Why a text is no port and no range of them.
+fn no_port(text: &str) -> String {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match text.split_once('-') {
+        Some((from, to)) if range(from).is_some() && range(to).is_some() => {
+            format!("the range `{text}` runs backwards; write `{to}-{from}`")
+        }
+        _ if is_number(text) => format!("`{text}` is not a port; they go from 0 to 65535"),
+        _ => format!("`{text}` is not a port; write `host:container`, such as `8080:80` or `127.0.0.1:8080:80`"),
+    }
 }
 
 fn range(text: &str) -> Option<Range> {

@@ -79,12 +79,20 @@ impl Settling<'_> {
     }
 
     fn expect(&mut self, node: &Node, wanted: &str, path: KeyPath<'_>) {
-        let message = format!("`{path}` must be {wanted}, but this is {}", node.kind());
-        self.out.push(Diagnostic::error("wrong-type", node.span, message));
+        let message = match &node.value {
+            Value::String(text) if text.is_empty() => format!("`{path}` must be {wanted}, but it is empty"),
+            Value::String(text) if text.chars().count() <= 40 => format!("`{path}` must be {wanted}, not `{text}`"),
+            _ => format!("`{path}` must be {wanted}, but this is {}", node.kind()),
+        };
+        let hint = match wanted {
+            "a number" => "write a number such as `2` or `0.5`, without a unit".to_owned(),
+            _ => format!("write {wanted}"),
+        };
+        self.out.push(Diagnostic::error("wrong-type", node.span, message).hint(hint));
     }
 
     fn refuse(&mut self, span: Span, path: KeyPath<'_>, problem: &str) {
-        self.out.push(Diagnostic::error("bad-value", span, format!("`{path}`: {problem}")));
+        self.out.push(Diagnostic::with_advice("bad-value", span, &format!("`{path}`: {problem}")));
     }
 
     fn scalar(&mut self, node: &mut Node, path: KeyPath<'_>, wanted: &str, read: fn(&Node) -> Option<Value>) {
@@ -244,7 +252,7 @@ impl Settling<'_> {
                         Some((host, addresses)) => {
                             addresses.split(',').for_each(|address| add(host, address, item.span));
                         }
-                        None => problems.push((item.span, format!("`{text}` has no address"))),
+                        None => problems.push((item.span, format!("`{text}` has no address; write `{text}:10.0.0.2`"))),
                     }
                 }
             }

@@ -143,10 +143,13 @@ impl Expansion<'_> {
     }
 
     fn refuse(&mut self, span: Span, what: &str, text: &str, problem: &str) {
-        self.out.push(
-            Diagnostic::error("bad-short-form", span, format!("the {what} `{text}` {problem}"))
-                .hint("the long form, a mapping, says each part by name"),
-        );
+        let joint = if problem.starts_with(['`', 't']) { ":" } else { "" };
+        let complaint =
+            Diagnostic::with_advice("bad-short-form", span, &format!("the {what} `{text}`{joint} {problem}"));
+        self.out.push(match complaint.hint {
+            Some(_) => complaint,
+            None => complaint.hint("the long form, a mapping, says each part by name"),
+        });
     }
 
     fn ports(&mut self, node: &mut Node) {

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::diagnostic::Diagnostic;
-use super::super::tree::{Map, Node, Span, Value};
+use super::super::tree::{Entry, Map, Node, Span, Value};
+use super::misplaced::is_like_service;
+use super::remedy::{is_bare_duration, remedy};
+use super::service::SERVICE;
 use super::shape::{BOOL, FREE_TEXT, Fields, INT, List, NULL, NUMBER, Names, Record, Rule, Shape, TEXT};
 use super::words;
 
@@ -17,11 +20,15 @@ pub(super) struct Walk {
     pub(super) out: Vec<Diagnostic>,
     /// The keys from the root to where the walk is.
     path: Vec<String>,
+    /// Keys of which everything was said.
+    settled: BTreeSet<Span>,
 }
 
 impl Walk {
-    pub(super) fn new() -> Self {
-        Walk { out: Vec::new(), path: Vec::new() }
+    /// What is said of whole parts of the file already is not walked through.
+    pub(super) fn new(said: Vec<Diagnostic>) -> Self {
+        let settled = said.iter().map(|complaint| complaint.span).collect();
+        Walk { out: said, path: Vec::new(), settled }
     }
 
     fn node(&mut self, shape: &Shape, node: &Node) {
@@ -30,6 +37,7 @@ impl Walk {
         }
         match &node.value {
             Value::Map(map) => match shape.map {
+                Some(Fields::Record(record)) if self.slipped(shape, record, map, node.span) => {}
                 Some(fields) => self.fields(fields, map, node.span),
                 None => self.wrong_kind(shape, node),
             },
@@ -63,14 +71,19 @@ impl Walk {
             Fields::Anything => {}
             Fields::Record(record) => self.record(record, map, span),
             Fields::Named { names, value } => {
-                for (name, entry) in map.iter() {
+                for (name, entry) in
+                    map.iter().filter(|(_, entry)| !self.settled.contains(&entry.key_span)).collect::<Vec<_>>()
+                {
                     if fits(*names, name) {
                         self.path.push(name.to_owned());
                         self.node(value, &entry.node);
                         self.path.pop();
                     } else if *names == Names::Resource {
                         let message = format!("`{name}` cannot be a name in {}", self.place());
-                        let hint = "a name has letters, digits, `.`, `_` and `-`";
+                        let hint = match name.contains("${") {
+                            true => "variables are filled in in values, not in keys: write the name itself",
+                            false => "a name has letters, digits, `.`, `_` and `-`",
+                        };
                         self.out.push(Diagnostic::error("bad-name", entry.key_span, message).hint(hint));
                     }
                 }
@@ -85,18 +98,34 @@ impl Walk {
                 self.node(&record.fields[index].1, &entry.node);
                 self.path.pop();
             } else if !(record.extensions && name.starts_with("x-")) && self.out.len() < COMPLAINTS_MAX {
-                self.unknown_key(record, name, entry.key_span);
+                self.unknown_key(record, name, entry);
             }
         }
         for required in record.required {
             if !map.contains(required) {
                 let message = format!("{} needs the key `{required}`, in {}", record.noun, self.place());
-                self.out.push(Diagnostic::error("missing-key", span, message));
+                self.out.push(Diagnostic::error("missing-key", span, message).hint(format!("add `{required}: …`")));
             }
         }
     }
 
-    fn unknown_key(&mut self, record: &Record, name: &str, span: Span) {
+    /// A text that a space behind its `:` made a mapping, where a text may stand: `./data: /data`.
+    fn slipped(&mut self, shape: &Shape, record: &Record, map: &Map, span: Span) -> bool {
+        let in_list = self.path.last().is_some_and(|step| step.starts_with('['));
+        let Some((key, entry)) = map.iter().next().filter(|_| in_list && map.len() == 1) else { return false };
+        let is_known = record.fields.iter().any(|(field, _)| *field == key) || key.starts_with("x-");
+        let Some(value) = plain_text(&entry.node.value).filter(|_| !is_known && shape.scalars & TEXT != 0) else {
+            return false;
+        };
+        let message = format!("{} became a mapping, because of the space behind the `:`", self.place());
+        self.out.push(
+            Diagnostic::error("wrong-type", span, message).hint(format!("write it without the space: `{key}:{value}`")),
+        );
+        true
+    }
+
+    fn unknown_key(&mut self, record: &Record, name: &str, entry: &Entry) {
+        let span = entry.key_span;
         let message = format!("`{name}` is not a key of {}", record.noun);
         let complaint = if record.open {
             Diagnostic::warning("unknown-key", span, format!("{message}, and nothing reads it"))
@@ -104,14 +133,23 @@ impl Walk {
             Diagnostic::error("unknown-key", span, message)
         };
         let service = record.noun == "a service";
-        let hint = words::nearest(name, record.fields.iter().map(|(key, _)| *key))
-            .map(|word| format!("did you mean `{word}`?"))
-            .or_else(|| words::advice(name).filter(|_| service).map(str::to_owned))
+        let own_service = || {
+            let above = self.path.last()?;
+            let hint = format!("if `{name}` is a service of its own, start it in the column of `{above}`");
+            (service && is_like_service(&entry.node)).then_some(hint)
+        };
+        let hint = words::advice(name)
+            .filter(|_| service)
+            .map(str::to_owned)
+            .or_else(own_service)
+            .or_else(|| words::nearest(name, record.fields.iter().map(|(key, _)| *key)).map(did_you_mean))
+            .or_else(|| home(record, name))
             .or_else(|| record.extensions.then(|| format!("take it away, or call it `x-{name}` to keep it as a note")));
-        self.out.push(match hint {
-            Some(hint) => complaint.hint(hint),
-            None => complaint,
-        });
+        let known = || {
+            let keys: Vec<&str> = record.fields.iter().map(|(key, _)| *key).collect();
+            format!("its keys are {}", choice(&keys))
+        };
+        self.out.push(complaint.hint(hint.unwrap_or_else(known)));
     }
 
     /// The finer checks of a scalar whose kind fits.
@@ -119,7 +157,7 @@ impl Walk {
         let refusal = match (&node.value, shape.rule) {
             (Value::String(text), _) if !shape.words.is_empty() && !shape.words.contains(&text.as_str()) => {
                 let suggestion = words::nearest(text, shape.words.iter().copied());
-                let hint = suggestion.map(|word| format!("did you mean `{word}`?"));
+                let hint = suggestion.map(did_you_mean);
                 Some((format!("must be {}, not `{text}`", choice(shape.words)), hint))
             }
             (Value::Int(number), Rule::Between(low, high))
@@ -133,7 +171,7 @@ impl Walk {
                 let hint = words::nearest(text, PULL_POLICIES.iter().copied());
                 let examples = [PULL_POLICIES, &["every_12h"]].concat();
                 let message = format!("must be {}, not `{text}`", choice(&examples));
-                Some((message, hint.map(|word| format!("did you mean `{word}`?"))))
+                Some((message, hint.map(did_you_mean)))
             }
             (Value::String(text), Rule::ContainerName) if !has_container_name(text) => {
                 let hint = "a name has two or more letters, digits, `_`, `.` or `-`, and starts with a letter or digit";
@@ -154,10 +192,11 @@ impl Walk {
         let wanted = wanted_kinds(shape);
         let message = match &node.value {
             Value::Null => format!("{} is empty, but must be {wanted}", self.place()),
+            found if is_bare_duration(&self.path, found) => format!("{} is a number without a unit", self.place()),
             _ => format!("{} must be {wanted}, not {}", self.place(), node.kind()),
         };
         let complaint = Diagnostic::error("wrong-type", node.span, message);
-        self.out.push(match remedy(shape, &node.value) {
+        self.out.push(match remedy(&self.path, shape, &node.value) {
             Some(hint) => complaint.hint(hint),
             None => complaint,
         });
@@ -179,42 +218,31 @@ impl Walk {
     }
 }
 
-/// What to write instead of a value of the wrong kind.
-fn remedy(shape: &Shape, found: &Value) -> Option<String> {
-    match found {
-        Value::Null => Some("give it a value, or take the key away".into()),
-        Value::List(_) if shape.map.is_some() => Some("write `key: value` lines, without the `- ` in front".into()),
-        Value::List(items) if shape.scalars & TEXT != 0 => match items.as_slice() {
-            [one] => plain_text(&one.value).map(|text| format!("write the value itself: `{text}`")),
-            _ => Some("write one value in the line of the key".into()),
-        },
-        Value::Map(_) if shape.list.is_some() => {
-            Some("write a list: each entry in a line that starts with `- `".into())
+fn did_you_mean(word: String) -> String {
+    format!("did you mean `{word}`?")
+}
+
+/// Where a key belongs that stands in a service, or at the top.
+fn home(record: &Record, name: &str) -> Option<String> {
+    let has = |record: &Record| record.fields.iter().any(|(key, _)| *key == name);
+    match record.noun {
+        "a Compose file" if has(&SERVICE) => {
+            Some(format!("`{name}` belongs in a service: move it below the name of one"))
         }
-        Value::Map(map) if shape.scalars & TEXT != 0 => {
-            let slipped = map.iter().next().filter(|_| map.len() == 1).and_then(|(key, entry)| {
-                plain_text(&entry.node.value)
-                    .map(|value| format!("put it in quotes if it is one text: \"{key}: {value}\""))
-            });
-            slipped.or_else(|| Some("check the indentation: the lines below belong to this key".into()))
+        "a service" => {
+            let below = |key: &&&str| {
+                let shape = SERVICE.fields.iter().find(|(field, _)| field == *key).map(|(_, shape)| shape);
+                matches!(shape.and_then(|shape| shape.map), Some(Fields::Record(inner)) if has(inner))
+            };
+            let key = ["healthcheck", "build", "deploy", "logging"].iter().find(below)?;
+            Some(format!("`{name}` belongs under `{key}`"))
         }
-        _ if shape.scalars & (BOOL | NUMBER | INT) == BOOL => Some("write `true` or `false`".into()),
-        // A number or a flag in quotes would pass here and fail where it is used.
-        _ if shape.scalars & (NUMBER | INT) != 0 && shape.scalars & FREE_TEXT != FREE_TEXT => None,
-        scalar if shape.scalars & TEXT != 0 => plain_text(scalar).map(|text| format!("put it in quotes: \"{text}\"")),
-        Value::String(text) if shape.list.is_some() => Some(format!("write a list: `[{}]`", quoted(text))),
-        scalar if shape.list.is_some() => plain_text(scalar).map(|text| format!("write a list: `[\"{text}\"]`")),
-        _ if shape.map.is_some() => Some("write `key: value` lines below it, indented".into()),
         _ => None,
     }
 }
 
-fn quoted(text: &str) -> String {
-    if text.chars().count() > 60 { "…".into() } else { format!("\"{text}\"") }
-}
-
 /// A scalar as a person would write it; a null or a collection has no such text.
-fn plain_text(value: &Value) -> Option<String> {
+pub(super) fn plain_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Int(number) => Some(number.to_string()),

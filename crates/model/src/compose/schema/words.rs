@@ -15,6 +15,9 @@ const ADVICE: &[(&str, &str)] = &[
     ("env", "variables stand under `environment`"),
     ("envs", "variables stand under `environment`"),
     ("memory", "the key is `mem_limit`, or `deploy.resources.limits.memory`"),
+    ("mem", "the key is `mem_limit`, or `deploy.resources.limits.memory`"),
+    ("name", "a service is named by the key above; a container's own name is `container_name`"),
+    ("publish", "published ports stand under `ports`"),
     ("cmd", "the key is `command`"),
     ("workdir", "the key is `working_dir`"),
     ("depends", "the key is `depends_on`"),
@@ -39,11 +42,26 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
         return None;
     }
     let allowed = (wanted.len() / 3).clamp(1, 3);
-    candidates
+    let all: Vec<&str> = candidates.collect();
+    let near = all
+        .iter()
+        .copied()
         .map(|candidate| (distance(&wanted, &plain(candidate).chars().collect::<Vec<_>>()), candidate))
         .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.chars().count())
         .min_by_key(|(distance, candidate)| (*distance, *candidate))
-        .map(|(_, candidate)| candidate.to_owned())
+        .map(|(_, candidate)| candidate.to_owned());
+    near.or_else(|| part_of_one(&plain(word), &all))
+}
+
+/// The only candidate of which the word is the beginning or the last part: `mem` of `memory`.
+fn part_of_one(word: &str, candidates: &[&str]) -> Option<String> {
+    let is_part = |candidate: &&&str| {
+        word.len() >= 3
+            && (candidate.starts_with(word) || candidate.strip_suffix(word).is_some_and(|rest| rest.ends_with('_')))
+    };
+    let mut found = candidates.iter().filter(is_part);
+    let first = found.next()?;
+    found.next().is_none().then(|| (*first).to_owned())
 }
 
 /// How many letters must be added, taken, changed or swapped with their neighbour.

@@ -4,7 +4,7 @@ use granit_parser::{ErrorKind, ScanError, Tag as RawTag};
 
 use super::super::diagnostic::Diagnostic;
 use super::super::tree::{FileId, Node, Span, Value};
-use super::{DEPTH_MAX, NODES_MAX, suspect};
+use super::{DEPTH_MAX, NODES_MAX, slip, suspect};
 
 /// Whether nothing that comes after the complaint can be read sensibly.
 pub(super) fn is_fatal(diagnostic: &Diagnostic) -> bool {
@@ -39,8 +39,10 @@ pub(super) fn tag_mismatch(text: &str, wanted: &str, span: Span) -> Diagnostic {
 
 pub(super) fn unknown_tag(tag: Option<&RawTag>, span: Span) -> Diagnostic {
     let name = tag.map(RawTag::original).unwrap_or_default();
-    Diagnostic::error("unknown-tag", span, format!("the tag `{name}` has no meaning in a Compose file"))
-        .hint("Compose knows `!reset` and `!override`")
+    Diagnostic::error("unknown-tag", span, format!("the tag `{name}` has no meaning in a Compose file")).hint(format!(
+        "put a text that starts with `!` in quotes: {}; the tags of Compose are `!reset` and `!override`",
+        slip::quoted(&name)
+    ))
 }
 
 pub(super) fn collection_key(span: Span) -> Diagnostic {
@@ -65,8 +67,11 @@ pub(super) fn endless_alias(span: Span) -> Diagnostic {
 
 pub(super) fn unknown_alias(name: &str, span: Span) -> Diagnostic {
     let message = format!("there is no anchor `&{name}` above this alias");
-    Diagnostic::error("unknown-anchor", span, message)
-        .hint(format!("define it earlier in this file with `&{name}`, or quote a text that starts with `*`"))
+    let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    Diagnostic::error("unknown-anchor", span, message).hint(match is_word {
+        true => format!("define it earlier in this file with `&{name}`, or quote a text that starts with `*`"),
+        false => format!("put a text that starts with `*` in quotes: {}", slip::quoted(&format!("*{name}"))),
+    })
 }
 
 pub(super) fn second_merge(first: Span, span: Span) -> Diagnostic {
@@ -81,7 +86,8 @@ pub(super) fn merge_not_map(found: &str, span: Span) -> Diagnostic {
 
 pub(super) fn duplicate_key(name: &str, first: Span, span: Span) -> Diagnostic {
     let message = format!("`{name}` stands twice in one mapping; the first is in line {}", first.line);
-    Diagnostic::error("duplicate-key", span, message).hint("keep one of the two")
+    Diagnostic::error("duplicate-key", span, message)
+        .hint("put what belongs together under one of them, and take the other away")
 }
 
 pub(super) fn key_not_text(key: &Node) -> Diagnostic {
@@ -105,29 +111,54 @@ pub(super) fn from_parser(error: &ScanError, text: &str, file: FileId) -> Diagno
         line: u32::try_from(line).unwrap_or(u32::MAX),
         column: u32::try_from(marker.col()).unwrap_or(u32::MAX).saturating_add(1),
     };
-    let better = match error.kind() {
+    let source = text.lines().nth(line - 1).unwrap_or_default();
+    let of_line = match error.kind() {
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => None,
+        ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation => {
+            slip::look(source, line, 0).or_else(|| suspect::other_column(text, line))
+        }
+        _ => slip::look(source, line, marker.col() + 1),
+    };
+    let better = of_line.or_else(|| match error.kind() {
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement | ErrorKind::SimpleKeyExpected => {
             suspect::look(text, line)
         }
         ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => suspect::open_quote(text, line),
         _ => None,
-    };
+    });
     if let Some(suspect) = better {
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        let span = Span { file, line: number(suspect.line), column: number(suspect.column) };
-        return Diagnostic::error("yaml-syntax", span, suspect.message).hint(suspect.hint);
+        return suspect.complaint("yaml-syntax", file);
     }
-    let source = text.lines().nth(line - 1).unwrap_or_default();
     let (message, hint) = words(error, source);
     let complaint = Diagnostic::error("yaml-syntax", span, message);
     if hint.is_empty() { complaint } else { complaint.hint(hint) }
+}
+
+/// A complaint of the composer, which sees no lines, with what the line shows.
+pub(super) fn seen(complaint: Diagnostic, text: &str) -> Diagnostic {
+    let span = complaint.span;
+    let source = text.lines().nth((span.line as usize).saturating_sub(1)).unwrap_or_default();
+    let at: String = source.chars().skip((span.column as usize).saturating_sub(1)).collect();
+    match complaint.code {
+        "yaml-collection-key" | "yaml-syntax" => match slip::look(source, span.line as usize, 0) {
+            Some(suspect) => suspect.complaint(complaint.code, span.file),
+            None => complaint,
+        },
+        "unknown-tag" if !at.starts_with('!') => {
+            // The parser gives the place of what follows the tag.
+            let before = source.chars().take((span.column as usize).saturating_sub(1)).collect::<String>();
+            let column = before.rfind('!').map_or(span.column, |at| before[..at].chars().count() as u32 + 1);
+            Diagnostic { span: Span { column, ..span }, ..complaint }
+        }
+        _ => complaint,
+    }
 }
 
 pub(super) fn tab(span: Span) -> Diagnostic {
     Diagnostic::error("yaml-syntax", span, "a tab cannot indent YAML").hint(TAB_HINT)
 }
 
-const TAB_HINT: &str = "indent with spaces; most editors can turn tabs into spaces";
+pub(super) const TAB_HINT: &str = "indent with spaces; most editors can turn tabs into spaces";
 const QUOTE_HINT: &str = "a quote opened above is not closed, or text follows a closed one";
 const INDENT_HINT: &str =
     "keys of one mapping start in the same column; check the indentation of this line and the one above";
@@ -146,9 +177,13 @@ fn words(error: &ScanError, source: &str) -> (String, &'static str) {
         | ErrorKind::TabInPlainScalar
         | ErrorKind::TabAtBlockScalarStart => ("a tab cannot stand here", TAB_HINT),
         ErrorKind::UnclosedQuotedScalar => ("a quoted text has no end", QUOTE_HINT),
-        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
-            "text follows the closing quote",
-            "quote the whole value, and double (`''`) or escape (`\\\"`) quotes in it",
+        ErrorKind::InvalidTrailingSingleQuotedScalar => (
+            "the text ends at this quote, and more follows",
+            "double a single quote that stands inside (`it''s`), or put the text in double quotes",
+        ),
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => (
+            "the text ends at this quote, and more follows",
+            "write `\\\"` for a quote that stands inside, or put the text in single quotes",
         ),
         ErrorKind::InvalidQuotedScalarIndent => ("a quoted text runs over a line that is not indented", QUOTE_HINT),
         ErrorKind::UnknownQuotedScalarEscape => {

@@ -199,6 +199,11 @@ impl Composer {
 
     fn unknown_alias(&mut self, name: &str, span: Span) {
         self.complain(complaint::unknown_alias(name, span));
+        if let Some(Frame { shape: Shape::Map { key: key @ Some(Key::Merge(_)), .. }, .. }) = self.stack.last_mut() {
+            // That nothing cannot be merged would only be said because of this.
+            *key = None;
+            return;
+        }
         self.place(Node::new(Value::Null, span), Weight::default());
     }
 
@@ -331,7 +336,10 @@ fn merge(map: &mut Map, merged: &mut BTreeSet<String>, node: Node, key_span: Spa
             for item in items {
                 match item.value {
                     Value::Map(base) => bases.push(base),
-                    other => return Some(complaint::merge_not_map(Node::new(other, item.span).kind(), key_span)),
+                    other => {
+                        let kind = Node::new(other, item.span).kind();
+                        return Some(complaint::merge_not_map(&format!("a list with {kind} in it"), key_span));
+                    }
                 }
             }
             bases

@@ -8,7 +8,8 @@
 mod complaint;
 mod composer;
 mod scalar;
-mod suspect;
+mod slip;
+pub(super) mod suspect;
 #[cfg(test)]
 mod tests;
 
@@ -52,7 +53,7 @@ pub fn parse(bytes: &[u8], file: FileId) -> Result<Vec<Node>, Vec<Diagnostic>> {
             break;
         }
     }
-    composer.finish()
+    composer.finish().map_err(|problems| problems.into_iter().map(|one| complaint::seen(one, text)).collect())
 }
 
 fn parser_options() -> granit_parser::Options {

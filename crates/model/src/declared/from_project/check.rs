@@ -47,6 +47,16 @@ fn extension(place: &Place, group: &Group, name: &str) {
                 .hint("`x-mainstay` stands at the top of the file or in a service"),
         );
     }
+    if name != "x-mainstay" && is_nearly_ours(name) {
+        place.say(
+            Diagnostic::warning("unknown-key", place.span, format!("`{}` is read by nobody", place.path))
+                .hint("did you mean `x-mainstay`?"),
+        );
+    }
+}
+
+fn is_nearly_ours(name: &str) -> bool {
+    suggest(name, ["x-mainstay"].into_iter()).is_some()
 }
 
 fn tell(place: &Place, fate: Fate) {

@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(spec.shm_size_bytes, Some(1 << 30));
         assert_eq!(
             refused(&web_project(r#""mem_limit": "12q""#)),
-            ["`services.web.mem_limit` cannot be read: `12q` is not a size; write `64m`, `1.5g` or a number of bytes"]
+            ["`services.web.mem_limit` cannot be read: `12q` is not a size (write `64m`, `1.5g` or a number of bytes)"]
         );
     }
 

@@ -8,6 +8,7 @@ mod check;
 mod container;
 #[cfg(test)]
 mod corpus;
+mod doubts;
 mod files;
 #[cfg(test)]
 mod from_files;
@@ -18,6 +19,7 @@ mod mounts;
 mod networks;
 mod place;
 mod ports;
+mod refused;
 mod restart;
 mod service;
 #[cfg(test)]
@@ -31,6 +33,7 @@ use std::collections::BTreeSet;
 
 use crate::identity::{ServiceName, StackName};
 use place::{Complaints, Place};
+pub use refused::judge_the_rest;
 
 /// A wish, and what was warned about on the way.
 #[derive(Clone, Debug)]

@@ -78,14 +78,26 @@ fn source(item: &Place, kind: MountKind, declared: &BTreeMap<String, Volume>) ->
             }
         },
         (MountKind::Bind, Some(path)) if !path.starts_with('/') => {
-            item.refuse(format!("binds `{path}`, and must bind an absolute path here"));
+            item.refuse(format!("binds `{path}`, which is no path of this machine; {}", path_here(&path)));
             None
         }
         (_, Some(source)) => Some(Some(source)),
         (_, None) => {
-            item.refuse("needs a `source`");
+            item.refuse("needs a `source`; add `source: ./folder`");
             None
         }
+    }
+}
+
+/// What to write for a path that does not start at the root.
+fn path_here(path: &str) -> String {
+    let mut letters = path.chars();
+    let is_drive = letters.next().is_some_and(|c| c.is_ascii_alphabetic()) && letters.next() == Some(':');
+    match is_drive {
+        true => {
+            "drives are of Windows: write `./folder` beside the Compose file, or a path that starts with `/`".to_owned()
+        }
+        false => "write a path that starts with `./` or `/`".to_owned(),
     }
 }
 

@@ -53,7 +53,10 @@ impl<'a> Place<'a> {
             }
             Value::Null => Vec::new(),
             _ => {
-                self.refuse(format!("must be a mapping, and is {}", self.node.kind()));
+                self.refuse(format!(
+                    "must be a mapping, and is {}; write `key: value` lines below it, indented",
+                    self.node.kind()
+                ));
                 Vec::new()
             }
         }
@@ -65,7 +68,9 @@ impl<'a> Place<'a> {
             Value::List(items) => items.iter().enumerate().map(|(index, item)| self.item(index, item)).collect(),
             Value::Null => Vec::new(),
             Value::Map(_) => {
-                self.refuse("must be a list, and is a mapping");
+                self.refuse(
+                    "must be a list, and is a mapping; write a list: `[one, two]`, or lines that start with `- `",
+                );
                 Vec::new()
             }
             _ => vec![self.clone()],
@@ -84,12 +89,27 @@ impl<'a> Place<'a> {
 
     /// A complaint that starts with the path of this place.
     pub(super) fn refuse(&self, what: impl AsRef<str>) {
-        self.say(Diagnostic::error("bad-value", self.span, format!("`{}` {}", self.path, what.as_ref())));
+        let sentence = format!("`{}` {}", self.path, what.as_ref());
+        self.say(Diagnostic::with_advice("bad-value", self.value_span(), &sentence));
     }
 
     /// A warning that starts with the path of this place.
     pub(super) fn warn(&self, code: &'static str, what: impl AsRef<str>) {
-        self.say(Diagnostic::warning(code, self.span, format!("`{}` {}", self.path, what.as_ref())));
+        let (what, advice) = match what.as_ref().split_once("; write ") {
+            Some((what, advice)) => (what, Some(format!("write {advice}"))),
+            None => (what.as_ref(), None),
+        };
+        let warning = Diagnostic::warning(code, self.span, format!("`{}` {what}", self.path));
+        self.say(match advice {
+            Some(advice) => warning.hint(advice),
+            None => warning,
+        });
+    }
+
+    /// Where the value stands when it is one word that somebody wrote; else where the key does.
+    pub(super) fn value_span(&self) -> Span {
+        let is_collection = matches!(self.node.value, Value::List(_) | Value::Map(_));
+        if !is_collection && self.node.span.is_written() { self.node.span } else { self.span }
     }
 
     pub(super) fn say(&self, diagnostic: Diagnostic) {
@@ -105,7 +125,7 @@ impl<'a> Place<'a> {
             Value::Float(value) => Some(value.to_string()),
             Value::Null => None,
             Value::List(_) | Value::Map(_) => {
-                self.refuse(format!("must be a single value, and is {}", self.node.kind()));
+                self.refuse(format!("must be a single value, and is {}; write one text", self.node.kind()));
                 None
             }
         }

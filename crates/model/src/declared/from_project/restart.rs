@@ -2,6 +2,7 @@
 
 use super::place::Place;
 use crate::compose::Value;
+use crate::compose::schema::suggest;
 use crate::declared::container::Restart;
 
 /// `deploy.restart_policy` wins over `restart`, as in Compose; where both stand and differ, that is told.
@@ -33,9 +34,12 @@ fn of_text(place: &Place) -> Option<Restart> {
         _ => None,
     };
     if found.is_none() {
-        place.refuse(format!(
-            "is `{text}`, and must be `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:3`"
-        ));
+        const WORDS: &[&str] = &["no", "always", "unless-stopped", "on-failure"];
+        let hint = match suggest(word, WORDS.iter().copied()) {
+            Some(meant) if times.is_none() => format!("did you mean `{meant}`?"),
+            _ => "write `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:3`".to_owned(),
+        };
+        place.refuse(format!("is `{text}`, which is no restart policy; {hint}"));
     }
     found
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::place::Place;
-use super::{Project, build, container, networks, x_mainstay};
+use super::{Project, build, container, doubts, networks, x_mainstay};
 use crate::compose::Diagnostic;
 use crate::declared::{Condition, Dependency, Network, PullPolicy, Service, Volume};
 use crate::identity::{ServiceName, container_name as container_name_of};
@@ -16,6 +16,7 @@ pub(super) fn all(
 ) -> BTreeMap<ServiceName, Service> {
     let Some(services) = project.root.child("services") else { return BTreeMap::new() };
     let mut found = BTreeMap::new();
+    doubts::of_ports(&services.children(), wanted_replicas);
     for (name, place) in services.children() {
         match ServiceName::new(name) {
             Ok(name) => {
@@ -36,6 +37,7 @@ fn one(
     volumes: &BTreeMap<String, Volume>,
 ) -> Service {
     x_mainstay::of_service(place);
+    doubts::of_service(place);
     let build = place.child("build").map(|build| build::read(project, name, &build));
     let replicas = replicas(place);
     let network_mode = networks::mode(project, place);

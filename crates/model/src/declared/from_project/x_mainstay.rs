@@ -36,13 +36,16 @@ fn stacks(project: &Project, place: &Place) -> Vec<StackName> {
     for item in place.items() {
         let Some(text) = item.as_text() else { continue };
         match StackName::new(text) {
-            Ok(name) if name == project.stack => item.refuse("makes the stack require itself"),
+            Ok(name) if name == project.stack => item.refuse("makes the stack require itself; take it out of the list"),
             Ok(name) => {
                 if seen.insert(name.clone()) {
                     found.push(name);
                 }
             }
-            Err(problem) => item.say(Diagnostic::error("bad-name", item.span, problem.to_string())),
+            Err(problem) => {
+                let hint = "write the name that `mainstay stacks` or `docker compose ls` shows";
+                item.say(Diagnostic::error("bad-name", item.span, problem.to_string()).hint(hint));
+            }
         }
     }
     found
@@ -65,11 +68,10 @@ fn tell(place: &Place, word: &str, here: &[&str], there: &[&str], where_to: &str
         return;
     }
     if there.contains(&word) {
-        place.say(Diagnostic::error(
-            "misplaced-key",
-            place.span,
-            format!("`{path}` is never read: `{word}` {where_to}"),
-        ));
+        place.say(
+            Diagnostic::error("misplaced-key", place.span, format!("`{path}` is never read"))
+                .hint(format!("`{word}` {where_to}")),
+        );
         return;
     }
     let complaint = Diagnostic::error("unknown-key", place.span, format!("`{path}` is not a word that Mainstay knows"));
@@ -98,7 +100,7 @@ mod tests {
     fn a_stack_cannot_require_itself_or_a_name_that_no_stack_can_have() {
         assert_eq!(
             refused(&top(r#""requires": ["shop"]"#)),
-            ["`x-mainstay.requires[0]` makes the stack require itself"]
+            ["`x-mainstay.requires[0]` makes the stack require itself (take it out of the list)"]
         );
         assert_eq!(refused(&top(r#""requires": ["Supa Base"]"#)).len(), 1);
     }
@@ -140,11 +142,11 @@ mod tests {
     fn a_word_in_the_wrong_place_is_sent_to_the_right_one() {
         assert_eq!(
             refused(&web_project(r#""x-mainstay": {"requires": ["supabase"]}"#)),
-            ["`services.web.x-mainstay.requires` is never read: `requires` belongs at the top of the file"]
+            ["`services.web.x-mainstay.requires` is never read (`requires` belongs at the top of the file)"]
         );
         assert_eq!(
             refused(&top(r#""routes": []"#)),
-            ["`x-mainstay.routes` is never read: `routes` belongs in a service"]
+            ["`x-mainstay.routes` is never read (`routes` belongs in a service)"]
         );
     }
 }

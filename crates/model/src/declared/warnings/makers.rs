@@ -1,8 +1,9 @@
-//! `no-maker`: an external network that is not there and that nothing known will make.
+//! `no-maker`: an external network that is not there and that nothing known will make; `made-by-hand`: one that is
+//! there, and that nobody will make again.
 
 use crate::declared::{Declared, Network};
 use crate::identity::StackName;
-use crate::observed::Observed;
+use crate::observed::{Maker, Observed};
 use crate::plan::{Finding, Level};
 
 pub(super) fn find(declared: &Declared, observed: &Observed) -> Vec<Finding> {
@@ -10,10 +11,37 @@ pub(super) fn find(declared: &Declared, observed: &Observed) -> Vec<Finding> {
         .networks
         .values()
         .filter(|network| network.external && observed.networks_named(&network.name).next().is_none());
-    missing
-        .filter(|network| !is_required(declared, network))
-        .map(|network| no_maker(declared, observed, network))
-        .collect()
+    let missing =
+        missing.filter(|network| !is_required(declared, network)).map(|network| no_maker(declared, observed, network));
+    missing.chain(by_hand(declared, observed)).collect()
+}
+
+/// Networks that every engine has by itself.
+const OF_THE_ENGINE: &[&str] = &["bridge", "host", "none"];
+
+/// External networks that are there and that no stack made. Nobody's files say that they are needed: the next machine,
+/// or a `docker network prune` while everything is down, will be without them.
+fn by_hand(declared: &Declared, observed: &Observed) -> Vec<Finding> {
+    let external = declared.networks.values().filter(|network| network.external);
+    let is_by_hand = |network: &&Network| {
+        // Of several with one name, the plan says that first.
+        let mut seen = observed.networks_named(&network.name);
+        let only = seen.next().filter(|_| seen.next().is_none());
+        !OF_THE_ENGINE.contains(&network.name.as_str()) && only.is_some_and(|one| one.maker == Maker::Foreign)
+    };
+    external.filter(is_by_hand).map(made_by_hand).collect()
+}
+
+fn made_by_hand(network: &Network) -> Finding {
+    let name = &network.name;
+    let message = format!(
+        "the external network `{name}` is made by no stack: it was made by hand, and once it is lost, nothing makes it again"
+    );
+    let hint = format!(
+        "let one stack make it: there, `networks: {{ KEY: {{ name: {name} }} }}` without `external`; then remove this one \
+         with `docker network rm {name}` when nothing is on it, and bring that stack up first"
+    );
+    Finding { level: Level::Warning, code: "made-by-hand".into(), message, hint: Some(hint) }
 }
 
 /// Whether the name says that a required stack makes it. Names that a stack chose freely say nothing.

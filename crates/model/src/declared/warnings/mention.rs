@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use super::pairs;
+
 /// A host that a text names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mention {
@@ -50,6 +52,8 @@ const SERVERS: &[&str] = &[
     "mongodb",
     "redis",
     "rediss",
+    "redis-sentinel",
+    "rediss-sentinel",
     "valkey",
     "amqp",
     "amqps",
@@ -68,7 +72,7 @@ const SERVERS: &[&str] = &[
 const FOR_OTHERS: &[&str] = &[
     "ALLOWED",
     "CORS",
-    "ORIGIN",
+    "ORIGINS",
     "TRUSTED",
     "PUBLIC",
     "VIRTUAL_HOST",
@@ -100,6 +104,10 @@ const ADDRESSES: &[&str] = &[
     "BROKERS",
     "BROKER_LIST",
     "CONNECTION_STRING",
+    "SENTINEL",
+    "SENTINELS",
+    "NODES",
+    "SEEDS",
     "UPSTREAM",
     "UPSTREAMS",
 ];
@@ -137,8 +145,15 @@ pub(super) fn in_variable(name: &str, value: &str) -> BTreeSet<Mention> {
         return BTreeSet::new();
     }
     let holds_addresses = name == "NC_DB" || ADDRESSES.iter().any(|end| ends_with_word(&name, end));
+    if let Some(hosts) = pairs::host(value) {
+        return connection(hosts);
+    }
     let mut found = authorities(value);
-    found.extend(pairs(value, holds_addresses));
+    found.extend(with_ports(value, holds_addresses));
+    if name.contains("ORIGIN") {
+        // More often one's own address, as a browser sees it, than that of a server that is asked.
+        return found.into_iter().map(|mention| Mention { certain: false, ..mention }).collect();
+    }
     if holds_addresses {
         let certain = name == "PGHOST" || name.split('_').any(|word| STORES.contains(&word));
         let words = value.split([',', ';', ' ']).map(str::trim);
@@ -149,9 +164,24 @@ pub(super) fn in_variable(name: &str, value: &str) -> BTreeSet<Mention> {
 
 /// The hosts of a command's word. Only addresses with a scheme are certain: `node:20` is an image.
 pub(super) fn in_word(word: &str) -> BTreeSet<Mention> {
+    if let Some(hosts) = pairs::host(word) {
+        return connection(hosts);
+    }
     let mut found = authorities(word);
-    found.extend(pairs(word, false));
+    found.extend(with_ports(word, false));
     found
+}
+
+/// The hosts of a connection's host key: `db`, `one,two`, and SQL Server's `tcp:db,1433` and `db\instance`.
+fn connection(hosts: &str) -> BTreeSet<Mention> {
+    let bare = hosts.trim();
+    let bare = ["tcp:", "np:", "lpc:"].iter().find_map(|start| bare.strip_prefix(start)).unwrap_or(bare);
+    let host = |text: &str| {
+        let text = text.trim();
+        let end = text.find([':', '\\']).unwrap_or(text.len());
+        plain_host(&text[..end]).map(|host| Mention { host, certain: true })
+    };
+    bare.split(',').filter_map(host).collect()
 }
 
 /// `NAME` as a whole, after a `_`, or after `PG`.
@@ -204,15 +234,23 @@ fn server(text: &str, needs_port: bool) -> Option<Mention> {
     Some(Mention { host: plain_host(host)?, certain: port.is_some() || !needs_port })
 }
 
-/// `host:port`, alone or in a list.
-fn pairs(text: &str, certain: bool) -> BTreeSet<Mention> {
-    let tokens = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '=' | '"' | '\''));
+/// `host:port`, alone or in a list. From the key for a secret on nothing is read: the secret may hold any sign.
+fn with_ports(text: &str, certain: bool) -> BTreeSet<Mention> {
+    let is_secret = |key: &str| {
+        let key = key.to_ascii_lowercase();
+        ["pass", "pwd", "secret", "token", "key"].iter().any(|word| key.contains(word))
+    };
+    let tokens = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\''));
     let pair = |token: &str| {
+        let token = match token.split_once('=') {
+            Some((_, value)) => value,
+            None => token,
+        };
         let (host, port) = token.split_once(':')?;
         port.parse::<u16>().ok().filter(|port| *port > 0)?;
         Some(Mention { host: plain_host(host)?, certain })
     };
-    tokens.filter_map(pair).collect()
+    tokens.take_while(|token| !token.split_once('=').is_some_and(|(key, _)| is_secret(key))).filter_map(pair).collect()
 }
 
 /// A name that a resolver would be asked for: no number, no address, nothing with a sign that names cannot have.
@@ -252,6 +290,24 @@ mod tests {
         assert_eq!(certain("X", "mongodb://u:p@one:27017,two:27017/app"), ["one", "two"]);
         assert_eq!(certain("KAFKA_BROKERS", "one:9092,two:9092"), ["one", "two"]);
         assert_eq!(certain("X", "http://one:80 http://two:80"), ["one", "two"]);
+    }
+
+    #[test]
+    fn connections_of_pairs_name_their_host() {
+        assert_eq!(certain("X", "Host=db;Username=u;Password=s3:99"), ["db"]);
+        assert_eq!(certain("X", "Server=tcp:sql,1433;Database=a;User Id=u;Password=p"), ["sql"]);
+        assert_eq!(certain("X", r"Server=sql\main;Database=a"), ["sql"]);
+        assert_eq!(certain("X", "host=one,two user=u"), ["one", "two"]);
+        assert_eq!(certain("X", "host=10.0.0.3 user=u"), Vec::<String>::new());
+        assert_eq!(certain("X", "host=/run/postgresql user=u"), Vec::<String>::new());
+        assert_eq!(hosts("X", "cache:6379,password=s3:99,ssl=False"), ["cache"]);
+        assert_eq!(certain("X", "redis-sentinel://one,two/main"), ["one", "two"]);
+    }
+
+    #[test]
+    fn an_origin_is_less_surely_asked() {
+        assert_eq!(hosts("BACKEND_ORIGIN", "http://api:8080"), ["api"]);
+        assert_eq!(certain("ORIGIN", "http://shop:8080"), Vec::<String>::new());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod hosts;
 mod makers;
 mod mention;
 mod names;
+mod pairs;
 #[cfg(test)]
 mod tests;
 

@@ -390,3 +390,19 @@ fn container(name: &str, network: &str) -> Container {
         ports: Vec::new(),
     }
 }
+
+#[test]
+fn an_external_network_that_was_made_by_hand_is_told_with_the_way_out() {
+    let declared = nocodb(
+        r#""networks": {"edge": null, "own": null, "engine": null}"#,
+        r#""edge": {"name": "edge", "external": true}, "own": {}, "engine": {"name": "bridge", "external": true}"#,
+    );
+    let foreign = |name: &str| ObservedNetwork { maker: Maker::Foreign, ..network(name, Vec::new()) };
+    let world = Observed { networks: vec![foreign("edge"), foreign("bridge")], ..empty(&declared) };
+    assert_eq!(codes(&declared, &world), ["made-by-hand"]);
+    let found = told(&declared, &world);
+    assert!(found[0].starts_with("warning made-by-hand: the external network `edge` is made by no stack"), "{found:?}");
+    // Whoever made it: a stack will make it again.
+    let world = Observed { networks: vec![network("edge", Vec::new()), foreign("bridge")], ..empty(&declared) };
+    assert_eq!(codes(&declared, &world), Vec::<String>::new());
+}
