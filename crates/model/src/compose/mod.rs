@@ -10,6 +10,7 @@ pub mod bytes;
 pub mod cast;
 mod consistency;
 pub mod diagnostic;
+pub mod dialect;
 pub mod dotenv;
 pub mod duration;
 pub mod environment;
@@ -33,5 +34,6 @@ pub mod tree;
 pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use dialect::Dialect;
 pub use load::{FileProblem, Files, LoadOptions, LoadRequest, Loaded, VariableUse, load};
 pub use tree::{Entry, FileId, Map, Node, Sources, Span, Tag, Value};

@@ -61,6 +61,7 @@ pub(super) fn up(declared: &Declared, options: &UpOptions, world: &Observed) -> 
         up.draft.tell(Level::Refusal, "dependency-circle", message, Some("take one `depends_on` of the circle away"));
     }
     up.tell_about_selection();
+    up.tell_about_routes();
     up.networks();
     up.volumes();
     up.orphans();
