@@ -35,6 +35,9 @@ pub fn find_here(boot: &Boot, options: LoadOptions) -> Find {
         environment: boot.environment.variables.clone(),
         options,
         stdin: boot.stdin.clone(),
+        dialect: global.dialect.map(Into::into),
+        domain: global.domain.clone(),
+        generated: std::collections::BTreeMap::new(),
     }
 }
 
@@ -50,6 +53,8 @@ pub fn find_in(boot: &Boot, directory: &Path) -> Find {
         env: here.env,
         profiles: here.profiles,
         environment,
+        dialect: here.dialect,
+        domain: here.domain,
         ..Find::default()
     }
 }
