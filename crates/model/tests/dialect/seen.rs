@@ -41,13 +41,13 @@ fn other_files_are_plain() {
 }
 
 #[test]
-fn a_name_that_the_environment_sets_is_no_mark() {
-    let text = "services: { web: { image: a, environment: ['P=$SERVICE_PASSWORD_WEB'] } }";
+fn setting_a_value_does_not_change_how_the_file_is_read() {
+    let text = "services: { db: { image: a, volumes: ['data:/d'], environment: ['P=$SERVICE_PASSWORD_DB'] } }";
     let loaded = load_with(text, |request| {
         unnamed(request);
-        set(request, &[("SERVICE_PASSWORD_WEB", "mine")]);
+        set(request, &[("SERVICE_PASSWORD_DB", "mine")]);
     });
-    assert_eq!(loaded.unwrap().spoken.dialect, Dialect::Compose);
+    assert_eq!(loaded.unwrap().spoken.dialect, Dialect::Coolify);
 }
 
 #[test]

@@ -95,7 +95,7 @@ pub(super) fn speak(
     let dialect = match request.dialect.or(said) {
         Some(dialect) => dialect,
         None => {
-            let seen = seen::coolify(files, environment)?;
+            let seen = seen::coolify(files)?;
             reading.say(seen.notice());
             Dialect::Coolify
         }

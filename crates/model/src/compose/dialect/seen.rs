@@ -1,7 +1,6 @@
 //! By what a file of Coolify is known, when nobody said so.
 
 use super::super::diagnostic::Diagnostic;
-use super::super::environment::Environment;
 use super::super::model::ModelFile;
 use super::super::scalar;
 use super::super::tree::{Map, Node, Span, Value};
@@ -22,14 +21,12 @@ impl Seen {
     }
 }
 
-/// The first mark: a key that only Coolify knows, an address as a bare variable, or a reference to a value that it
-/// would make up and that the environment does not set.
-pub fn coolify(files: &[ModelFile], environment: &Environment) -> Option<Seen> {
+/// The first mark: a key that only Coolify knows, an address as a bare variable, or a reference to a name that it
+/// would answer. What the environment sets counts too: to set a value must not change how the file is read.
+pub fn coolify(files: &[ModelFile]) -> Option<Seen> {
     let documents = files.iter().flat_map(|file| &file.documents);
     let services = documents.filter_map(|document| document.get("services")?.as_map()).flat_map(Map::iter);
-    services
-        .map(|(_, entry)| &entry.node)
-        .find_map(|service| own_key(service).or_else(|| own_name(service, environment)))
+    services.map(|(_, entry)| &entry.node).find_map(|service| own_key(service).or_else(|| own_name(service)))
 }
 
 fn own_key(service: &Node) -> Option<Seen> {
@@ -44,7 +41,7 @@ fn own_key(service: &Node) -> Option<Seen> {
     })
 }
 
-fn own_name(service: &Node, environment: &Environment) -> Option<Seen> {
+fn own_name(service: &Node) -> Option<Seen> {
     let is_address = |name: &str, value: &str| {
         let is_magic = matches!(meaning(name), Some(Magic::Url { .. } | Magic::Fqdn { .. }));
         is_magic && (value.is_empty() || value.starts_with('/'))
@@ -61,11 +58,11 @@ fn own_name(service: &Node, environment: &Environment) -> Option<Seen> {
         }),
         _ => None,
     };
-    declared.or_else(|| reference(service, environment))
+    declared.or_else(|| reference(service))
 }
 
 /// A reference such as `$SERVICE_PASSWORD_DB` or `${SERVICE_PASSWORD_DB}` anywhere below a node.
-fn reference(node: &Node, environment: &Environment) -> Option<Seen> {
+fn reference(node: &Node) -> Option<Seen> {
     match &node.value {
         Value::String(text) if text.contains(PREFIX) => {
             // Two dollars are one that is meant as it is.
@@ -76,12 +73,12 @@ fn reference(node: &Node, environment: &Environment) -> Option<Seen> {
                 let name = &part[..end.unwrap_or(part.len())];
                 let is_made_up =
                     matches!(meaning(name), Some(Magic::Generated(_) | Magic::Url { .. } | Magic::Fqdn { .. }));
-                (is_made_up && !environment.contains_key(name)).then(|| name.to_owned())
+                is_made_up.then(|| name.to_owned())
             })?;
             Some(Seen { what: name, at: node.span })
         }
-        Value::List(items) => items.iter().find_map(|item| reference(item, environment)),
-        Value::Map(map) => map.iter().find_map(|(_, entry)| reference(&entry.node, environment)),
+        Value::List(items) => items.iter().find_map(|item| reference(item)),
+        Value::Map(map) => map.iter().find_map(|(_, entry)| reference(&entry.node)),
         _ => None,
     }
 }
