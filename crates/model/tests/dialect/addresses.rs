@@ -111,11 +111,12 @@ fn hyphens_and_underscores_of_a_name_are_one() {
     let text = "
 services:
   my-app: { image: a, environment: [SERVICE_URL_MY-APP_3000] }
-  web: { image: b, environment: ['A=$SERVICE_URL_MY_APP'] }
+  web: { image: b, environment: ['A=$SERVICE_URL_MY_APP', 'B=$SERVICE_FQDN_MYAPP'] }
 ";
     let declared = declared(text);
     assert_eq!(routes(&declared, "my-app"), ["my-app-shop.localhost -> 3000"]);
-    assert_eq!(variable(&declared, "web", "A"), "https://my-app-shop.localhost".replace("my-app", "my-app"));
+    assert_eq!(variable(&declared, "web", "A"), "https://my-app-shop.localhost");
+    assert_eq!(variable(&declared, "web", "B"), "my-app-shop.localhost");
     assert_eq!(variable(&declared, "my-app", "SERVICE_URL_MY-APP_3000"), "https://my-app-shop.localhost");
 }
 

@@ -75,7 +75,7 @@ const CASAOS: Platform = Platform {
 };
 
 /// Rewords the complaints that come from what a platform would have supplied: those of a stage, and those before it.
-pub fn answer(project: &Node, found: &mut Vec<Diagnostic>, before: &mut [Diagnostic]) {
+pub fn answer(project: &Node, found: &mut [Diagnostic], before: &mut [Diagnostic]) {
     for complaint in found.iter_mut() {
         match complaint.code {
             "undefined-network" => network(complaint),

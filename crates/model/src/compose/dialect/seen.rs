@@ -77,7 +77,7 @@ fn reference(node: &Node) -> Option<Seen> {
             })?;
             Some(Seen { what: name, at: node.span })
         }
-        Value::List(items) => items.iter().find_map(|item| reference(item)),
+        Value::List(items) => items.iter().find_map(reference),
         Value::Map(map) => map.iter().find_map(|(_, entry)| reference(&entry.node)),
         _ => None,
     }

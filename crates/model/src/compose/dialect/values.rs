@@ -32,6 +32,8 @@ pub struct Values {
     is_interpolating: bool,
     /// Paths of the addresses that services declare, by id; an address without a path has an empty one.
     paths: RefCell<BTreeMap<String, Vec<String>>>,
+    /// How an id was written first: the host has that spelling wherever the address is used.
+    spellings: RefCell<BTreeMap<String, String>>,
     /// Generated values that were asked for.
     asked: RefCell<BTreeMap<String, Kind>>,
     /// Addresses that were asked for, by id, as they were written, with the port.
@@ -57,6 +59,7 @@ impl Values {
             services: names.map(|name| (same(name), name.to_owned())).collect(),
             is_interpolating: request.options.interpolate,
             paths: RefCell::default(),
+            spellings: RefCell::default(),
             asked: RefCell::default(),
             addressed: RefCell::default(),
         }
@@ -113,6 +116,7 @@ impl Values {
     /// Remembers an address that a service declares.
     pub(super) fn declare(&self, id: &str, path: &str) {
         self.paths.borrow_mut().entry(same(id)).or_default().push(path.to_owned());
+        self.spellings.borrow_mut().entry(same(id)).or_insert_with(|| id.to_owned());
     }
 
     /// The path that belongs to an address wherever it is used: only when no service has the bare address.
@@ -136,6 +140,8 @@ impl Values {
             _ => None,
         });
         set.unwrap_or_else(|| {
+            let mut spellings = self.spellings.borrow_mut();
+            let id = spellings.entry(wanted).or_insert_with(|| id.to_owned());
             let label = format!("{id}-{}", self.stack).to_ascii_lowercase().replace(['_', '.'], "-");
             Address { scheme: "https".into(), host: format!("{label}.{}", self.domain), rest: String::new() }
         })
