@@ -8,6 +8,7 @@ use std::error::Error;
 use std::ops::{Deref, DerefMut};
 use std::process::ExitCode;
 
+use mainstay_engine::secrets::SecretsError;
 use mainstay_engine::sources::SourcesError;
 use mainstay_engine::{KeeperError, WorldError};
 use mainstay_model::identity::{NameProblem, OperationId};
@@ -254,6 +255,23 @@ impl From<KeeperError> for Problem {
         };
         problem.causes = causes;
         problem
+    }
+}
+
+impl From<SecretsError> for Problem {
+    fn from(error: SecretsError) -> Self {
+        let problem = Problem::world("secrets", error.to_string());
+        match error {
+            SecretsError::Disk { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => problem
+                .caused_by(&source)
+                .hint("the kept values belong to the user who runs the stacks: run it as that user"),
+            SecretsError::Disk { source, .. } => problem.caused_by(&source),
+            SecretsError::Unreadable { .. } => {
+                problem.hint("mend it, or move it away: the values are then read from the containers that carry them")
+            }
+            SecretsError::Random(_) => problem,
+            SecretsError::NoKey { .. } => problem.hint("set the key in `.env` beside the Compose file"),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose
 
 /// One stack as the command line names it.
 enum Named {
-    Files(Find),
+    Files(Box<Find>),
     Name(StackName),
 }
 
@@ -38,6 +38,9 @@ pub fn find_here(boot: &Boot, options: LoadOptions) -> Find {
         environment: boot.environment.variables.clone(),
         options,
         stdin: boot.stdin.clone(),
+        dialect: global.dialect.map(Into::into),
+        domain: global.domain.clone(),
+        generated: std::collections::BTreeMap::new(),
     }
 }
 
@@ -53,6 +56,8 @@ pub fn find_in(boot: &Boot, directory: &Path) -> Find {
         env: here.env,
         profiles: here.profiles,
         environment,
+        dialect: here.dialect,
+        domain: here.domain,
         ..Find::default()
     }
 }
@@ -65,7 +70,7 @@ pub fn find_named(boot: &Boot, options: LoadOptions) -> Result<Find, Problem> {
     refuse_file_flags(boot)?;
     let value = boot.global.stack.first().map_or(".", String::as_str);
     match named(boot, value)? {
-        Named::Files(find) => Ok(Find { options, ..find }),
+        Named::Files(find) => Ok(Find { options, ..*find }),
         Named::Name(_) => Err(unknown(boot, value)),
     }
 }
@@ -93,7 +98,7 @@ fn has_compose_file(directory: &Path) -> bool {
 /// When a stack has no files here, or they are refused.
 pub fn read(boot: &Boot, known: &[KnownStack], services: &BTreeSet<ServiceName>) -> Result<Vec<Read>, Problem> {
     let find = |(value, named): (&String, Named)| match named {
-        Named::Files(find) => Ok(find),
+        Named::Files(find) => Ok(*find),
         Named::Name(name) => {
             let known = known.iter().find(|one| one.stack == name);
             known.map(|one| find_known(boot, one)).ok_or_else(|| unknown(boot, value))
@@ -295,7 +300,7 @@ fn named(boot: &Boot, value: &str) -> Result<Named, Problem> {
         return Err(Problem::usage("no-such-folder", format!("`--stack {value}`: there is no such folder")));
     }
     if says_folder || has_compose_file(&path) {
-        return Ok(Named::Files(find_in(boot, &path)));
+        return Ok(Named::Files(Box::new(find_in(boot, &path))));
     }
     let name = StackName::new(value).map_err(|error| {
         Problem::usage("no-such-stack", format!("`--stack {value}` is neither a folder with a Compose file nor a name"))

@@ -9,7 +9,7 @@ use mainstay_engine::sources;
 use mainstay_model::compose::{LoadOptions, Loaded, Map, Node, print};
 use mainstay_model::declared::declare;
 
-use super::chosen;
+use super::{chosen, generated};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 use crate::ui::{Cell, Table};
@@ -23,6 +23,9 @@ pub struct Config {
     /// `yaml` or `json`
     #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
+    /// Show the values that Mainstay made up; else `…` stands for each
+    #[arg(long)]
+    reveal: bool,
     /// Leave variables as they are written
     #[arg(long)]
     no_interpolate: bool,
@@ -80,7 +83,7 @@ pub fn run(boot: &Boot, args: Config) -> Outcome {
         [_] => chosen::find_named(boot, options)?,
         _ => return Err(Problem::usage("one-stack", "`config` is about one stack").hint("give `--stack` once")),
     };
-    let loaded = sources::load(&find)?;
+    let loaded = generated::loaded(boot, &find, args.reveal)?;
     tell(boot, &args, &loaded)?;
     if let Some(text) = text(boot, &args, &loaded)? {
         write(boot, &args, &text)?;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use mainstay_model::compose::Dialect;
 
 use crate::ui::ColorChoice;
 
@@ -30,6 +31,12 @@ pub struct Global {
     /// A file of variables instead of `.env`; may be repeated
     #[arg(long, global = true, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
+    /// Whose files these are: `compose` or `coolify`. Default: what the files say or show
+    #[arg(long, global = true, value_enum, value_name = "DIALECT", hide_possible_values = true)]
+    pub dialect: Option<DialectArg>,
+    /// The domain below which services get their hosts [env: MAINSTAY_DOMAIN]
+    #[arg(long, global = true, value_name = "DOMAIN")]
+    pub domain: Option<String>,
 
     /// Where the journal, the lock and the socket are [env: MAINSTAY_STATE_DIR]
     #[arg(long, global = true, value_name = "DIR", help_heading = "How")]
@@ -60,4 +67,20 @@ pub struct Global {
     /// Say only what is data or goes wrong
     #[arg(long, short = 'q', global = true, help_heading = "How")]
     pub quiet: bool,
+}
+
+/// A dialect as the flag takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DialectArg {
+    Compose,
+    Coolify,
+}
+
+impl From<DialectArg> for Dialect {
+    fn from(arg: DialectArg) -> Dialect {
+        match arg {
+            DialectArg::Compose => Dialect::Compose,
+            DialectArg::Coolify => Dialect::Coolify,
+        }
+    }
 }

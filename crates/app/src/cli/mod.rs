@@ -5,6 +5,7 @@ pub mod completions;
 pub mod config;
 pub mod down;
 pub mod exec;
+pub mod generated;
 pub mod global;
 pub mod history;
 pub mod logs;

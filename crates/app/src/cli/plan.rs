@@ -10,6 +10,8 @@ use mainstay_model::plan::{Order, Plan, decide};
 
 use super::chosen;
 use super::down::Down;
+use super::generated;
+use super::required::Wanted;
 use super::restart::Restart;
 use super::start::Start;
 use super::stop::Stop;
@@ -69,7 +71,12 @@ async fn up_orders(boot: &Boot, up: &Up) -> Result<Vec<Order>, Problem> {
     let known = known_or_nothing(boot).await;
     let reads = chosen::read(boot, &known, &services(&up.services))?;
     let wanted = up.wanted(boot, reads, &known).await?;
-    Ok(wanted.iter().map(|one| up.order(boot, one)).collect())
+    let mut orders = Vec::new();
+    for one in wanted {
+        let read = generated::shown(boot, one.read).await?;
+        orders.push(up.order(boot, &Wanted { read, ..one }));
+    }
+    Ok(orders)
 }
 
 /// The stacks of the journal where it can be read; a plan is possible without.

@@ -10,7 +10,7 @@ use mainstay_model::identity::ServiceName;
 use mainstay_model::plan::{Order, UpOptions};
 
 use super::required::{self, Wanted};
-use super::{chosen, walk::Walk};
+use super::{chosen, generated, walk::Walk};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -156,7 +156,8 @@ pub async fn run(boot: &Boot, args: Up) -> Outcome {
         if let Some(by) = &one.needed_by {
             boot.ui.note(&format!("`{by}` requires `{}`, which is not ready: it comes first", one.read.declared.stack));
         }
-        bring_up(&walk, args.order(boot, &one)).await?;
+        let read = generated::settled(boot, one.read).await?;
+        bring_up(&walk, args.order(boot, &Wanted { read, ..one })).await?;
     }
     if walk.client.is_hosted() && !boot.settings.dry_run {
         boot.ui.note("no server runs here, so nothing holds the attachments from now on (`mainstay serve` does)");

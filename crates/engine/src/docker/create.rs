@@ -15,7 +15,7 @@ use mainstay_model::identity::labels::{CONFIG_HASH, IMAGE, MADE_BY, NUMBER, ONE_
 use super::body::{Settled, body_of};
 use super::labels::Seen;
 use super::refusal::{Refusal, is_missing, message, status};
-use super::{ANSWER_WITHIN, CHANGE_WITHIN, Docker, inject, labels, timed, wire};
+use super::{ANSWER_WITHIN, CHANGE_WITHIN, Docker, host_files, inject, labels, timed, wire};
 use crate::world::{Acted, Context, Progress, WorldError};
 
 /// How soon a name is asked for again that is in use by nobody who can be seen. The engine has no event for a name.
@@ -38,6 +38,7 @@ impl Docker {
     ) -> Result<Acted, WorldError> {
         let (declared, service) = declared_service(context, wanted.service)?;
         inject::check(&service.container)?;
+        host_files::make(&service.files, progress).await?;
         let attachments: Vec<&Attachment> =
             service.attachments.iter().filter(|attachment| wanted.networks.contains(&attachment.network)).collect();
         let at_create = if self.speaks(44) { attachments.len() } else { attachments.len().min(1) };

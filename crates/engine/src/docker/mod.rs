@@ -17,6 +17,7 @@ mod events;
 mod exec;
 mod frames;
 mod glance;
+mod host_files;
 mod images;
 mod inject;
 mod inspected;
@@ -29,6 +30,7 @@ mod refusal;
 mod registry;
 mod volumes;
 mod wire;
+mod worn;
 
 use std::future::Future;
 use std::path::PathBuf;

@@ -5,13 +5,14 @@
 
 mod disk;
 mod find;
+mod host_files;
 mod paths;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use mainstay_model::compose::{self, Diagnostic, Diagnostics, LoadOptions, LoadRequest, Loaded};
+use mainstay_model::compose::{self, Diagnostic, Diagnostics, Dialect, LoadOptions, LoadRequest, Loaded};
 use mainstay_model::declared::{self, Declared};
 
 pub use disk::Disk;
@@ -36,6 +37,12 @@ pub struct Find {
     pub options: LoadOptions,
     /// What stands for the file `-`: the standard input, read by the caller.
     pub stdin: Option<Vec<u8>>,
+    /// `--dialect`.
+    pub dialect: Option<Dialect>,
+    /// `--domain`.
+    pub domain: Option<String>,
+    /// Values that were made up and kept, by name.
+    pub generated: BTreeMap<String, String>,
 }
 
 /// One stack's files, read and understood.
@@ -46,6 +53,18 @@ pub struct Read {
     pub loaded: Loaded,
     /// Warnings of reading and of declaring, rendered with their places.
     pub warnings: Diagnostics,
+    /// What was asked for.
+    find: Find,
+}
+
+impl Read {
+    /// The same files once more, with values that the first reading had no answer for.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn with_values(&self, values: BTreeMap<String, String>) -> Result<Read, SourcesError> {
+        read(&Find { generated: values, ..self.find.clone() })
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -96,8 +115,10 @@ pub fn read(find: &Find) -> Result<Read, SourcesError> {
     let loaded = load(find)?;
     match declared::declare(&loaded) {
         Ok(settled) => {
-            let warnings = with_warnings(&loaded, settled.warnings);
-            Ok(Read { declared: settled.declared, loaded, warnings })
+            let mut list = settled.warnings;
+            list.extend(host_files::differing(&settled.declared));
+            let warnings = with_warnings(&loaded, list);
+            Ok(Read { declared: settled.declared, loaded, warnings, find: find.clone() })
         }
         Err(list) => Err(SourcesError::Refused(with_warnings(&loaded, list))),
     }
@@ -121,5 +142,8 @@ fn request(find: &Find, found: &Found) -> LoadRequest {
         profiles: find.profiles.clone(),
         environment: find.environment.clone(),
         options: find.options,
+        dialect: find.dialect,
+        domain: find.domain.clone(),
+        generated: find.generated.clone(),
     }
 }

@@ -93,6 +93,10 @@ impl Stack {
             network_mode: NetworkMode::Attached,
             attachments,
             container,
+            routes: Vec::new(),
+            probe: None,
+            files: Vec::new(),
+            unwaited: false,
         };
         let key = service.name.clone();
         self.declared.services.insert(key.clone(), service);

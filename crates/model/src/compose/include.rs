@@ -119,7 +119,16 @@ fn scope_of<'a>(
         read_files(&paths, &environment, inclusion.at, reading)
     };
     add_missing(&mut environment, said);
-    Scope { folder, printed_folder, environment, options: scope.options, resolve_paths: true, home: scope.home, chain }
+    Scope {
+        folder,
+        printed_folder,
+        environment,
+        options: scope.options,
+        resolve_paths: true,
+        home: scope.home,
+        chain,
+        values: scope.values,
+    }
 }
 
 /// Adds the resources of an included model. The same resource twice must say the same.

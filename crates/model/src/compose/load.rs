@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::consequence::Known;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::dialect::{self, Dialect, Spoken};
 use super::environment::{self, Environment};
 use super::interpolate::{self, Interpolation};
 use super::model::{ModelFile, Scope, load_model};
@@ -56,6 +57,12 @@ pub struct LoadRequest {
     /// The caller's environment; it wins over `.env`.
     pub environment: BTreeMap<String, String>,
     pub options: LoadOptions,
+    /// `--dialect`; without it, what `x-mainstay` says, or what the files show.
+    pub dialect: Option<Dialect>,
+    /// `--domain`: below it stand the hosts of addresses that are not named in full.
+    pub domain: Option<String>,
+    /// Values that were made up earlier and kept, by the names that the files have for them.
+    pub generated: BTreeMap<String, String>,
 }
 
 /// The flags of `config`; the defaults are what every other command uses.
@@ -109,6 +116,8 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     pub variables: Vec<VariableUse>,
     pub sources: Sources,
+    /// What the load learned through the dialect of the files.
+    pub spoken: Spoken,
     /// With what options it was loaded.
     pub options: LoadOptions,
 }
@@ -185,6 +194,7 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
         environment.clear();
     }
     environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
+    let values = dialect::speak(request, &files, &name, &environment, reading);
     let scope = Scope {
         folder: project_directory.clone(),
         printed_folder: project_directory.clone(),
@@ -193,8 +203,12 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
         resolve_paths: options.resolve_paths,
         home: request.environment.get("HOME").map(String::as_str),
         chain: Vec::new(),
+        values: values.as_ref(),
     };
     let mut project = load_model(files, &scope, reading);
+    if let Some(values) = &values {
+        dialect::complete(&mut project, values, reading);
+    }
     if project.as_map().is_none_or(Map::is_empty) && !reading.has_errors() {
         reading.say(
             Diagnostic::error("empty-project", Span::NOWHERE, format!("{} nothing", says(request)))
@@ -216,6 +230,7 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
         warnings: Vec::new(),
         variables: Vec::new(),
         sources: Sources::default(),
+        spoken: dialect::spoken(values.as_ref(), reading),
         options,
     })
 }
@@ -243,6 +258,7 @@ fn settle(project: &mut Node, name: &str, active: &[String], scope: &Scope<'_>, 
     let disabled = profiles::take_disabled(project, active);
     if options.consistency {
         consistency::check(project, &disabled, &mut found);
+        dialect::platforms::answer(project, &mut found, &mut reading.diagnostics);
     }
     // Said before the files of services are read: what these lack makes nothing else wrong.
     let known = Known::of(&reading.diagnostics, project);

@@ -11,6 +11,7 @@ pub mod cast;
 mod consequence;
 mod consistency;
 pub mod diagnostic;
+pub mod dialect;
 pub mod dotenv;
 pub mod duration;
 pub mod environment;
@@ -35,5 +36,6 @@ pub mod yaml;
 
 pub use consequence::Known;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use dialect::Dialect;
 pub use load::{FileProblem, Files, LoadOptions, LoadRequest, Loaded, VariableUse, load};
 pub use tree::{Entry, FileId, Map, Node, Sources, Span, Tag, Value};

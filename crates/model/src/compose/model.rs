@@ -3,6 +3,7 @@
 
 use super::cast;
 use super::diagnostic::Diagnostic;
+use super::dialect::{self, Values};
 use super::environment::Environment;
 use super::extends::Extender;
 use super::interpolate::{Interpolation, interpolate};
@@ -26,6 +27,17 @@ pub struct Scope<'a> {
     pub home: Option<&'a str>,
     /// The files that include this one, the outermost first.
     pub chain: Vec<String>,
+    /// What magic names stand for, in files of a dialect that has them.
+    pub values: Option<&'a Values>,
+}
+
+impl Scope<'_> {
+    /// The value of a variable: what the caller's environment says wins over what a dialect would say.
+    fn value(&self, name: &str) -> Option<String> {
+        let answered = self.values.and_then(|values| values.of(name));
+        let set = self.environment.get(name).filter(|value| answered.is_none() || !value.is_empty());
+        set.cloned().or(answered)
+    }
 }
 
 /// A file of a model with its documents.
@@ -86,8 +98,11 @@ pub fn prepare(document: &mut Node, scope: &Scope<'_>, reading: &mut Reading<'_>
         return None;
     }
     let resets = Resets::take(document);
+    if let Some(values) = scope.values {
+        dialect::translate(document, values, reading);
+    }
     if scope.options.interpolate {
-        let lookup = |name: &str| scope.environment.get(name).cloned();
+        let lookup = |name: &str| scope.value(name);
         let mut gathered = Interpolation::default();
         interpolate(document, &lookup, &mut gathered);
         reading.diagnostics.extend(gathered.diagnostics);

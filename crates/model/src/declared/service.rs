@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attachment, Build, ContainerSpec};
+use super::{Attachment, Build, ContainerSpec, HostFile, Probe, Route};
 use crate::identity::{Fields, ServiceName, digest};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,17 @@ pub struct Service {
     /// Sorted by falling priority, then by network name. Empty unless `network_mode` is [`NetworkMode::Attached`].
     pub attachments: Vec<Attachment>,
     pub container: ContainerSpec,
+    /// Where it is reached from outside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+    /// Files of the host that its mounts need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<HostFile>,
+    /// Nobody waits until it is ready, save those who depend on it: `x-mainstay: { wait: false }`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unwaited: bool,
 }
 
 impl Service {

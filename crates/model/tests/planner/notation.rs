@@ -159,6 +159,10 @@ pub fn plain_service(name: &str) -> Service {
         network_mode: NetworkMode::Attached,
         attachments: Vec::new(),
         container: ContainerSpec::default(),
+        routes: Vec::new(),
+        probe: None,
+        files: Vec::new(),
+        unwaited: false,
     }
 }
 

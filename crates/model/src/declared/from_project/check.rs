@@ -41,10 +41,10 @@ fn walk_mapping(place: &Place, at: &str) {
 
 /// Extensions are ignored by Compose and by us, save our own, which is read where it may stand.
 fn extension(place: &Place, group: &Group, name: &str) {
-    if name == "x-mainstay" && !matches!(group.at, "" | "services.*") {
+    if name == "x-mainstay" && !matches!(group.at, "" | "services.*" | "services.*.volumes[]") {
         place.say(
             Diagnostic::error("misplaced-key", place.span, format!("`{}` is never read", place.path))
-                .hint("`x-mainstay` stands at the top of the file or in a service"),
+                .hint("`x-mainstay` stands at the top of the file, in a service or in one of its mounts"),
         );
     }
     if name != "x-mainstay" && is_nearly_ours(name) {
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(
             refused(&web_project(r#""healthcheck": {"x-mainstay": {"probe": 1}}"#)),
             [
-                "`services.web.healthcheck.x-mainstay` is never read (`x-mainstay` stands at the top of the file or in a service)"
+                "`services.web.healthcheck.x-mainstay` is never read (`x-mainstay` stands at the top of the file, in a service or in one of its mounts)"
             ]
         );
     }

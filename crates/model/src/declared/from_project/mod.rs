@@ -21,6 +21,7 @@ mod place;
 mod ports;
 mod refused;
 mod restart;
+mod routes;
 mod service;
 #[cfg(test)]
 pub(super) mod testing;
@@ -92,6 +93,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
     let volumes = volumes::declared(&project);
     let services = service::all(&project, &networks, &volumes);
     let requires = x_mainstay::requires(&project);
+    routes::clashes(&project.root, &services);
     Some(Declared {
         stack,
         directory: loaded.project_directory.clone(),

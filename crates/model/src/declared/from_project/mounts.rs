@@ -3,15 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
+use super::x_mainstay;
 use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Value};
-use crate::declared::Volume;
 use crate::declared::container::{ContainerSpec, Mount, MountKind};
+use crate::declared::{Hidden, HostFile, Volume};
 
 /// The service's `volumes`, in their order.
 pub(super) fn read(service: &Place, declared: &BTreeMap<String, Volume>) -> Vec<Mount> {
     let Some(child) = service.child("volumes") else { return Vec::new() };
     child.items().iter().filter_map(|item| one(item, declared)).collect()
+}
+
+/// The files that the mounts bind and whose content the declaration brings along.
+pub(super) fn files(service: &Place) -> Vec<HostFile> {
+    let Some(child) = service.child("volumes") else { return Vec::new() };
+    child.items().iter().filter_map(file).collect()
+}
+
+fn file(mount: &Place) -> Option<HostFile> {
+    let content = x_mainstay::content_of_mount(mount)?;
+    if mount.word("type").as_deref() != Some("bind") {
+        mount.refuse("brings the content of a file, and must be of the type `bind`");
+        return None;
+    }
+    // What is wrong with the source is told where the mount is read.
+    let path = mount.word("source").filter(|path| path.starts_with('/'))?;
+    Some(HostFile { path, content: Hidden::new(content) })
 }
 
 fn one(item: &Place, declared: &BTreeMap<String, Volume>) -> Option<Mount> {

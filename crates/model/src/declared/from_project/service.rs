@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::place::Place;
-use super::{Project, build, container, doubts, networks, x_mainstay};
+use super::{Project, build, container, doubts, mounts, networks, x_mainstay};
 use crate::compose::Diagnostic;
 use crate::declared::{Condition, Dependency, Network, PullPolicy, Service, Volume};
 use crate::identity::{ServiceName, container_name as container_name_of};
@@ -36,13 +36,13 @@ fn one(
     networks: &BTreeMap<String, Network>,
     volumes: &BTreeMap<String, Volume>,
 ) -> Service {
-    x_mainstay::of_service(place);
     doubts::of_service(place);
     let build = place.child("build").map(|build| build::read(project, name, &build));
     let replicas = replicas(place);
     let network_mode = networks::mode(project, place);
     let attachments = networks::attachments(project, name, place, &network_mode, networks);
     let container = container::read(project, place, volumes);
+    let words = x_mainstay::of_service(place, &container);
     Service {
         name: name.clone(),
         image: image(project, name, place, build.is_some()),
@@ -55,6 +55,10 @@ fn one(
         network_mode,
         attachments,
         container,
+        routes: words.routes,
+        probe: words.probe,
+        files: mounts::files(place),
+        unwaited: words.unwaited,
     }
 }
 

@@ -1,5 +1,6 @@
 //! For tests: a loaded project from JSON in the long form.
 
+use crate::compose::dialect::Spoken;
 use crate::compose::{Diagnostic, Entry, FileId, LoadOptions, Loaded, Map, Node, Sources, Span, Value};
 use crate::declared::{Declared, Settled, declare};
 
@@ -38,6 +39,7 @@ pub(in crate::declared) fn loaded(json: &str) -> Loaded {
         warnings: Vec::new(),
         variables: Vec::new(),
         sources,
+        spoken: Spoken::default(),
         options: LoadOptions::default(),
     }
 }

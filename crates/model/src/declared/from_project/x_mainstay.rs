@@ -2,20 +2,33 @@
 
 use std::collections::BTreeSet;
 
-use super::Project;
 use super::place::Place;
-use crate::compose::Diagnostic;
+use super::{Project, routes};
 use crate::compose::schema::suggest;
+use crate::compose::{Diagnostic, Dialect};
+use crate::declared::container::ContainerSpec;
+use crate::declared::{Probe, Route};
 use crate::identity::StackName;
 
 /// The key itself.
 const KEY: &str = "x-mainstay";
 
-/// Words at the top of the file; `requires` is honoured, the others not yet.
-const AT_THE_TOP: &[&str] = &["requires", "secrets", "smoke", "databases", "schedules"];
+/// Words at the top of the file; `secrets` and those after it are not honoured yet.
+const AT_THE_TOP: &[&str] = &["requires", "dialect", "domain", "secrets", "smoke", "databases", "schedules"];
 
-/// Words in a service; none of them is honoured yet.
-const IN_A_SERVICE: &[&str] = &["routes", "probe", "rollout"];
+/// Words in a service; `rollout` is not honoured yet.
+const IN_A_SERVICE: &[&str] = &["routes", "probe", "wait", "rollout"];
+
+/// The words of a mount.
+const IN_A_MOUNT: &[&str] = &["content"];
+
+/// What a service's own words say.
+#[derive(Default)]
+pub(super) struct Words {
+    pub(super) routes: Vec<Route>,
+    pub(super) probe: Option<Probe>,
+    pub(super) unwaited: bool,
+}
 
 /// The stacks that this one needs, in the order in which they were named.
 pub(super) fn requires(project: &Project) -> Vec<StackName> {
@@ -24,6 +37,9 @@ pub(super) fn requires(project: &Project) -> Vec<StackName> {
     for (word, child) in place.children() {
         match word {
             "requires" => found = stacks(project, &child),
+            "dialect" => dialect(&child),
+            // It was used up when the files were read.
+            "domain" => drop(child.as_text()),
             _ => tell(&child, word, AT_THE_TOP, IN_A_SERVICE, "belongs in a service"),
         }
     }
@@ -51,12 +67,43 @@ fn stacks(project: &Project, place: &Place) -> Vec<StackName> {
     found
 }
 
-/// Looks through a service's own words.
-pub(super) fn of_service(service: &Place) {
-    let Some(place) = service.child(KEY) else { return };
-    for (word, child) in place.children() {
-        tell(&child, word, IN_A_SERVICE, AT_THE_TOP, "belongs at the top of the file");
+/// It was used up when the files were read, if it is one.
+fn dialect(place: &Place) {
+    let Some(text) = place.as_text() else { return };
+    if Dialect::named(&text).is_none() {
+        let words: Vec<&str> = Dialect::WORDS.iter().map(|(word, _)| *word).collect();
+        let message = format!("`{}` is `{text}`, which is no dialect that Mainstay knows", place.path);
+        let hint = format!("known: `{}`", words.join("`, `"));
+        place.say(Diagnostic::error("bad-value", place.span, message).hint(hint));
     }
+}
+
+/// Reads a service's own words; `container` says which ports it has.
+pub(super) fn of_service(service: &Place, container: &ContainerSpec) -> Words {
+    let mut words = Words::default();
+    let Some(place) = service.child(KEY) else { return words };
+    for (word, child) in place.children() {
+        match word {
+            "routes" => words.routes = routes::routes(&child, container),
+            "probe" => words.probe = routes::probe(&child),
+            "wait" => words.unwaited = child.as_flag() == Some(false),
+            _ => tell(&child, word, IN_A_SERVICE, AT_THE_TOP, "belongs at the top of the file"),
+        }
+    }
+    words
+}
+
+/// The content of the file that a mount binds.
+pub(super) fn content_of_mount(mount: &Place) -> Option<String> {
+    let place = mount.child(KEY)?;
+    let mut content = None;
+    for (word, child) in place.children() {
+        match word {
+            "content" => content = child.as_text(),
+            _ => tell(&child, word, IN_A_MOUNT, IN_A_SERVICE, "belongs in a service"),
+        }
+    }
+    content
 }
 
 /// A known word is warned about, one from the other place is sent there, any other is refused.
@@ -116,11 +163,8 @@ mod tests {
             ]
         );
         assert_eq!(
-            warned(&web_project(r#""x-mainstay": {"routes": [{"host": "a"}], "probe": {"path": "/"}}"#)),
-            [
-                "`services.web.x-mainstay.routes` is not honoured by this version",
-                "`services.web.x-mainstay.probe` is not honoured by this version"
-            ]
+            warned(&web_project(r#""x-mainstay": {"rollout": {"strategy": "rolling"}}"#)),
+            ["`services.web.x-mainstay.rollout` is not honoured by this version"]
         );
     }
 
@@ -133,7 +177,7 @@ mod tests {
         assert_eq!(
             refused(&web_project(r#""x-mainstay": {"kitchen": 1}"#)),
             [
-                "`services.web.x-mainstay.kitchen` is not a word that Mainstay knows (known here: `routes`, `probe`, `rollout`)"
+                "`services.web.x-mainstay.kitchen` is not a word that Mainstay knows (known here: `routes`, `probe`, `wait`, `rollout`)"
             ]
         );
     }

@@ -151,7 +151,7 @@ impl<'a> Up<'a> {
             // A replacement that did not become healthy: the old container is the way back, and is kept until it does.
             return Some(self.wait_for(&service.name, index, Condition::Healthy, "it is not healthy yet"));
         }
-        if self.options.no_wait || self.options.no_start {
+        if self.options.no_wait || self.options.no_start || service.unwaited {
             return started;
         }
         let one_shot = self.is_one_shot(&service.name);

@@ -18,6 +18,7 @@ mod names;
 mod networks;
 mod orphans;
 mod ports;
+mod routes;
 mod start_stop;
 mod up;
 mod volumes;

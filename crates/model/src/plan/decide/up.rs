@@ -61,6 +61,7 @@ pub(super) fn up(declared: &Declared, options: &UpOptions, world: &Observed) -> 
         up.draft.tell(Level::Refusal, "dependency-circle", message, Some("take one `depends_on` of the circle away"));
     }
     up.tell_about_selection();
+    up.tell_about_routes();
     up.networks();
     up.volumes();
     up.orphans();
@@ -72,6 +73,7 @@ pub(super) fn up(declared: &Declared, options: &UpOptions, world: &Observed) -> 
     up.give_names();
     up.hand_over_ports();
     up.tell_about_compose();
+    up.tell_about_files();
     up.tell_unchanged();
     up.draft
 }
@@ -146,6 +148,20 @@ impl<'a> Up<'a> {
         let message = format!("{} {were} made by `docker compose`", listed(&self.made_by_compose));
         let hint = "`--take-over` replaces what `docker compose` made; volumes and networks are used as they are";
         self.draft.tell(Level::Refusal, "made-by-compose", message, Some(hint));
+    }
+
+    /// A container that is made brings the files of its mounts along.
+    fn tell_about_files(&mut self) {
+        let makers = self.draft.steps().iter().filter(|step| step.action.makes_container());
+        let made: BTreeSet<&ServiceName> = makers.filter_map(|step| step.action.service()).collect();
+        let services = self.declared.services.values().filter(|service| made.contains(&service.name));
+        let paths: BTreeSet<&str> =
+            services.flat_map(|service| &service.files).map(|file| file.path.as_str()).collect();
+        let paths: Vec<&str> = paths.into_iter().collect();
+        if !paths.is_empty() {
+            let message = format!("{} {} made where missing", listed(&paths), plural(paths.len(), "is", "are"));
+            self.draft.tell(Level::Note, "host-files", message, None);
+        }
     }
 
     /// A service that no step is about is as declared.
