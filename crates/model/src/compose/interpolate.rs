@@ -173,7 +173,7 @@ impl Reader<'_> {
                 if name.is_empty() {
                     result.push('$');
                 } else {
-                    self.note(name, None, false);
+                    self.note(name, None);
                     result.push_str(&self.value_or_warn(name));
                 }
                 &after[name.len()..]
@@ -197,7 +197,7 @@ impl Reader<'_> {
         }
         let after = &body[name.len()..];
         if let Some(tail) = after.strip_prefix('}') {
-            self.note(name, None, false);
+            self.note(name, None);
             return Ok((self.value_or_warn(name), tail));
         }
         let (empty_counts, operator) = match after.strip_prefix(':') {
@@ -213,8 +213,7 @@ impl Reader<'_> {
         let end = closing_brace(input).ok_or_else(refuse)?;
         let word_start = input.len() - operator.len() + 1;
         let word = input.get(word_start..end).ok_or_else(refuse)?;
-        let default = if kind == Operator::Default { Some(word) } else { None };
-        self.note(name, default, kind == Operator::Required);
+        self.note(name, Some((kind, word)));
         let word = self.replace(word, depth + 1)?;
         let found = (self.lookup)(name);
         let counts = found.as_deref().is_some_and(|value| !(empty_counts && value.is_empty()));
@@ -227,12 +226,18 @@ impl Reader<'_> {
         Ok((value, &input[end + 1..]))
     }
 
-    fn note(&mut self, name: &str, default: Option<&str>, required: bool) {
+    fn note(&mut self, name: &str, said: Option<(Operator, &str)>) {
         if self.out.variables.len() >= USES_MAX {
             return;
         }
-        let default = default.map(str::to_owned);
-        self.out.variables.push(VariableUse { name: name.to_owned(), default, required, span: self.span });
+        let word = |wanted| said.filter(|(kind, _)| *kind == wanted).map(|(_, word)| word.to_owned());
+        self.out.variables.push(VariableUse {
+            name: name.to_owned(),
+            default: word(Operator::Default),
+            alternate: word(Operator::Replacement),
+            required: word(Operator::Required).is_some(),
+            span: self.span,
+        });
     }
 
     fn value_or_warn(&mut self, name: &str) -> String {

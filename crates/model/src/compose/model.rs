@@ -108,6 +108,11 @@ pub fn prepare(document: &mut Node, scope: &Scope<'_>, reading: &mut Reading<'_>
         reading.diagnostics.extend(gathered.diagnostics);
         reading.variables.extend(gathered.variables);
         reading.diagnostics.extend(cast::cast(document));
+    } else {
+        // Which variables the files use is known without their values too; what cannot be read stays as written.
+        let mut gathered = Interpolation::default();
+        interpolate(&mut document.clone(), &|_| Some(String::from("-")), &mut gathered);
+        reading.variables.extend(gathered.variables);
     }
     Some(resets)
 }

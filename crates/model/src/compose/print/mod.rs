@@ -1,5 +1,6 @@
 //! A settled project as `docker compose config` prints it.
 
+mod hash;
 mod json;
 mod natural;
 mod plain;
@@ -17,6 +18,12 @@ pub fn to_json(loaded: &Loaded) -> serde_json::Value {
 pub fn to_yaml(loaded: &Loaded) -> String {
     let form = json::Form { dialect: json::Dialect::Yaml, settled: loaded.is_settled() };
     yaml::emit(&json::print(&printed(loaded), form))
+}
+
+/// What `config --hash` prints for each service that is on.
+pub fn hashes(loaded: &Loaded) -> std::collections::BTreeMap<String, String> {
+    let services = loaded.project.get("services").and_then(Node::as_map);
+    services.into_iter().flat_map(Map::iter).map(|(name, entry)| (name.to_owned(), hash::of(&entry.node))).collect()
 }
 
 /// The project without what no service uses. Without settling (`--no-interpolate`) it stays whole.
