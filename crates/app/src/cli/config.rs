@@ -171,7 +171,7 @@ fn text(boot: &Boot, args: &Config, loaded: &Loaded) -> Result<Option<String>, P
     } else if args.networks {
         lists::used(loaded, "networks")
     } else if args.models {
-        lists::used(loaded, "models")
+        lists::models(loaded)
     } else if args.images {
         lists::images(loaded)
     } else if args.profiles {
@@ -182,7 +182,8 @@ fn text(boot: &Boot, args: &Config, loaded: &Loaded) -> Result<Option<String>, P
         lists::hashes(loaded, names)?
     } else if args.variables {
         let is_json = boot.ui.json || args.format == Some(Format::Json);
-        return if is_json { json(&lists::variables(loaded)) } else { Ok(lists::variables_table(boot, loaded)) }.map(Some);
+        return if is_json { json(&lists::variables(loaded)) } else { Ok(lists::variables_table(boot, loaded)) }
+            .map(Some);
     } else if args.lock_image_digests {
         return Ok(Some(digests::lock_file(loaded)));
     } else if boot.ui.quiet {
@@ -196,7 +197,7 @@ fn text(boot: &Boot, args: &Config, loaded: &Loaded) -> Result<Option<String>, P
 fn project(boot: &Boot, args: &Config, loaded: &Loaded) -> Result<String, Problem> {
     let format = args.format.unwrap_or(if boot.ui.json { Format::Json } else { Format::Yaml });
     match format {
-        Format::Json => json(&print::to_json(loaded)),
+        Format::Json => json(&print::to_json(loaded)).map(|text| print::escaped(&text)),
         Format::Yaml => Ok(print::to_yaml(loaded)),
     }
 }

@@ -54,9 +54,8 @@ impl Docker {
         let (name, tag) = name_and_tag(image);
         let reference = format!("{name}:{tag}");
         let asked = self.client.inspect_registry_image(&reference, logins.credentials(image));
-        let refusal = |error: Error| {
-            Refusal::new(format!("the registry did not tell the digest of `{image}`")).explain(error)
-        };
+        let refusal =
+            |error: Error| Refusal::new(format!("the registry did not tell the digest of `{image}`")).explain(error);
         let answer = timed(ANSWER_WITHIN, asked).await.map_err(refusal)?;
         answer.descriptor.digest.ok_or_else(|| WorldError::new(format!("the registry told no digest of `{image}`")))
     }

@@ -160,7 +160,11 @@ impl Loaded {
         let services = self.project.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut);
         for (name, entry) in services.map(|services| std::mem::take(&mut services.0)).into_iter().flatten() {
             let place = if kept.contains(&name) { &mut self.project } else { &mut self.disabled_services };
-            let map = if kept.contains(&name) { place.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut) } else { place.as_map_mut() };
+            let map = if kept.contains(&name) {
+                place.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut)
+            } else {
+                place.as_map_mut()
+            };
             if let Some(map) = map {
                 map.0.insert(name, entry);
             }

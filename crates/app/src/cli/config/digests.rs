@@ -35,9 +35,8 @@ pub async fn resolve(boot: &Boot, loaded: &mut Loaded) -> Result<(), Problem> {
 /// A Compose file that says nothing but the images.
 pub fn lock_file(loaded: &Loaded) -> String {
     let mut out = String::from("services:\n");
-    let mut named: Vec<(&str, &str)> = services(loaded)
-        .filter_map(|(name, entry)| Some((name, image((name, entry))?)))
-        .collect();
+    let mut named: Vec<(&str, &str)> =
+        services(loaded).filter_map(|(name, entry)| Some((name, image((name, entry))?))).collect();
     named.sort_unstable();
     for (name, image) in named {
         let _ = writeln!(out, "  {name}:\n    image: {image}");

@@ -18,11 +18,17 @@ pub fn services(loaded: &Loaded) -> Vec<String> {
     section(&loaded.project, "services").map(|(name, _)| name.to_owned()).collect()
 }
 
-/// The resources of a section that a service uses; without interpolation all.
+/// The resources of a section that a service uses.
 pub fn used(loaded: &Loaded, name: &str) -> Vec<String> {
     let used = loaded.used(name);
-    let is_used = |key: &str| !loaded.is_settled() || used.contains(key);
-    section(&loaded.project, name).map(|(key, _)| key).filter(|key| is_used(key)).map(str::to_owned).collect()
+    section(&loaded.project, name).map(|(key, _)| key).filter(|key| used.contains(key)).map(str::to_owned).collect()
+}
+
+/// What the models that a service uses are called where they come from.
+pub fn models(loaded: &Loaded) -> Vec<String> {
+    let used = loaded.used("models");
+    let models = section(&loaded.project, "models").filter(|(key, _)| used.contains(key));
+    models.filter_map(|(_, entry)| Some(entry.node.get("model")?.as_str()?.to_owned())).collect()
 }
 
 /// The image of each service, also when it is only built.

@@ -79,7 +79,7 @@ impl Settling<'_> {
             Shape::Struct(shape) => self.structure(node, shape, path),
             Shape::List(shape) => self.items(node, path, |this, item, path| this.value(item, *shape, path)),
             Shape::Map(shape) => self.each(node, path, |this, node, path| {
-                if !node.is_null() {
+                if !node.is_null() || matches!(shape, Shape::Plain) {
                     this.value(node, *shape, path);
                 }
             }),

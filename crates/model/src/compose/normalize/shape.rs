@@ -89,8 +89,8 @@ const fn fields(fields: &'static [Field]) -> Struct {
 }
 
 use Shape::{
-    Bool, Bytes, Command, Count, Duration, EnvFile, FileMode, Float, Hosts, Int, List, Map, Mapping, MultiMapping, Plain, Ssh,
-    Struct as Of, Test, Text, Texts, Ulimit, Unsigned, Variables,
+    Bool, Bytes, Command, Count, Duration, EnvFile, FileMode, Float, Hosts, Int, List, Map, Mapping, MultiMapping,
+    Plain, Ssh, Struct as Of, Test, Text, Texts, Ulimit, Unsigned, Variables,
 };
 
 pub static PROJECT: Struct = fields(&[
@@ -258,8 +258,10 @@ static BLKIO: Struct = fields(&[
     said("device_write_iops", List(&Of(&THROTTLE_DEVICE))),
 ]);
 
-static WEIGHT_DEVICE: Struct =
-    Struct { fields: &[kept("path", Text, Keep::Always), kept("weight", Unsigned(16), Keep::Always)], capital_in_json: true };
+static WEIGHT_DEVICE: Struct = Struct {
+    fields: &[kept("path", Text, Keep::Always), kept("weight", Unsigned(16), Keep::Always)],
+    capital_in_json: true,
+};
 
 static THROTTLE_DEVICE: Struct =
     Struct { fields: &[kept("path", Text, Keep::Always), kept("rate", Bytes, Keep::Always)], capital_in_json: true };

@@ -1,9 +1,8 @@
 //! The hash by which Docker Compose knows whether a container still fits its service.
 
-use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::json;
+use super::{escaped, json};
 use crate::compose::tree::Node;
 
 /// What may change without a new container.
@@ -18,19 +17,6 @@ pub fn of(service: &Node) -> String {
             deploy.remove("replicas");
         }
     }
-    let text = go_text(&json::service(&service));
+    let text = escaped(&json::service(&service).to_string());
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Without spaces, and with the letters escaped that could end a script in a page.
-fn go_text(json: &Json) -> String {
-    let text = json.to_string();
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(letter))),
-            _ => out.push(letter),
-        }
-    }
-    out
 }

@@ -170,7 +170,7 @@ impl Printer {
             }
             Shape::Map(_) => Json::Object(Object::new()),
             Shape::Bool => Json::Bool(false),
-            Shape::Int => Json::from(0),
+            Shape::Int | Shape::Unsigned(_) => Json::from(0),
             _ => Json::String(String::new()),
         }
     }

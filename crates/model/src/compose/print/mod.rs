@@ -20,6 +20,22 @@ pub fn to_yaml(loaded: &Loaded) -> String {
     yaml::emit(&json::print(&printed(loaded), form))
 }
 
+/// JSON text as the reference writes it: the letters escaped that could end a script in a page.
+pub fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match letter {
+            '<' => out.push_str("\\u003c"),
+            '>' => out.push_str("\\u003e"),
+            '&' => out.push_str("\\u0026"),
+            '\u{2028}' => out.push_str("\\u2028"),
+            '\u{2029}' => out.push_str("\\u2029"),
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
 /// What `config --hash` prints for each service that is on.
 pub fn hashes(loaded: &Loaded) -> std::collections::BTreeMap<String, String> {
     let services = loaded.project.get("services").and_then(Node::as_map);

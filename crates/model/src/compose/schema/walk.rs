@@ -101,6 +101,8 @@ impl Walk {
                 self.path.push(name.to_owned());
                 self.node(&record.fields[index].1, &entry.node);
                 self.path.pop();
+            } else if !entry.key_span.is_written() {
+                // What nobody wrote was added here, as the content that the environment gives to a secret.
             } else if !(record.extensions && name.starts_with("x-")) && self.out.len() < COMPLAINTS_MAX {
                 self.unknown_key(record, name, entry);
             }
