@@ -199,7 +199,7 @@ fn a_printed_project_reads_back_as_itself() {
     check_printed_again("printing", include_str!("compose_cases/printing.txt"));
 }
 
-cases!(merging, short_forms, commands, sources, refusals, printing);
+cases!(merging, short_forms, commands, sources, refusals, printing, values);
 
 /// Cases that the reference answers otherwise, each with the reason; `docs/COMPOSE.md` tells them to users.
 const NOT_THEIRS: &[(&str, &str)] =

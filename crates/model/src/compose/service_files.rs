@@ -65,7 +65,7 @@ fn read_labels(service: &mut Map, folder: &str, reading: &mut Reading<'_>) {
             |name: &str| before.iter().rev().find(|(known, _)| known == name).and_then(|(_, value)| value.clone());
         said.extend(read_service_file(Lines::new(), &file, &known, reading));
     }
-    let said = said.into_iter().map(|(name, value)| (name, value.unwrap_or_default()));
+    let said = said.into_iter().filter_map(|(name, value)| Some((name, value?)));
     lay_over(service, "labels", said, files.span, own);
 }
 

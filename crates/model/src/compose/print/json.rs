@@ -40,11 +40,11 @@ pub fn print(project: &Node, form: Form) -> Json {
     Json::Object(out)
 }
 
-/// As it was written, with every mapping in the order of its keys. The reference prints an empty list as
+/// As it was written, with every mapping in the order of its keys. The reference's JSON has an empty list as
 /// nothing, except where it has made sure that no item stands twice.
 fn raw(node: &Node, path: KeyPath<'_>, dialect: Dialect) -> Json {
     match &node.value {
-        Value::List(items) if items.is_empty() && !stays_empty(path) => Json::Null,
+        Value::List(items) if items.is_empty() && dialect == Dialect::Json && !stays_empty(path) => Json::Null,
         Value::List(items) => {
             Json::Array(items.iter().map(|item| raw(item, path.child(KeyPath::ITEM), dialect)).collect())
         }
