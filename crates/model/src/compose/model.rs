@@ -2,6 +2,7 @@
 //! includes, and laid over what stood before.
 
 use super::cast;
+use super::changed;
 use super::diagnostic::Diagnostic;
 use super::dialect::{self, Values};
 use super::environment::Environment;
@@ -102,6 +103,7 @@ pub fn prepare(document: &mut Node, scope: &Scope<'_>, reading: &mut Reading<'_>
         dialect::translate(document, values, reading);
     }
     if scope.options.interpolate {
+        changed::check(document, &reading.sources, &mut reading.diagnostics);
         let lookup = |name: &str| scope.value(name);
         let mut gathered = Interpolation::default();
         interpolate(document, &lookup, &mut gathered);
