@@ -9,7 +9,7 @@
 //! is `/work`, the home `/home/me`.
 
 // A test may read its own data and speak.
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, clippy::disallowed_types)]
 
 #[path = "compose_cases/reference.rs"]
 mod reference;

@@ -51,6 +51,19 @@ pub fn interpolate(node: &mut Node, lookup: &dyn Fn(&str) -> Option<String>, out
     }
 }
 
+/// Notes the uses of variables in every string of a tree, whatever their values.
+pub fn gather_uses(node: &Node, out: &mut Interpolation) {
+    match &node.value {
+        Value::String(value) if value.contains('$') => {
+            // Any value will do: then no variable is missing, and a default is looked into all the same.
+            text(value, node.span, &|_| Some(String::from("-")), out);
+        }
+        Value::List(items) => items.iter().for_each(|item| gather_uses(item, out)),
+        Value::Map(map) => map.iter().for_each(|(_, entry)| gather_uses(&entry.node, out)),
+        _ => {}
+    }
+}
+
 /// Replaces the variables of one text; on an error the text comes back as it was and `out` says why.
 pub fn text(input: &str, span: Span, lookup: &dyn Fn(&str) -> Option<String>, out: &mut Interpolation) -> String {
     let mut reader = Reader { span, lookup, out };

@@ -7,7 +7,7 @@ use super::diagnostic::Diagnostic;
 use super::dialect::{self, Values};
 use super::environment::Environment;
 use super::extends::Extender;
-use super::interpolate::{Interpolation, interpolate};
+use super::interpolate::{self, Interpolation, interpolate};
 use super::load::LoadOptions;
 use super::merge::{Resets, merge_project, settle_lists};
 use super::normalize;
@@ -113,7 +113,7 @@ pub fn prepare(document: &mut Node, scope: &Scope<'_>, reading: &mut Reading<'_>
     } else {
         // Which variables the files use is known without their values too; what cannot be read stays as written.
         let mut gathered = Interpolation::default();
-        interpolate(&mut document.clone(), &|_| Some(String::from("-")), &mut gathered);
+        interpolate::gather_uses(document, &mut gathered);
         reading.variables.extend(gathered.variables);
     }
     Some(resets)
