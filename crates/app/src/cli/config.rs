@@ -111,7 +111,8 @@ fn options(args: &Config) -> LoadOptions {
         // A list of variables is for a person who has not set them yet.
         interpolate: !args.no_interpolate && !args.variables,
         resolve_paths: !args.no_path_resolution,
-        resolve_env_files: !args.no_env_resolution,
+        // The reference hashes the names of the files, not what they say.
+        resolve_env_files: !args.no_env_resolution && args.hash.is_none(),
         normalize: !args.no_normalize,
         consistency: !args.no_consistency,
     }
@@ -141,7 +142,8 @@ fn is_whole(args: &Config) -> bool {
         || args.no_path_resolution
         || args.no_consistency
         || args.no_env_resolution
-        || args.variables)
+        || args.variables
+        || args.hash.is_some())
 }
 
 /// The warnings, and what `up` would refuse: with `--quiet`, which only checks, it is a refusal here too; else it is
