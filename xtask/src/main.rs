@@ -1,18 +1,27 @@
-//! Tends the house. `cargo run -p xtask -- tidy` checks what the compiler cannot.
+//! Tends the house. `cargo run -p xtask -- tidy` checks what the compiler cannot; `conformance FOLDER` compares the
+//! reading of Compose files with the reference's.
 
+mod conformance;
 mod tidy;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let command = std::env::args().nth(1).unwrap_or_default();
-    if command != "tidy" {
-        eprintln!("usage: cargo run -p xtask -- tidy");
-        return ExitCode::from(2);
-    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let complaints = tidy::check(&root);
+    match arguments.split_first() {
+        Some((command, [])) if command == "tidy" => tidy(&root),
+        Some((command, rest)) if command == "conformance" => conformance::run(rest, &root),
+        _ => {
+            eprintln!("usage: cargo run -p xtask -- tidy | conformance FOLDER [options]");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn tidy(root: &Path) -> ExitCode {
+    let complaints = tidy::check(root);
     for complaint in &complaints {
         eprintln!("tidy: {complaint}");
     }

@@ -463,6 +463,78 @@ volumes: { data: {} }
     assert!(differences.is_empty(), "read again by docker compose, it differs at\n{}", differences.join("\n"));
 }
 
+#[test]
+fn config_answers_every_flag_as_docker_compose_does() {
+    let scene = Scene::new("flags");
+    scene.stack(
+        "one",
+        "
+services:
+  web:
+    image: acme/web:1
+    build: .
+    command: 'echo \"a <b> & $$X\"'
+    environment: { A: '${A:-1}', B: '${B-x}', D: '${D:+alt}' }
+    depends_on: [db]
+    deploy: { replicas: 2 }
+    volumes: ['data:/data', './conf:/conf:ro']
+    networks: [back]
+    env_file: web.env
+    x-note: { a: 1 }
+  db: { image: 'postgres:15', labels: { a: '$$b' } }
+  hidden: { image: acme/hidden, profiles: [debug] }
+networks: { back: {}, unused: {} }
+volumes: { data: {}, unused: {} }
+",
+    );
+    scene.file("one", "web.env", "E=1\n");
+    let folder = scene.dir("one");
+    let sorted = |text: &str| -> Vec<String> {
+        let mut lines: Vec<String> = text.trim_end().lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    for flags in [
+        "--services",
+        "--volumes",
+        "--networks",
+        "--models",
+        "--images",
+        "--profiles",
+        "--hash *",
+        "--hash web",
+        "--no-interpolate --services",
+        "--profile debug config --hash hidden",
+    ] {
+        let args: Vec<&str> = flags.split(' ').collect();
+        let args = if args.contains(&"config") { args } else { [&["config"], &args[..]].concat() };
+        let theirs = compose_v2(&folder, &args).ok();
+        let ours = scene.on("one", &args).ok();
+        assert_eq!(sorted(&ours.stdout), sorted(&theirs.stdout), "{flags}");
+    }
+    for flags in [
+        "config",
+        "config --format json",
+        "config --no-interpolate",
+        "config --no-interpolate --format json",
+        "config --no-normalize",
+        "config --no-path-resolution",
+        "config --no-env-resolution",
+        "config --no-consistency",
+        "config db",
+        "config hidden",
+    ] {
+        let args: Vec<&str> = flags.split(' ').collect();
+        let theirs = compose_v2(&folder, &args).ok();
+        let ours = scene.on("one", &args).ok();
+        assert_eq!(ours.stdout.trim_end(), theirs.stdout.trim_end(), "{flags}");
+    }
+    let variables = ["config", "--variables", "--format", "json"];
+    assert_eq!(scene.on("one", &variables).ok().json(), compose_v2(&folder, &variables).ok().json());
+    scene.on("one", &["config", "nobody"]).code(2).says("no service `nobody`");
+    scene.on("one", &["config", "--hash", "hidden"]).code(2).says("`hidden` is off");
+}
+
 fn differ(path: &str, theirs: &Value, ours: &Value, into: &mut Vec<String>) {
     match (theirs, ours) {
         (Value::Object(one), Value::Object(other)) => {

@@ -5,10 +5,14 @@
 //! `f1.yaml`… are given to the loader in that order), what else it needs (`-- env NAME=value`,
 //! `-- profile name`, `-- inconsistent`), and one answer or several: `-- yaml`, `-- json`, `-- written` (JSON without
 //! interpolation), or `-- refused` with the codes of the complaints. The answers agree with Docker Compose
-//! 2.40.3. The folder of the project is `/work`, the home `/home/me`.
+//! 2.40.3: `MAINSTAY_REFERENCE` names a `docker compose` program, and then it is asked too. The folder of the project
+//! is `/work`, the home `/home/me`.
 
 // A test may read its own data and speak.
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, clippy::disallowed_types)]
+
+#[path = "compose_cases/reference.rs"]
+mod reference;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -38,6 +42,14 @@ struct Case {
     profiles: Vec<String>,
     inconsistent: bool,
     answers: Vec<(String, String)>,
+}
+
+impl Case {
+    /// The files that are given to the loader, in that order.
+    fn main_files(&self) -> Vec<String> {
+        let is_main = |path: &&String| path.strip_prefix("/work/f").is_some_and(|rest| rest.len() == "0.yaml".len());
+        self.files.keys().filter(is_main).cloned().collect()
+    }
 }
 
 fn read_cases(text: &str) -> Vec<Case> {
@@ -73,10 +85,9 @@ fn read_cases(text: &str) -> Vec<Case> {
 fn run(case: &Case, interpolate: bool) -> Result<Loaded, Diagnostics> {
     let mut environment = case.environment.clone();
     environment.insert("HOME".to_owned(), "/home/me".to_owned());
-    let is_main = |path: &&String| path.strip_prefix("/work/f").is_some_and(|rest| rest.len() == "0.yaml".len());
     let request = LoadRequest {
         working_directory: "/work".to_owned(),
-        files: case.files.keys().filter(is_main).cloned().collect(),
+        files: case.main_files(),
         project_name: Some("proj".to_owned()),
         profiles: case.profiles.clone(),
         environment,
@@ -131,7 +142,9 @@ fn check(file: &str, text: &str) {
 }
 
 /// Cases whose print the reference itself would not read back, each with the reason.
-const NOT_AGAIN: [(&str, &str); 4] = [
+const NOT_AGAIN: [(&str, &str); 6] = [
+    ("env empty key", "a variable without a name is taken from a list and refused in a mapping"),
+    ("stop", "`memswap_limit: -1` is printed as a text, and read as a number only"),
     ("extra_hosts", "an address that came from a mapping and from a list stands twice, which a list may not"),
     ("interp env", "`$` in a key is doubled, but keys are never interpolated"),
     ("links self", "a link of three parts becomes a dependency with colons in its name"),
@@ -166,7 +179,10 @@ fn check_printed_again(file: &str, text: &str) {
 }
 
 macro_rules! cases {
-    ($($name:ident),* $(,)?) => {$(
+    ($($name:ident),* $(,)?) => {
+        const ALL: &[(&str, &str)] =
+            &[$((stringify!($name), include_str!(concat!("compose_cases/", stringify!($name), ".txt")))),*];
+    $(
         #[test]
         fn $name() {
             check(stringify!($name), include_str!(concat!("compose_cases/", stringify!($name), ".txt")));
@@ -183,4 +199,36 @@ fn a_printed_project_reads_back_as_itself() {
     check_printed_again("printing", include_str!("compose_cases/printing.txt"));
 }
 
-cases!(merging, short_forms, commands, sources, refusals, printing);
+cases!(merging, short_forms, commands, sources, refusals, printing, values);
+
+/// Cases that the reference answers otherwise, each with the reason; `docs/COMPOSE.md` tells them to users.
+const NOT_THEIRS: &[(&str, &str)] =
+    &[("an empty device, which the reference takes", "a device without a name fails when the container is made")];
+
+#[test]
+fn the_reference_answers_the_same() {
+    let Some(reference) = std::env::var_os("MAINSTAY_REFERENCE").filter(|path| !path.is_empty()) else {
+        println!("SKIPPED: MAINSTAY_REFERENCE does not name a `docker compose` program");
+        return;
+    };
+    let reference = reference::Reference::new(reference.into());
+    let mut report = String::new();
+    for (file, text) in ALL {
+        for case in read_cases(text) {
+            if NOT_THEIRS.iter().any(|(name, _)| *name == case.name) {
+                continue;
+            }
+            for (kind, recorded) in &case.answers {
+                if let Some(difference) = reference.difference(&case, kind, recorded) {
+                    let _ = writeln!(report, "== {file}: {} ({kind})\n{difference}", case.name);
+                }
+            }
+        }
+    }
+    println!("compared with Docker Compose {}", reference.version);
+    if reference.version.starts_with("2.40.") {
+        assert!(report.is_empty(), "{report}");
+    } else if !report.is_empty() {
+        println!("this is not the version that is followed, so these differences are only told:\n{report}");
+    }
+}

@@ -1,18 +1,19 @@
 //! `mainstay config`
 
-use std::collections::BTreeSet;
+mod digests;
+mod lists;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use mainstay_engine::sources;
-use mainstay_model::compose::{LoadOptions, Loaded, Map, Node, print};
+use mainstay_engine::sources::{self, Find};
+use mainstay_model::compose::{LoadOptions, Loaded, Node, print};
 use mainstay_model::declared::declare;
 
 use super::{chosen, generated};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
-use crate::ui::{Cell, Table};
 
 /// Show the stack's files as one, merged, interpolated and settled.
 #[derive(Debug, Args)]
@@ -44,6 +45,9 @@ pub struct Config {
     /// Only the names of the services
     #[arg(long, group = "list")]
     services: bool,
+    /// Only the names of the models
+    #[arg(long, group = "list")]
+    models: bool,
     /// Only the names of the volumes
     #[arg(long, group = "list")]
     volumes: bool,
@@ -59,9 +63,24 @@ pub struct Config {
     /// Only the variables that the files use
     #[arg(long, group = "list")]
     variables: bool,
+    /// Only what variables are looked up in: the environment over the env files. Shows secrets
+    #[arg(long, group = "list")]
+    environment: bool,
+    /// Only the hashes by which `docker compose` knows these services: names with commas between, or `*`
+    #[arg(long, group = "list", value_name = "SERVICES")]
+    hash: Option<String>,
+    /// Put the digest that the registry has now beside each image
+    #[arg(long)]
+    resolve_image_digests: bool,
+    /// Print a file to lay over this one: each image with the digest that the registry has now
+    #[arg(long, conflicts_with = "list")]
+    lock_image_digests: bool,
     /// Write to a file instead of stdout
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Only these services and what they depend on; default: all that are on
+    #[arg(value_name = "SERVICE")]
+    only: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,25 +89,50 @@ enum Format {
     Json,
 }
 
-pub fn run(boot: &Boot, args: Config) -> Outcome {
-    let options = LoadOptions {
-        interpolate: !args.no_interpolate,
-        resolve_paths: !args.no_path_resolution,
-        resolve_env_files: !args.no_env_resolution,
-        normalize: !args.no_normalize,
-        consistency: !args.no_consistency,
-    };
+pub async fn run(boot: &Boot, args: Config) -> Outcome {
     let find = match boot.global.stack.as_slice() {
-        [] => chosen::find_here(boot, options),
-        [_] => chosen::find_named(boot, options)?,
+        [] => chosen::find_here(boot, options(&args)),
+        [_] => chosen::find_named(boot, options(&args))?,
         _ => return Err(Problem::usage("one-stack", "`config` is about one stack").hint("give `--stack` once")),
     };
-    let loaded = generated::loaded(boot, &find, args.reveal)?;
+    let mut loaded = load(boot, find, &args)?;
     tell(boot, &args, &loaded)?;
+    if args.resolve_image_digests || args.lock_image_digests {
+        digests::resolve(boot, &mut loaded).await?;
+    }
     if let Some(text) = text(boot, &args, &loaded)? {
         write(boot, &args, &text)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn options(args: &Config) -> LoadOptions {
+    LoadOptions {
+        // A list of variables is for a person who has not set them yet.
+        interpolate: !args.no_interpolate && !args.variables,
+        resolve_paths: !args.no_path_resolution,
+        // The reference hashes the names of the files, not what they say.
+        resolve_env_files: !args.no_env_resolution && args.hash.is_none(),
+        normalize: !args.no_normalize,
+        consistency: !args.no_consistency,
+    }
+}
+
+/// Loads the stack; named services are on whatever their profiles, and then alone with what they depend on.
+fn load(boot: &Boot, mut find: Find, args: &Config) -> Result<Loaded, Problem> {
+    let only = &args.only;
+    let mut loaded = generated::loaded(boot, &find, args.reveal)?;
+    if only.is_empty() || !loaded.is_settled() {
+        return Ok(loaded);
+    }
+    let off = only.iter().filter_map(|name| loaded.disabled_services.get(name)?.get("profiles")?.as_list());
+    let profiles: Vec<String> = off.flatten().filter_map(Node::as_str).map(str::to_owned).collect();
+    if !profiles.is_empty() {
+        find.profiles.extend(profiles);
+        loaded = generated::loaded(boot, &find, args.reveal)?;
+    }
+    loaded.select(only).map_err(|name| lists::no_such_service(&loaded, &name))?;
+    Ok(loaded)
 }
 
 /// Whether the files are read as every other command reads them.
@@ -97,7 +141,9 @@ fn is_whole(args: &Config) -> bool {
         || args.no_normalize
         || args.no_path_resolution
         || args.no_consistency
-        || args.no_env_resolution)
+        || args.no_env_resolution
+        || args.variables
+        || args.hash.is_some())
 }
 
 /// The warnings, and what `up` would refuse: with `--quiet`, which only checks, it is a refusal here too; else it is
@@ -121,17 +167,27 @@ fn tell(boot: &Boot, args: &Config, loaded: &Loaded) -> Result<(), Problem> {
 /// What was asked for as text; `None` when only a check was.
 fn text(boot: &Boot, args: &Config, loaded: &Loaded) -> Result<Option<String>, Problem> {
     let list = if args.services {
-        keys(&loaded.project, "services")
+        lists::services(loaded)
     } else if args.volumes {
-        keys(&loaded.project, "volumes")
+        lists::used(loaded, "volumes")
     } else if args.networks {
-        keys(&loaded.project, "networks")
+        lists::used(loaded, "networks")
+    } else if args.models {
+        lists::models(loaded)
     } else if args.images {
-        images(loaded)
+        lists::images(loaded)
     } else if args.profiles {
-        profiles(loaded)
+        lists::profiles(loaded)
+    } else if args.environment {
+        lists::environment(loaded)
+    } else if let Some(names) = &args.hash {
+        lists::hashes(loaded, names)?
     } else if args.variables {
-        return variables(boot, loaded).map(Some);
+        let is_json = boot.ui.json || args.format == Some(Format::Json);
+        return if is_json { json(&lists::variables(loaded)) } else { Ok(lists::variables_table(boot, loaded)) }
+            .map(Some);
+    } else if args.lock_image_digests {
+        return Ok(Some(digests::lock_file(loaded)));
     } else if boot.ui.quiet {
         return Ok(None);
     } else {
@@ -143,7 +199,7 @@ fn text(boot: &Boot, args: &Config, loaded: &Loaded) -> Result<Option<String>, P
 fn project(boot: &Boot, args: &Config, loaded: &Loaded) -> Result<String, Problem> {
     let format = args.format.unwrap_or(if boot.ui.json { Format::Json } else { Format::Yaml });
     match format {
-        Format::Json => json(&print::to_json(loaded)),
+        Format::Json => json(&print::to_json(loaded)).map(|text| print::escaped(&text)),
         Format::Yaml => Ok(print::to_yaml(loaded)),
     }
 }
@@ -162,56 +218,4 @@ fn write(boot: &Boot, args: &Config, text: &str) -> Result<(), Problem> {
     std::fs::write(&path, format!("{}\n", text.trim_end())).map_err(|error| {
         Problem::world("output", format!("`{}` could not be written", path.display())).caused_by(&error)
     })
-}
-
-fn keys(project: &Node, section: &str) -> Vec<String> {
-    let section = project.get(section).and_then(Node::as_map);
-    section.into_iter().flat_map(Map::iter).map(|(key, _)| key.to_owned()).collect()
-}
-
-fn images(loaded: &Loaded) -> Vec<String> {
-    let services = loaded.project.get("services").and_then(Node::as_map);
-    let image =
-        |(name, entry): (&str, &mainstay_model::compose::Entry)| match entry.node.get("image").and_then(Node::as_str) {
-            Some(image) => image.to_owned(),
-            None => format!("{}-{name}", loaded.name),
-        };
-    services.into_iter().flat_map(Map::iter).map(image).collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-fn profiles(loaded: &Loaded) -> Vec<String> {
-    let active = loaded.project.get("services").and_then(Node::as_map);
-    let disabled = loaded.disabled_services.as_map();
-    let services = active.into_iter().chain(disabled).flat_map(Map::iter);
-    let lists = services.filter_map(|(_, entry)| entry.node.get("profiles").and_then(Node::as_list));
-    let names: BTreeSet<String> = lists.flatten().filter_map(Node::as_str).map(str::to_owned).collect();
-    names.into_iter().collect()
-}
-
-fn variables(boot: &Boot, loaded: &Loaded) -> Result<String, Problem> {
-    let mut seen = BTreeSet::new();
-    let uses: Vec<_> = loaded.variables.iter().filter(|one| seen.insert(one.name.as_str())).collect();
-    if boot.ui.json {
-        let all: Vec<_> = uses
-            .iter()
-            .map(|one| serde_json::json!({ "name": one.name, "default": one.default, "required": one.required }))
-            .collect();
-        return json(&all);
-    }
-    let mut table = Table::new(&["NAME", "REQUIRED", "DEFAULT", "WRITTEN AT"]);
-    for one in uses {
-        let place = if one.span.is_written() {
-            format!("{}:{}", loaded.sources.path(one.span.file), one.span.line)
-        } else {
-            String::new()
-        };
-        let required: Cell = if one.required { "yes" } else { "no" }.into();
-        table.row(vec![
-            one.name.clone().into(),
-            required,
-            one.default.clone().unwrap_or_default().into(),
-            place.into(),
-        ]);
-    }
-    Ok(if table.is_empty() { String::new() } else { table.render(boot.ui.out, boot.ui.width) })
 }

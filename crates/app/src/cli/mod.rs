@@ -93,7 +93,7 @@ impl Command {
             Command::Exec(args) => exec::run(boot, args).await,
             Command::History(args) => history::run(boot, args).await,
             Command::Stacks(args) => stacks::run(boot, args).await,
-            Command::Config(args) => config::run(boot, args),
+            Command::Config(args) => config::run(boot, args).await,
             Command::Serve(args) => serve::run(boot, args).await,
             Command::Version(args) => version::run(boot, args).await,
             Command::Completions(args) => completions::run(boot, args),

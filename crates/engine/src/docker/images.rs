@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::refusal::{Refusal, message};
 use super::registry::{Logins, name_and_tag};
-use super::{Docker, wire};
+use super::{ANSWER_WITHIN, Docker, timed, wire};
 use crate::world::{Acted, Progress, WorldError};
 
 const TELL_EVERY: Duration = Duration::from_millis(250);
@@ -45,6 +45,21 @@ pub(super) struct Amount {
 }
 
 impl Docker {
+    /// The digest that the image's registry has for a reference now; nothing is pulled.
+    ///
+    /// # Errors
+    /// When the engine or the registry does not answer, or does not know the image.
+    pub async fn registry_digest(&self, image: &str) -> Result<String, WorldError> {
+        let logins = Logins::read(self.registry_config()).await;
+        let (name, tag) = name_and_tag(image);
+        let reference = format!("{name}:{tag}");
+        let asked = self.client.inspect_registry_image(&reference, logins.credentials(image));
+        let refusal =
+            |error: Error| Refusal::new(format!("the registry did not tell the digest of `{image}`")).explain(error);
+        let answer = timed(ANSWER_WITHIN, asked).await.map_err(refusal)?;
+        answer.descriptor.digest.ok_or_else(|| WorldError::new(format!("the registry told no digest of `{image}`")))
+    }
+
     /// Pulls an image, even when one of this name is there.
     pub(super) async fn pull(
         &self,

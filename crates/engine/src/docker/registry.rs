@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use bollard::auth::DockerCredentials;
 use hyper::header::HeaderValue;
 use mainstay_model::declared::Hidden;
 use serde::Deserialize;
@@ -72,6 +73,19 @@ impl Logins {
             logins.by_host.insert(host_of(&key), Login { key, username, password, identity_token });
         }
         logins
+    }
+
+    /// What a typed call about one image is told.
+    pub(super) fn credentials(&self, reference: &str) -> Option<DockerCredentials> {
+        let login = self.by_host.get(&registry_of(reference))?;
+        let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        Some(DockerCredentials {
+            username: said(&login.username),
+            password: said(login.password.reveal()),
+            identitytoken: said(login.identity_token.reveal()),
+            serveraddress: Some(login.key.clone()),
+            ..DockerCredentials::default()
+        })
     }
 
     /// The header for pulling one image.

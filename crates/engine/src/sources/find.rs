@@ -191,7 +191,7 @@ fn named_by_variable(find: &Find, found: &Found, disk: &Disk) -> Vec<String> {
         if env_files.is_empty() {
             env_files = env_files_of_variable(find);
         }
-        if env_files.is_empty() {
+        if env_files.is_empty() && !environment::is_default_off(&find.environment) {
             let project = found.project_directory.as_deref().unwrap_or(&find.working_directory);
             env_files.push(paths::join(project, ".env"));
         }

@@ -5,7 +5,7 @@
 //! literals (`privileged: "true"`) go the same way.
 
 use super::diagnostic::Diagnostic;
-use super::tree::{Node, Value};
+use super::tree::{Node, Span, Value};
 
 /// Complaints of one file; the rest would only be noise.
 const COMPLAINTS_MAX: usize = 100;
@@ -141,22 +141,27 @@ fn settle(name: &str, node: &mut Node, kind: Kind, out: &mut Vec<Diagnostic>) {
         }));
         return;
     };
-    if let Value::Bool(value) = value
-        && !text.eq_ignore_ascii_case("true")
-        && !text.eq_ignore_ascii_case("false")
-    {
-        let message = format!("`{text}` is an old way to write `{value}`");
-        out.push(Diagnostic::warning("old-boolean", node.span, message).hint(format!("write `{name}: {value}`")));
+    if let Value::Bool(value) = value {
+        out.extend(old_boolean(name, text, value, node.span));
     }
     node.value = value;
+}
+
+/// The warning about a boolean that is not written as one.
+pub fn old_boolean(name: &str, text: &str, value: bool, at: Span) -> Option<Diagnostic> {
+    if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") {
+        return None;
+    }
+    let message = format!("`{text}` is an old way to write `{value}`");
+    Some(Diagnostic::warning("old-boolean", at, message).hint(format!("write `{name}: {value}`")))
 }
 
 fn float(text: &str) -> Option<f64> {
     text.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-/// The booleans of YAML 1.1, which the reference still takes here (and only here).
-fn boolean(text: &str) -> Option<bool> {
+/// The booleans of YAML 1.1, which the reference still takes where it wants a boolean and finds a text.
+pub fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "y" | "yes" | "on" => Some(true),
         "false" | "n" | "no" | "off" => Some(false),

@@ -104,7 +104,7 @@ impl<'a> Checking<'a> {
             self.error("platform-not-built", span, message, "add it to the list");
         }
         for secret in items(build, "secrets") {
-            self.must_exist("secrets", "secret", secret.get("source"), &format!("the build of `{name}`"));
+            self.granted("secrets", "secret", secret, &format!("the build of `{name}`"));
         }
     }
 
@@ -178,13 +178,23 @@ impl<'a> Checking<'a> {
             }
         }
         for config in items(service, "configs") {
-            self.must_exist("configs", "config", config.get("source"), &who);
+            self.granted("configs", "config", config, &who);
         }
         for secret in items(service, "secrets") {
-            self.must_exist("secrets", "secret", secret.get("source"), &who);
+            self.granted("secrets", "secret", secret, &who);
         }
         for (model, entry) in section(service, "models") {
             self.must_exist("models", "model", Some(&Node::string(model, entry.key_span)), &who);
+        }
+    }
+
+    fn granted(&mut self, key: &str, what: &str, grant: &'a Node, who: &str) {
+        match grant.get("source").filter(|source| source.as_str() != Some("")) {
+            Some(source) => self.must_exist(key, what, Some(source), who),
+            None => {
+                let message = format!("{who} uses a {what} without saying which");
+                self.error("no-source", grant.span, message, &format!("add `source`, the name of a {what}"));
+            }
         }
     }
 

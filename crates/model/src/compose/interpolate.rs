@@ -51,6 +51,19 @@ pub fn interpolate(node: &mut Node, lookup: &dyn Fn(&str) -> Option<String>, out
     }
 }
 
+/// Notes the uses of variables in every string of a tree, whatever their values.
+pub fn gather_uses(node: &Node, out: &mut Interpolation) {
+    match &node.value {
+        Value::String(value) if value.contains('$') => {
+            // Any value will do: then no variable is missing, and a default is looked into all the same.
+            text(value, node.span, &|_| Some(String::from("-")), out);
+        }
+        Value::List(items) => items.iter().for_each(|item| gather_uses(item, out)),
+        Value::Map(map) => map.iter().for_each(|(_, entry)| gather_uses(&entry.node, out)),
+        _ => {}
+    }
+}
+
 /// Replaces the variables of one text; on an error the text comes back as it was and `out` says why.
 pub fn text(input: &str, span: Span, lookup: &dyn Fn(&str) -> Option<String>, out: &mut Interpolation) -> String {
     let mut reader = Reader { span, lookup, out };
@@ -173,7 +186,7 @@ impl Reader<'_> {
                 if name.is_empty() {
                     result.push('$');
                 } else {
-                    self.note(name, None, false);
+                    self.note(name, None);
                     result.push_str(&self.value_or_warn(name));
                 }
                 &after[name.len()..]
@@ -197,7 +210,7 @@ impl Reader<'_> {
         }
         let after = &body[name.len()..];
         if let Some(tail) = after.strip_prefix('}') {
-            self.note(name, None, false);
+            self.note(name, None);
             return Ok((self.value_or_warn(name), tail));
         }
         let (empty_counts, operator) = match after.strip_prefix(':') {
@@ -213,8 +226,7 @@ impl Reader<'_> {
         let end = closing_brace(input).ok_or_else(refuse)?;
         let word_start = input.len() - operator.len() + 1;
         let word = input.get(word_start..end).ok_or_else(refuse)?;
-        let default = if kind == Operator::Default { Some(word) } else { None };
-        self.note(name, default, kind == Operator::Required);
+        self.note(name, Some((kind, word)));
         let word = self.replace(word, depth + 1)?;
         let found = (self.lookup)(name);
         let counts = found.as_deref().is_some_and(|value| !(empty_counts && value.is_empty()));
@@ -227,12 +239,18 @@ impl Reader<'_> {
         Ok((value, &input[end + 1..]))
     }
 
-    fn note(&mut self, name: &str, default: Option<&str>, required: bool) {
+    fn note(&mut self, name: &str, said: Option<(Operator, &str)>) {
         if self.out.variables.len() >= USES_MAX {
             return;
         }
-        let default = default.map(str::to_owned);
-        self.out.variables.push(VariableUse { name: name.to_owned(), default, required, span: self.span });
+        let word = |wanted| said.filter(|(kind, _)| *kind == wanted).map(|(_, word)| word.to_owned());
+        self.out.variables.push(VariableUse {
+            name: name.to_owned(),
+            default: word(Operator::Default),
+            alternate: word(Operator::Replacement),
+            required: word(Operator::Required).is_some(),
+            span: self.span,
+        });
     }
 
     fn value_or_warn(&mut self, name: &str) -> String {

@@ -96,12 +96,14 @@ impl Default for LoadOptions {
 pub struct VariableUse {
     pub name: String,
     pub default: Option<String>,
+    /// What stands for it when it is set: `${NAME:+alternate}`.
+    pub alternate: Option<String>,
     pub required: bool,
     pub span: Span,
 }
 
 /// One settled project.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Loaded {
     /// The project name, by Compose's rules.
     pub name: String,
@@ -115,6 +117,8 @@ pub struct Loaded {
     /// Warnings; a load with errors is refused instead.
     pub warnings: Vec<Diagnostic>,
     pub variables: Vec<VariableUse>,
+    /// What variables are looked up in: the caller's environment over the env files, with the project's name.
+    pub environment: Environment,
     pub sources: Sources,
     /// What the load learned through the dialect of the files.
     pub spoken: Spoken,
@@ -122,7 +126,52 @@ pub struct Loaded {
     pub options: LoadOptions,
 }
 
+impl std::fmt::Debug for Loaded {
+    /// Without the values that files and caller gave: they may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Loaded { name, project_directory, options, .. } = self;
+        f.debug_struct("Loaded")
+            .field("name", name)
+            .field("project_directory", project_directory)
+            .field("options", options)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Loaded {
+    /// Leaves only the named services on, and what they depend on.
+    ///
+    /// # Errors
+    /// The first name that is no service which is on.
+    pub fn select(&mut self, names: &[String]) -> Result<(), String> {
+        let Some(services) = self.project.get("services").and_then(Node::as_map) else { return Ok(()) };
+        let mut kept: BTreeSet<String> = BTreeSet::new();
+        let mut ahead = names.to_vec();
+        if let Some(unknown) = names.iter().find(|name| !services.contains(name)) {
+            return Err(unknown.clone());
+        }
+        while let Some(name) = ahead.pop() {
+            let Some(service) = services.get(&name) else { continue };
+            if kept.insert(name) {
+                let on = service.get("depends_on").and_then(Node::as_map);
+                ahead.extend(on.into_iter().flat_map(Map::iter).map(|(name, _)| name.to_owned()));
+            }
+        }
+        let services = self.project.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut);
+        for (name, entry) in services.map(|services| std::mem::take(&mut services.0)).into_iter().flatten() {
+            let place = if kept.contains(&name) { &mut self.project } else { &mut self.disabled_services };
+            let map = if kept.contains(&name) {
+                place.as_map_mut().and_then(|map| map.get_mut("services")).and_then(Node::as_map_mut)
+            } else {
+                place.as_map_mut()
+            };
+            if let Some(map) = map {
+                map.0.insert(name, entry);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether values have their types. Without interpolation they cannot: the project then stands as written.
     pub fn is_settled(&self) -> bool {
         self.options.interpolate
@@ -189,11 +238,12 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
     let name = choose_name(request, &files, &environment, &project_directory, reading);
     let wanted = environment.get("COMPOSE_PROFILES").map(String::as_str);
     let active = profiles::active(&request.profiles, wanted);
+    environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
+    let whole = environment.clone();
     if !options.interpolate {
         // The caller's values stay out of what is printed as it was written.
-        environment.clear();
+        environment.retain(|key, _| key == "COMPOSE_PROJECT_NAME");
     }
-    environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
     let values = dialect::speak(request, &files, &name, &environment, reading);
     let scope = Scope {
         folder: project_directory.clone(),
@@ -229,6 +279,7 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
         disabled_services,
         warnings: Vec::new(),
         variables: Vec::new(),
+        environment: whole,
         sources: Sources::default(),
         spoken: dialect::spoken(values.as_ref(), reading),
         options,

@@ -8,6 +8,7 @@
 
 pub mod bytes;
 pub mod cast;
+mod changed;
 mod consequence;
 mod consistency;
 pub mod diagnostic;

@@ -2,11 +2,12 @@
 //! includes, and laid over what stood before.
 
 use super::cast;
+use super::changed;
 use super::diagnostic::Diagnostic;
 use super::dialect::{self, Values};
 use super::environment::Environment;
 use super::extends::Extender;
-use super::interpolate::{Interpolation, interpolate};
+use super::interpolate::{self, Interpolation, interpolate};
 use super::load::LoadOptions;
 use super::merge::{Resets, merge_project, settle_lists};
 use super::normalize;
@@ -102,12 +103,18 @@ pub fn prepare(document: &mut Node, scope: &Scope<'_>, reading: &mut Reading<'_>
         dialect::translate(document, values, reading);
     }
     if scope.options.interpolate {
+        changed::check(document, &reading.sources, &mut reading.diagnostics);
         let lookup = |name: &str| scope.value(name);
         let mut gathered = Interpolation::default();
         interpolate(document, &lookup, &mut gathered);
         reading.diagnostics.extend(gathered.diagnostics);
         reading.variables.extend(gathered.variables);
         reading.diagnostics.extend(cast::cast(document));
+    } else {
+        // Which variables the files use is known without their values too; what cannot be read stays as written.
+        let mut gathered = Interpolation::default();
+        interpolate::gather_uses(document, &mut gathered);
+        reading.variables.extend(gathered.variables);
     }
     Some(resets)
 }

@@ -42,19 +42,25 @@ pub fn choose(sources: &NameSources<'_>) -> Result<String, Diagnostic> {
         let problem = Diagnostic::error("bad-project-name", Span::NOWHERE, format!("{who} `{name}` cannot be used"));
         return Err(problem.hint(hint(&normal)));
     }
-    if let Some((name, _)) = sources.files {
+    if let Some((name, span)) = sources.files {
         let normal = normalize(name);
-        if !normal.is_empty() {
-            return Ok(normal);
-        }
+        return if normal.is_empty() { Err(nameless(span, &left_over(name))) } else { Ok(normal) };
     }
     let normal = normalize(filepath::last(sources.project_directory));
-    if normal.is_empty() {
-        let span = sources.files.map_or(Span::NOWHERE, |(_, span)| span);
-        return Err(Diagnostic::error("no-project-name", span, "the project has no name")
-            .hint("write `name: …` in the file, or give `--project-name`"));
+    if normal.is_empty() { Err(nameless(Span::NOWHERE, "the project has no name")) } else { Ok(normal) }
+}
+
+fn left_over(name: &str) -> String {
+    if name.is_empty() {
+        "the name of the project is empty".to_owned()
+    } else {
+        format!("`{name}` leaves no name for the project")
     }
-    Ok(normal)
+}
+
+fn nameless(span: Span, message: &str) -> Diagnostic {
+    Diagnostic::error("no-project-name", span, message)
+        .hint("write `name: …` in the file, with a letter or a digit in it, or give `--project-name`")
 }
 
 fn hint(normal: &str) -> String {
@@ -80,7 +86,8 @@ mod tests {
         assert_eq!(choose_from(None, Some("b"), Some("c"), "/d"), "b");
         assert_eq!(choose_from(None, Some(""), Some("My App"), "/d"), "myapp");
         assert_eq!(choose_from(None, None, None, "/srv/My.Shop"), "myshop");
-        assert_eq!(choose_from(None, None, Some("---"), "/srv/x"), "x");
+        assert!(choose_from(None, None, Some("---"), "/srv/x").starts_with("no-project-name"));
+        assert!(choose_from(None, None, Some(""), "/srv/x").starts_with("no-project-name"));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use super::scalar;
 use super::tree::{Map, Node, Value};
 
-/// The profiles of a run: those of the flags, or else those of `COMPOSE_PROFILES`.
+/// The profiles of a run: those of the flags, or else those of `COMPOSE_PROFILES`. As in the reference, nothing is
+/// the profile without a name.
 pub fn active(flags: &[String], variable: Option<&str>) -> Vec<String> {
     if !flags.is_empty() {
         return flags.to_vec();
     }
-    let names = variable.unwrap_or_default().split(',').map(str::trim);
-    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    variable.unwrap_or_default().split(',').map(|name| name.trim().to_owned()).collect()
 }
 
 /// Whether a service is on: it has no profiles, or one of them is active; `*` stands for all.
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn flags_stand_instead_of_the_variable() {
         assert_eq!(active(&["a".to_owned()], Some("b")), ["a"]);
-        assert_eq!(active(&[], Some("b, c,")), ["b", "c"]);
-        assert!(active(&[], None).is_empty());
+        assert_eq!(active(&[], Some("b, c")), ["b", "c"]);
+        assert_eq!(active(&[], None), [""]);
     }
 }

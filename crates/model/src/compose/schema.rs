@@ -42,5 +42,35 @@ pub fn suggest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     words::nearest(word, candidates)
 }
 
+/// Every key of the specification, as the path of its mapping and its name; `*` stands for a name that the user
+/// chooses and `[]` for the items of a list.
+#[cfg(test)]
+pub fn every_key() -> Vec<(String, &'static str)> {
+    let mut keys = Vec::new();
+    gather(&Fields::Record(project::PROJECT), "", &mut keys);
+    keys
+}
+
+#[cfg(test)]
+fn gather(fields: &Fields, at: &str, keys: &mut Vec<(String, &'static str)>) {
+    let below = |shape: &shape::Shape, at: &str, keys: &mut Vec<(String, &'static str)>| {
+        shape.map.into_iter().for_each(|fields| gather(fields, at, keys));
+        let item = shape.list.map(|list| list.item);
+        if let Some(fields) = item.and_then(|item| item.map) {
+            gather(fields, &format!("{at}[]"), keys);
+        }
+    };
+    match fields {
+        Fields::Anything => {}
+        Fields::Named { value, .. } => below(value, &format!("{at}.*"), keys),
+        Fields::Record(record) => {
+            for (key, shape) in record.fields {
+                keys.push((at.to_owned(), *key));
+                below(shape, &if at.is_empty() { (*key).to_owned() } else { format!("{at}.{key}") }, keys);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

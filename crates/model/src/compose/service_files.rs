@@ -1,5 +1,6 @@
 //! `env_file` and `label_file` of services, read into `environment` and `labels`.
 
+use super::diagnostic::Diagnostic;
 use super::environment::{Environment, Lines, ServiceFile, read_service_file};
 use super::filepath;
 use super::reading::Reading;
@@ -24,13 +25,20 @@ fn read_variables(service: &mut Map, folder: &str, environment: &Environment, re
     let lookup = |name: &str| environment.get(name).cloned().or_else(|| own_text(name));
     let mut said: Lines = Vec::new();
     for file in files.as_list().unwrap_or_default() {
-        let Some(path) = file.get("path").and_then(Node::as_str).filter(|path| !path.is_empty()) else { continue };
+        let Some(path) = file.get("path").and_then(Node::as_str) else { continue };
+        let is_required = file.get("required").and_then(Node::as_bool) != Some(false);
+        if path.is_empty() {
+            if is_required {
+                reading.say(no_path("env file", file.span));
+            }
+            continue;
+        }
         let path = filepath::join(folder, path);
         let file = ServiceFile {
             path: &path,
             what: "env file",
             format: file.get("format").and_then(Node::as_str),
-            is_required: file.get("required").and_then(Node::as_bool) != Some(false),
+            is_required,
             at: file.get("path").map_or(file.span, |path| path.span),
         };
         said = read_service_file(said, &file, &lookup, reading);
@@ -44,7 +52,11 @@ fn read_labels(service: &mut Map, folder: &str, reading: &mut Reading<'_>) {
     let own = service.get("labels").and_then(Node::as_map).cloned().unwrap_or_default();
     let mut said: Lines = Vec::new();
     for path in files.as_list().unwrap_or_default() {
-        let Some(text) = path.as_str().filter(|path| !path.is_empty()) else { continue };
+        let Some(text) = path.as_str() else { continue };
+        if text.is_empty() {
+            reading.say(no_path("label file", path.span));
+            continue;
+        }
         let full = filepath::join(folder, text);
         let file = ServiceFile { path: &full, what: "label file", format: None, is_required: true, at: path.span };
         // Unlike variables, an earlier file's label wins inside the values of a later file.
@@ -53,8 +65,13 @@ fn read_labels(service: &mut Map, folder: &str, reading: &mut Reading<'_>) {
             |name: &str| before.iter().rev().find(|(known, _)| known == name).and_then(|(_, value)| value.clone());
         said.extend(read_service_file(Lines::new(), &file, &known, reading));
     }
-    let said = said.into_iter().map(|(name, value)| (name, value.unwrap_or_default()));
+    let said = said.into_iter().filter_map(|(name, value)| Some((name, value?)));
     lay_over(service, "labels", said, files.span, own);
+}
+
+fn no_path(what: &str, at: Span) -> Diagnostic {
+    Diagnostic::error("file", at, format!("the path of the {what} is empty"))
+        .hint("name the file; when the path comes from a variable, give the variable a value")
 }
 
 /// Names without a value take the caller's.

@@ -258,6 +258,11 @@ impl Sources {
         (is_name && bare.len() <= LONGEST_NAME).then(|| format!("{name}=…"))
     }
 
+    /// The whole text of a file.
+    pub fn text(&self, file: FileId) -> &str {
+        self.files.get(file.0 as usize).map_or("", |source| source.text.as_str())
+    }
+
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|source| source.path.as_str())
     }

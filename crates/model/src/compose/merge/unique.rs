@@ -119,11 +119,17 @@ fn env_file_path(node: &Node) -> Option<String> {
     }
 }
 
+/// A number and the same number in quotes are two names to the reference.
+fn as_written(node: &Node) -> Option<String> {
+    let text = scalar::text(node)?;
+    Some(if node.as_str().is_some() { text } else { format!("({text})") })
+}
+
 fn port_name(node: &Node) -> Option<String> {
     if node.as_map().is_none() {
         return scalar::text(node);
     }
-    let part = |key: &str, unsaid: &str| node.get(key).and_then(scalar::text).unwrap_or_else(|| unsaid.to_owned());
-    let target = node.get("target").and_then(scalar::text)?;
+    let part = |key: &str, unsaid: &str| node.get(key).and_then(as_written).unwrap_or_else(|| unsaid.to_owned());
+    let target = node.get("target").and_then(as_written)?;
     Some(format!("{}:{}:{target}/{}", part("host_ip", "0.0.0.0"), part("published", ""), part("protocol", "tcp")))
 }

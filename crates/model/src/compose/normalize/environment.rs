@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compose::tree::{Map, Node, Value};
+use crate::compose::tree::{Map, Node, Span, Value};
 
 /// Fills in what the environment of this file knows. An included file has an environment of its own, so
 /// this runs for each file before it is laid into the project.
@@ -21,10 +21,10 @@ pub fn take_environment(project: &mut Node, environment: &BTreeMap<String, Strin
     for section in ["configs", "secrets"] {
         for resource in resources(project, section) {
             let Some(name) = resource.get("environment") else { continue };
-            let span = name.span;
             if let Some(value) = name.as_str().and_then(|name| environment.get(name)) {
-                let value = value.clone();
-                resource.set("content", Node::string(value, span));
+                // Nobody wrote this key, so that the model which includes this one does not complain about it.
+                let content = Node::string(value.as_str(), Span::NOWHERE);
+                resource.set("content", content);
             }
         }
     }

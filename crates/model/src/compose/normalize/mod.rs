@@ -21,6 +21,6 @@ pub use defaults::{add_defaults, check_exclusive};
 pub use environment::take_environment;
 pub use paths::resolve_paths;
 pub use settle::settle;
-pub use shape::{Keep, PROJECT, Shape, Struct};
+pub use shape::{Keep, PROJECT, SERVICE, Shape, Struct};
 pub use short::expand;
 pub use volumes::volume_target;

@@ -61,6 +61,10 @@ impl Paths<'_> {
 
     fn build(&self, node: &mut Node) {
         self.child(node, "context", Self::context);
+        // A list that is still one has a variable in it, and is resolved as it stands.
+        if let Some(list) = node.as_map_mut().and_then(|build| build.get_mut("additional_contexts")) {
+            each_item(list, |item| self.context(item));
+        }
         for (key, resolve) in [("additional_contexts", Self::context as fn(&Self, &mut Node)), ("ssh", Self::host)] {
             if let Some(map) = node.as_map_mut().and_then(|build| build.get_mut(key)).and_then(Node::as_map_mut) {
                 map.0.values_mut().for_each(|entry| resolve(self, &mut entry.node));

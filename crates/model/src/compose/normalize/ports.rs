@@ -19,6 +19,9 @@ pub fn parse(text: &str, span: Span, most: usize) -> Result<Vec<Node>, String> {
         return Err("names no port of the container; write `host:container`, such as `8080:80`".to_owned());
     }
     let inside = range(container).ok_or_else(|| no_port(container))?;
+    if inside.0 == 0 {
+        return Err("names port 0 of the container, which is none".to_owned());
+    }
     if usize::from(inside.1 - inside.0) >= most {
         return Err("makes the project have too many ports".to_owned());
     }

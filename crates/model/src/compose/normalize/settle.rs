@@ -5,7 +5,7 @@ use super::words;
 use crate::compose::diagnostic::Diagnostic;
 use crate::compose::keypath::KeyPath;
 use crate::compose::tree::{Map, Node, Span, Value};
-use crate::compose::{bytes, duration, scalar};
+use crate::compose::{bytes, cast, duration, scalar};
 
 /// Settles a whole project; what has no type in Compose (`x-` keys) stays as it is.
 pub fn settle(project: &mut Node, out: &mut Vec<Diagnostic>) {
@@ -39,16 +39,24 @@ impl Settling<'_> {
     fn value(&mut self, node: &mut Node, shape: Shape, path: KeyPath<'_>) {
         match shape {
             Shape::Text => self.text(node, path),
-            Shape::Bool => self.scalar(node, path, "true or false", |node| match &node.value {
-                Value::Bool(value) => Some(Value::Bool(*value)),
-                Value::String(text) => scalar::truth(text).map(Value::Bool),
-                _ => None,
-            }),
+            Shape::Plain => match node.value {
+                Value::Float(_) | Value::Bool(_) => self.expect(node, "a string", path),
+                _ => self.text(node, path),
+            },
+            Shape::Bool => self.boolean(node, path),
             Shape::Int => self.scalar(node, path, "a whole number", whole_number),
+            Shape::Unsigned(bits) => self.unsigned(node, bits, path),
             Shape::Float => self.scalar(node, path, "a number", number),
             Shape::Duration => self.duration(node, path),
             Shape::Bytes => self.bytes(node, path),
-            Shape::Texts => self.texts(node, path),
+            Shape::Texts => {
+                for item in node.as_list().unwrap_or_default() {
+                    if matches!(item.value, Value::Float(_)) {
+                        self.expect(item, "a string", path.child(KeyPath::ITEM));
+                    }
+                }
+                self.texts(node, path);
+            }
             Shape::Command => self.command(node, path),
             Shape::Test => {
                 if let Value::String(_) = node.value {
@@ -71,7 +79,7 @@ impl Settling<'_> {
             Shape::Struct(shape) => self.structure(node, shape, path),
             Shape::List(shape) => self.items(node, path, |this, item, path| this.value(item, *shape, path)),
             Shape::Map(shape) => self.each(node, path, |this, node, path| {
-                if !node.is_null() {
+                if !node.is_null() || matches!(shape, Shape::Plain) {
                     this.value(node, *shape, path);
                 }
             }),
@@ -146,16 +154,61 @@ impl Settling<'_> {
             self.expect(node, "a duration such as `30s`", path);
             return;
         };
-        match duration::parse(&text) {
-            Ok(read) => node.value = Value::String(duration::print(read)),
+        // The reference takes a negative one and prints it; what a wait below zero means is asked when it is used.
+        let (sign, length) = text.strip_prefix('-').map_or(("", text.as_str()), |length| ("-", length));
+        match duration::parse(length) {
+            Ok(read) => node.value = Value::String(format!("{sign}{}", duration::print(read))),
             Err(problem) => self.refuse(node.span, path, &problem),
         }
+    }
+
+    fn boolean(&mut self, node: &mut Node, path: KeyPath<'_>) {
+        if let Value::String(text) = &node.value
+            && let Some(value) = cast::boolean(text)
+        {
+            let name = path.to_string();
+            self.out.extend(cast::old_boolean(name.rsplit('.').next().unwrap_or(&name), text, value, node.span));
+            node.value = Value::Bool(value);
+        } else if node.as_bool().is_none() {
+            self.expect(node, "true or false", path);
+        }
+    }
+
+    fn unsigned(&mut self, node: &mut Node, bits: u32, path: KeyPath<'_>) {
+        let number = match &node.value {
+            Value::Int(number) => *number,
+            Value::Float(number) if number.is_finite() => number.trunc() as i128,
+            _ => {
+                self.expect(node, "a whole number", path);
+                return;
+            }
+        };
+        if number < 0 {
+            self.refuse(node.span, path, &format!("`{number}` is negative"));
+            return;
+        }
+        let kept = number & ((1 << bits) - 1);
+        if kept != number {
+            let message = format!("`{path}`: `{number}` is too large, and Compose reads `{kept}`");
+            self.out.push(Diagnostic::warning("value-changed", node.span, message).hint("write a smaller number"));
+        }
+        node.value = Value::Int(kept);
     }
 
     fn bytes(&mut self, node: &mut Node, path: KeyPath<'_>) {
         match &node.value {
             Value::Int(count) => node.value = Value::String(count.to_string()),
-            Value::Float(count) => node.value = Value::String(format!("{}", count.trunc())),
+            Value::Float(count) => {
+                let message = format!("`{path}`: Compose reads nothing from `{count}` here, so it is not limited");
+                self.out.push(
+                    Diagnostic::warning("value-changed", node.span, message)
+                        .hint("write a whole number of bytes, or a text with a unit: `512m`"),
+                );
+                node.value = Value::String("0".to_owned());
+            }
+            Value::String(text) if text == "-1" => {
+                self.refuse(node.span, path, "`-1` in quotes is not a size; write it without quotes");
+            }
             Value::String(text) => match bytes::parse(text) {
                 Ok(count) => node.value = Value::String(bytes::print(count)),
                 Err(problem) => self.refuse(node.span, path, &problem),
@@ -305,5 +358,6 @@ fn file_mode(node: &Node) -> Option<Value> {
         Value::String(text) => i128::from_str_radix(text, 8).ok()?,
         _ => return None,
     };
-    Some(Value::String(format!("0{mode:o}")))
+    let sign = if mode < 0 { "-" } else { "" };
+    Some(Value::String(format!("0{sign}{:o}", mode.unsigned_abs())))
 }

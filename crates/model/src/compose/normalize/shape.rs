@@ -7,8 +7,12 @@
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
     Text,
+    /// A text that may be written as a whole number and as nothing else.
+    Plain,
     Bool,
     Int,
+    /// A whole number that is not negative and fits so many bits; of text only where [`crate::compose::cast`] reads it.
+    Unsigned(u32),
     Float,
     /// `1m30s`
     Duration,
@@ -85,8 +89,8 @@ const fn fields(fields: &'static [Field]) -> Struct {
 }
 
 use Shape::{
-    Bool, Bytes, Command, Count, Duration, EnvFile, FileMode, Float, Hosts, Int, List, Map, Mapping, MultiMapping, Ssh,
-    Struct as Of, Test, Text, Texts, Ulimit, Variables,
+    Bool, Bytes, Command, Count, Duration, EnvFile, FileMode, Float, Hosts, Int, List, Map, Mapping, MultiMapping,
+    Plain, Ssh, Struct as Of, Test, Text, Texts, Ulimit, Unsigned, Variables,
 };
 
 pub static PROJECT: Struct = fields(&[
@@ -99,7 +103,7 @@ pub static PROJECT: Struct = fields(&[
     said("models", Map(&Of(&MODEL))),
 ]);
 
-static SERVICE: Struct = fields(&[
+pub static SERVICE: Struct = fields(&[
     said("profiles", Texts),
     said("annotations", Mapping),
     written("attach", Bool),
@@ -181,7 +185,7 @@ static SERVICE: Struct = fields(&[
     said("stdin_open", Bool),
     written("stop_grace_period", Duration),
     said("stop_signal", Text),
-    said("storage_opt", Mapping),
+    said("storage_opt", Map(&Plain)),
     said("sysctls", Mapping),
     said("tmpfs", Texts),
     said("tty", Bool),
@@ -246,7 +250,7 @@ static HOOK: Struct = fields(&[
 ]);
 
 static BLKIO: Struct = fields(&[
-    said("weight", Int),
+    said("weight", Unsigned(16)),
     said("weight_device", List(&Of(&WEIGHT_DEVICE))),
     said("device_read_bps", List(&Of(&THROTTLE_DEVICE))),
     said("device_read_iops", List(&Of(&THROTTLE_DEVICE))),
@@ -254,8 +258,10 @@ static BLKIO: Struct = fields(&[
     said("device_write_iops", List(&Of(&THROTTLE_DEVICE))),
 ]);
 
-static WEIGHT_DEVICE: Struct =
-    Struct { fields: &[kept("path", Text, Keep::Always), kept("weight", Int, Keep::Always)], capital_in_json: true };
+static WEIGHT_DEVICE: Struct = Struct {
+    fields: &[kept("path", Text, Keep::Always), kept("weight", Unsigned(16), Keep::Always)],
+    capital_in_json: true,
+};
 
 static THROTTLE_DEVICE: Struct =
     Struct { fields: &[kept("path", Text, Keep::Always), kept("rate", Bytes, Keep::Always)], capital_in_json: true };
@@ -278,7 +284,7 @@ static DEPLOY: Struct = fields(&[
 ]);
 
 static UPDATE: Struct = fields(&[
-    written("parallelism", Int),
+    written("parallelism", Unsigned(64)),
     said("delay", Duration),
     said("failure_action", Text),
     said("monitor", Duration),
@@ -303,14 +309,14 @@ static DISCRETE_RESOURCE: Struct = fields(&[kept("kind", Text, Keep::Always), ke
 static RESTART_POLICY: Struct = fields(&[
     said("condition", Text),
     written("delay", Duration),
-    written("max_attempts", Int),
+    written("max_attempts", Unsigned(64)),
     written("window", Duration),
 ]);
 
 static PLACEMENT: Struct = fields(&[
     said("constraints", Texts),
     said("preferences", List(&Of(&PREFERENCE))),
-    said("max_replicas_per_node", Int),
+    said("max_replicas_per_node", Unsigned(64)),
 ]);
 
 static PREFERENCE: Struct = fields(&[said("spread", Text)]);
@@ -333,7 +339,7 @@ static HEALTHCHECK: Struct = fields(&[
     said("test", Test),
     written("timeout", Duration),
     written("interval", Duration),
-    written("retries", Int),
+    written("retries", Unsigned(64)),
     written("start_period", Duration),
     written("start_interval", Duration),
     said("disable", Bool),
@@ -359,7 +365,7 @@ static PORT: Struct = fields(&[
     said("name", Text),
     said("mode", Text),
     said("host_ip", Text),
-    said("target", Int),
+    said("target", Unsigned(32)),
     said("published", Text),
     said("protocol", Text),
     said("app_protocol", Text),
@@ -386,7 +392,7 @@ static MOUNT_BIND: Struct = fields(&[
 
 static MOUNT_VOLUME: Struct = fields(&[said("labels", Mapping), said("nocopy", Bool), said("subpath", Text)]);
 
-static MOUNT_TMPFS: Struct = fields(&[said("size", Bytes), said("mode", Int)]);
+static MOUNT_TMPFS: Struct = fields(&[said("size", Bytes), said("mode", Unsigned(32))]);
 
 static MOUNT_IMAGE: Struct = fields(&[said("subpath", Text)]);
 

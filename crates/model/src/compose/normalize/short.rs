@@ -157,7 +157,7 @@ impl Expansion<'_> {
         let mut long = Vec::with_capacity(items.len());
         for item in items.iter() {
             let text = match &item.value {
-                Value::String(_) | Value::Int(_) => scalar::text(item).unwrap_or_default(),
+                Value::String(_) | Value::Int(_) | Value::Float(_) => scalar::text(item).unwrap_or_default(),
                 _ => {
                     long.push(item.clone());
                     continue;
@@ -168,8 +168,8 @@ impl Expansion<'_> {
                     self.ports_left -= ports.len();
                     long.extend(ports);
                 }
-                // One port that cannot be read yet leaves the whole list as it was written.
-                Err(_) if self.lenient => return,
+                // One port that cannot be read yet leaves the whole list as it was written; a number has no variable.
+                Err(_) if self.lenient && item.as_str().is_some() => return,
                 Err(problem) => self.refuse(item.span, "port", &text, &problem),
             }
         }

@@ -5,7 +5,7 @@ use serde_json::{Map as Object, Number, Value as Json};
 use super::natural;
 use crate::compose::keypath::{KeyPath, Room};
 use crate::compose::merge::is_named_list;
-use crate::compose::normalize::{Keep, PROJECT, Shape, Struct};
+use crate::compose::normalize::{Keep, PROJECT, SERVICE, Shape, Struct};
 use crate::compose::scalar;
 use crate::compose::tree::{Map, Node, Value};
 
@@ -27,24 +27,24 @@ pub fn print(project: &Node, form: Form) -> Json {
     if !form.settled {
         return raw(project, KeyPath::ROOT, form.dialect);
     }
-    let printer = Printer { dialect: form.dialect };
+    let printer = Printer { dialect: form.dialect, doubles_dollars: true };
     let mut out = printer.structure(project, &PROJECT);
     if form.dialect == Dialect::Json {
         // The reference's JSON has the sections in the order of the alphabet, and no models.
         out.remove("models");
         for (key, entry) in project.as_map().into_iter().flat_map(Map::iter).filter(|(key, _)| key.starts_with("x-")) {
-            out.insert(escape(key), printer.free(&entry.node));
+            out.insert(printer.escape(key), printer.free(&entry.node));
         }
         out.sort_keys();
     }
     Json::Object(out)
 }
 
-/// As it was written, with every mapping in the order of its keys. The reference prints an empty list as
+/// As it was written, with every mapping in the order of its keys. The reference's JSON has an empty list as
 /// nothing, except where it has made sure that no item stands twice.
 fn raw(node: &Node, path: KeyPath<'_>, dialect: Dialect) -> Json {
     match &node.value {
-        Value::List(items) if items.is_empty() && !stays_empty(path) => Json::Null,
+        Value::List(items) if items.is_empty() && dialect == Dialect::Json && !stays_empty(path) => Json::Null,
         Value::List(items) => {
             Json::Array(items.iter().map(|item| raw(item, path.child(KeyPath::ITEM), dialect)).collect())
         }
@@ -72,8 +72,7 @@ fn sorted(entries: impl Iterator<Item = (String, Json)>, dialect: Dialect) -> Js
     Json::Object(entries.into_iter().collect())
 }
 
-/// `$` is doubled, so that the printed file can be read again.
-fn escape(text: &str) -> String {
+fn doubled(text: &str) -> String {
     text.replace('$', "$$")
 }
 
@@ -88,7 +87,7 @@ fn number(node: &Node, dialect: Dialect) -> Json {
         Value::Float(value) => {
             Number::from_f64(*value).map_or_else(|| Json::String(scalar::float(*value)), Json::Number)
         }
-        Value::String(text) => Json::String(escape(text)),
+        Value::String(text) => Json::String(text.clone()),
         Value::List(_) | Value::Map(_) => Json::Null,
     }
 }
@@ -101,8 +100,16 @@ fn whole(value: i128) -> Json {
     }
 }
 
+/// One settled service in JSON, its texts as they are.
+pub fn service(service: &Node) -> Json {
+    let printer = Printer { dialect: Dialect::Json, doubles_dollars: false };
+    Json::Object(printer.structure(service, &SERVICE))
+}
+
 struct Printer {
     dialect: Dialect,
+    /// `$` is doubled, so that the printed file can be read again.
+    doubles_dollars: bool,
 }
 
 impl Printer {
@@ -140,7 +147,7 @@ impl Printer {
         if self.dialect == Dialect::Yaml {
             let mut more: Vec<_> = map.iter().filter(|(key, _)| key.starts_with("x-")).collect();
             more.sort_by(|a, b| natural::compare(a.0, b.0));
-            out.extend(more.into_iter().map(|(key, entry)| (escape(key), self.free(&entry.node))));
+            out.extend(more.into_iter().map(|(key, entry)| (self.escape(key), self.free(&entry.node))));
         }
         out
     }
@@ -163,7 +170,7 @@ impl Printer {
             }
             Shape::Map(_) => Json::Object(Object::new()),
             Shape::Bool => Json::Bool(false),
-            Shape::Int => Json::from(0),
+            Shape::Int | Shape::Unsigned(_) => Json::from(0),
             _ => Json::String(String::new()),
         }
     }
@@ -175,17 +182,19 @@ impl Printer {
                 Json::Array(items.iter().map(|item| self.value(item, *shape)).collect())
             }
             (Shape::Map(shape), Value::Map(map)) => {
-                sorted(map.iter().map(|(key, entry)| (escape(key), self.value(&entry.node, *shape))), self.dialect)
+                sorted(map.iter().map(|(key, entry)| (self.escape(key), self.value(&entry.node, *shape))), self.dialect)
             }
             (Shape::EnvFile, Value::Map(file)) => self.env_file(file),
             (Shape::Ssh, Value::Map(keys)) => {
                 let line = |(id, entry): (&str, &crate::compose::Entry)| match scalar::text(&entry.node) {
-                    Some(path) if !path.is_empty() => Json::String(escape(&format!("{id}: {path}"))),
-                    _ => Json::String(escape(id)),
+                    Some(path) if !path.is_empty() => Json::String(self.escape(&format!("{id}: {path}"))),
+                    _ => Json::String(self.escape(id)),
                 };
                 Json::Array(keys.iter().map(line).collect())
             }
             (Shape::Ulimit, Value::Map(limit)) => self.ulimit(limit),
+            // To the reference a single zero is no single value, but two that were not said.
+            (Shape::Ulimit, Value::Int(0)) => self.ulimit(&Map::default()),
             _ => self.free(node),
         }
     }
@@ -220,10 +229,15 @@ impl Printer {
         match &node.value {
             Value::List(items) => Json::Array(items.iter().map(|item| self.free(item)).collect()),
             Value::Map(map) => {
-                sorted(map.iter().map(|(key, entry)| (escape(key), self.free(&entry.node))), self.dialect)
+                sorted(map.iter().map(|(key, entry)| (self.escape(key), self.free(&entry.node))), self.dialect)
             }
+            Value::String(text) => Json::String(self.escape(text)),
             _ => number(node, self.dialect),
         }
+    }
+
+    fn escape(&self, text: &str) -> String {
+        if self.doubles_dollars { doubled(text) } else { text.to_owned() }
     }
 }
 

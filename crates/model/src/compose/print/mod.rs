@@ -1,5 +1,6 @@
 //! A settled project as `docker compose config` prints it.
 
+mod hash;
 mod json;
 mod natural;
 mod plain;
@@ -17,6 +18,28 @@ pub fn to_json(loaded: &Loaded) -> serde_json::Value {
 pub fn to_yaml(loaded: &Loaded) -> String {
     let form = json::Form { dialect: json::Dialect::Yaml, settled: loaded.is_settled() };
     yaml::emit(&json::print(&printed(loaded), form))
+}
+
+/// JSON text as the reference writes it: the letters escaped that could end a script in a page.
+pub fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match letter {
+            '<' => out.push_str("\\u003c"),
+            '>' => out.push_str("\\u003e"),
+            '&' => out.push_str("\\u0026"),
+            '\u{2028}' => out.push_str("\\u2028"),
+            '\u{2029}' => out.push_str("\\u2029"),
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
+/// What `config --hash` prints for each service that is on.
+pub fn hashes(loaded: &Loaded) -> std::collections::BTreeMap<String, String> {
+    let services = loaded.project.get("services").and_then(Node::as_map);
+    services.into_iter().flat_map(Map::iter).map(|(name, entry)| (name.to_owned(), hash::of(&entry.node))).collect()
 }
 
 /// The project without what no service uses. Without settling (`--no-interpolate`) it stays whole.

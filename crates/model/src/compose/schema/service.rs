@@ -44,7 +44,7 @@ pub(super) const SERVICE: Record = record(
         ("entrypoint", COMMAND),
         ("env_file", ENV_FILE),
         ("environment", PAIRS),
-        ("expose", list(&each(scalar(FREE_TEXT | NUMBER)))),
+        ("expose", list(&each(scalar(FREE_TEXT | INT)))),
         ("extends", EXTENDS),
         ("external_links", UNIQUE_STRINGS),
         ("extra_hosts", EXTRA_HOSTS),
@@ -70,7 +70,7 @@ pub(super) const SERVICE: Record = record(
         ("networks", NETWORKS),
         ("oom_kill_disable", FLAG),
         ("oom_score_adj", WHOLE.rule(Rule::Between(-1000, 1000))),
-        ("pid", scalar(TEXT | NULL)),
+        ("pid", STRING),
         ("pids_limit", AMOUNT),
         ("platform", STRING),
         ("ports", PORTS),
@@ -205,7 +205,7 @@ const HOOK: Shape = {
 const HOOKS: Shape = list(&each(HOOK));
 
 const LOGGING: Shape = {
-    const OPTIONS: Shape = map(&named(Names::NotEmpty, scalar(FREE_TEXT | NUMBER | NULL)));
+    const OPTIONS: Shape = map(&named(Names::NotEmptyOpen, scalar(FREE_TEXT | NUMBER | NULL)));
     map(&Fields::Record(record("`logging`", &[("driver", STRING), ("options", OPTIONS)])))
 };
 
@@ -250,7 +250,7 @@ const PORTS: Shape = {
 
 const PROVIDER: Shape = {
     const ONE: Shape = scalar(FREE_TEXT | NUMBER | BOOL);
-    const OPTIONS: Shape = map(&named(Names::NotEmpty, ONE.or_list(&each(ONE))));
+    const OPTIONS: Shape = map(&named(Names::NotEmptyOpen, ONE.or_list(&each(ONE))));
     map(&Fields::Record(record("`provider`", &[("options", OPTIONS), ("type", STRING)]).needs(&["type"])))
 };
 

@@ -73,8 +73,10 @@ pub(super) enum Names {
     Resource,
     /// The same, but the specification does not look at others.
     ResourceOpen,
-    /// Anything but an empty name.
+    /// Anything but an empty name; that one is refused.
     NotEmpty,
+    /// Anything, but the specification does not look at an empty name.
+    NotEmptyOpen,
     /// Lower-case letters, as limits have them; others are not looked at.
     Limit,
 }
@@ -158,7 +160,7 @@ pub(super) const STRING_OR_UNIQUE_LIST: Shape = STRING.or_list(&unique(STRING));
 /// `KEY: value` lines or a list of `KEY=value`.
 pub(super) const PAIRS: Shape =
     map(&named(Names::NotEmpty, scalar(FREE_TEXT | NUMBER | BOOL | NULL))).or_list(&each(STRING));
-pub(super) const DRIVER_OPTIONS: Shape = map(&named(Names::NotEmpty, scalar(FREE_TEXT | NUMBER)));
+pub(super) const DRIVER_OPTIONS: Shape = map(&named(Names::NotEmptyOpen, scalar(FREE_TEXT | NUMBER)));
 pub(super) const COMMAND: Shape = scalar(TEXT | NULL).or_list(&each(STRING));
 pub(super) const EXTRA_HOSTS: Shape =
     map(&named(Names::NotEmpty, STRING.or_list(&each(STRING)))).or_list(&unique(STRING));

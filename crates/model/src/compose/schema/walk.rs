@@ -78,6 +78,10 @@ impl Walk {
                         self.path.push(name.to_owned());
                         self.node(value, &entry.node);
                         self.path.pop();
+                    } else if *names == Names::NotEmpty {
+                        let message = format!("a name in {} is empty", self.place());
+                        let hint = "give it a name, or take the line away";
+                        self.out.push(Diagnostic::error("bad-name", entry.key_span, message).hint(hint));
                     } else if *names == Names::Resource {
                         let message = format!("`{name}` cannot be a name in {}", self.place());
                         let hint = match name.contains("${") {
@@ -97,6 +101,8 @@ impl Walk {
                 self.path.push(name.to_owned());
                 self.node(&record.fields[index].1, &entry.node);
                 self.path.pop();
+            } else if !entry.key_span.is_written() {
+                // What nobody wrote was added here, as the content that the environment gives to a secret.
             } else if !(record.extensions && name.starts_with("x-")) && self.out.len() < COMPLAINTS_MAX {
                 self.unknown_key(record, name, entry);
             }
@@ -305,7 +311,7 @@ fn choice(words: &[&str]) -> String {
 fn fits(names: Names, name: &str) -> bool {
     let nonempty = !name.is_empty();
     match names {
-        Names::NotEmpty => nonempty,
+        Names::NotEmpty | Names::NotEmptyOpen => nonempty,
         Names::Limit => nonempty && name.bytes().all(|b| b.is_ascii_lowercase()),
         Names::Resource | Names::ResourceOpen => {
             nonempty && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))

@@ -59,6 +59,8 @@ pub(super) struct Composer {
     complaints: Vec<Diagnostic>,
     /// Where a line starts with white space that has a tab in it: its line, and the column after it.
     tabbed: BTreeSet<(u32, u32)>,
+    /// Where the text ends, when it ends without a line break.
+    unended: Option<usize>,
     /// What the whole file weighs so far.
     nodes: usize,
     text: usize,
@@ -73,6 +75,7 @@ impl Composer {
             documents: Vec::new(),
             complaints: Vec::new(),
             tabbed: tabbed_lines(text),
+            unended: if text.ends_with('\n') { None } else { Some(text.chars().count()) },
             nodes: 0,
             text: 0,
         }
@@ -80,6 +83,11 @@ impl Composer {
 
     pub(super) fn complain(&mut self, diagnostic: Diagnostic) {
         self.complaints.push(diagnostic);
+    }
+
+    /// Whether nothing was complained about so far.
+    pub(super) fn is_content(&self) -> bool {
+        self.complaints.is_empty()
     }
 
     pub(super) fn finish(self) -> Result<Vec<Node>, Vec<Diagnostic>> {
@@ -94,7 +102,13 @@ impl Composer {
             return false;
         }
         match event {
-            Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, tag.as_deref(), anchor, span),
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let is_last = self.unended == Some(place.end.index());
+                // A block at the end of a file that has no last line break has none either.
+                let text = if is_block && is_last { text.strip_suffix('\n').unwrap_or(&text) } else { &text };
+                self.scalar(text, style, tag.as_deref(), anchor, span);
+            }
             Event::SequenceStart(style, anchor, tag) => {
                 self.open(Shape::List(Vec::new()), style, tag.as_deref(), anchor, span);
             }

@@ -7,13 +7,16 @@
 
 mod complaint;
 mod composer;
+mod quotes;
 mod scalar;
 mod slip;
 pub(super) mod suspect;
 #[cfg(test)]
 mod tests;
 
-use granit_parser::Parser;
+use std::borrow::Cow;
+
+use granit_parser::{Parser, ScanError};
 
 use self::composer::Composer;
 use super::diagnostic::Diagnostic;
@@ -39,11 +42,32 @@ pub fn parse(bytes: &[u8], file: FileId) -> Result<Vec<Node>, Vec<Diagnostic>> {
         let message = format!("the file has {} bytes; at most {FILE_BYTES_MAX} are read", bytes.len());
         return Err(vec![Diagnostic::error("file-too-large", start, message).hint("is this really a Compose file?")]);
     }
-    let text = decode(bytes, file)?;
+    let mut text = Cow::Borrowed(decode(bytes, file)?);
+    let mut mends_left = if bytes.len() > quotes::MENDED_BYTES_MAX { 0 } else { quotes::MOST_MENDED };
+    loop {
+        match compose(&text, file) {
+            Ok(documents) => return documents,
+            Err(error) => match quotes::mend(&text, error.marker().index()).filter(|_| mends_left > 0) {
+                Some(better) => {
+                    mends_left -= 1;
+                    text = Cow::Owned(better);
+                }
+                None => return Err(vec![complaint::from_parser(&error, &text, file)]),
+            },
+        }
+    }
+}
+
+/// Reads a text once.
+///
+/// # Errors
+/// Where the parser stopped, when nothing was complained about before.
+fn compose(text: &str, file: FileId) -> Result<Result<Vec<Node>, Vec<Diagnostic>>, ScanError> {
     let mut composer = Composer::new(file, text);
     for event in Parser::new_from_str_with_options(text, parser_options()) {
         let proceed = match event {
             Ok((event, span)) => composer.take(event, span),
+            Err(error) if composer.is_content() => return Err(error),
             Err(error) => {
                 composer.complain(complaint::from_parser(&error, text, file));
                 false
@@ -53,7 +77,7 @@ pub fn parse(bytes: &[u8], file: FileId) -> Result<Vec<Node>, Vec<Diagnostic>> {
             break;
         }
     }
-    composer.finish().map_err(|problems| problems.into_iter().map(|one| complaint::seen(one, text)).collect())
+    Ok(composer.finish().map_err(|problems| problems.into_iter().map(|one| complaint::seen(one, text)).collect()))
 }
 
 fn parser_options() -> granit_parser::Options {

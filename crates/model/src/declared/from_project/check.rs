@@ -30,7 +30,7 @@ fn walk_mapping(place: &Place, at: &str) {
         match group {
             Some(group) if name.starts_with("x-") => extension(&child, group, name),
             Some(group) => match group.keys.iter().find(|key| key.name == name) {
-                Some(key) if matches!(key.fate, Fate::Honoured) => walk(&child, &below),
+                Some(key) if matches!(key.fate, Fate::Honoured | Fate::Differs(_)) => walk(&child, &below),
                 Some(key) => tell(&child, key.fate),
                 None => unknown(&child, group, name),
             },
@@ -73,7 +73,7 @@ fn tell(place: &Place, fate: Fate) {
             let message = format!("`{path}` is not supported: {why}");
             place.say(Diagnostic::error("unsupported-key", place.span, message));
         }
-        Fate::Honoured | Fate::Quiet(_) => {}
+        Fate::Honoured | Fate::Differs(_) | Fate::Quiet(_) => {}
     }
 }
 

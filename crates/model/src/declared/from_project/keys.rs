@@ -9,6 +9,8 @@
 pub enum Fate {
     /// It does what Compose says that it does.
     Honoured,
+    /// It does what Compose says, save for what the text says.
+    Differs(&'static str),
     /// It was used up when the files were read, or it describes and has no effect in Compose either.
     Quiet(&'static str),
     /// It is told with its place, and the stack runs without it. The text says why that is harmless, after `: `.
@@ -34,6 +36,9 @@ pub struct Group {
 const fn honoured(name: &'static str) -> Key {
     Key { name, fate: Fate::Honoured }
 }
+const fn differs(name: &'static str, how: &'static str) -> Key {
+    Key { name, fate: Fate::Differs(how) }
+}
 const fn quiet(name: &'static str, why: &'static str) -> Key {
     Key { name, fate: Fate::Quiet(why) }
 }
@@ -50,7 +55,7 @@ const SWARM: &str = "it is for a Swarm cluster, and this stack runs on one machi
 const WINDOWS: &str = "it is for Windows containers";
 const BUILDKIT: &str = "images are built by the engine's classic builder, which cannot do it";
 
-/// The table. Docs are generated from it.
+/// The table; `docs/COMPOSE.md` shows it, and a test holds the two together.
 pub const KEYS: &[Group] = &[
     Group {
         at: "",
@@ -167,7 +172,7 @@ pub const KEYS: &[Group] = &[
     Group {
         at: "services.*.deploy",
         keys: &[
-            honoured("mode"),
+            differs("mode", "modes for a Swarm cluster are warned about; on one machine they mean `replicated`"),
             honoured("replicas"),
             honoured("resources"),
             honoured("restart_policy"),
@@ -239,7 +244,10 @@ const SERVICE: Group = Group {
         honoured("annotations"),
         warned("attach", "logs are followed with `mainstay logs`, and `up` shows none"),
         honoured("blkio_config"),
-        honoured("build"),
+        differs(
+            "build",
+            "images are built by the engine's classic builder; what only BuildKit can do is refused by name",
+        ),
         honoured("cap_add"),
         honoured("cap_drop"),
         honoured("cgroup"),
@@ -311,7 +319,7 @@ const SERVICE: Group = Group {
         honoured("privileged"),
         quiet("profiles", READ),
         refused("provider", "services that a plugin provides are not built yet"),
-        honoured("pull_policy"),
+        differs("pull_policy", "`daily`, `weekly`, `every_…` and `refresh` are warned about and mean `missing`"),
         warned("pull_refresh_after", "images are pulled when missing, or when `--pull` asks for it"),
         honoured("read_only"),
         honoured("restart"),
@@ -371,8 +379,15 @@ const BUILD: Group = Group {
 
 const ULIMIT: &[Key] = &[honoured("soft"), honoured("hard"), honoured("single")];
 
-const FILE_REFERENCE: &[Key] =
-    &[honoured("source"), honoured("target"), honoured("uid"), honoured("gid"), honoured("mode")];
+const ON_FILES: &str = "of a secret or config from a file it is warned about; Compose ignores it there as well";
+
+const FILE_REFERENCE: &[Key] = &[
+    honoured("source"),
+    honoured("target"),
+    differs("uid", ON_FILES),
+    differs("gid", ON_FILES),
+    differs("mode", ON_FILES),
+];
 
 const FILE_OBJECT: &[Key] = &[
     quiet("name", "it names an object of a Swarm cluster"),
@@ -400,18 +415,4 @@ const BLKIO: &[Key] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn no_key_stands_twice_in_the_table() {
-        let mut seen = BTreeSet::new();
-        for group in KEYS {
-            for key in group.keys {
-                assert!(seen.insert((group.at, key.name)), "{}.{}", group.at, key.name);
-            }
-        }
-    }
-}
+mod tests;

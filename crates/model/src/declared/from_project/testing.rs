@@ -38,6 +38,7 @@ pub(in crate::declared) fn loaded(json: &str) -> Loaded {
         disabled_services: Node::new(Value::Map(Map::default()), Span::NOWHERE),
         warnings: Vec::new(),
         variables: Vec::new(),
+        environment: std::collections::BTreeMap::new(),
         sources,
         spoken: Spoken::default(),
         options: LoadOptions::default(),
