@@ -149,6 +149,7 @@ pub(crate) fn container(id: &str, stack: &str, service: &str) -> Container {
         created_at: "2026-11-20T10:00:00Z".into(),
         restart_count: 0,
         restarts_itself: true,
+        may_end: false,
         endpoints: Vec::new(),
         network_mode: "bridge".into(),
         fields: Some(BTreeMap::new()),
@@ -156,6 +157,7 @@ pub(crate) fn container(id: &str, stack: &str, service: &str) -> Container {
         depends_on: Vec::new(),
         requires: Vec::new(),
         ports: Vec::new(),
+        anonymous_volumes: Vec::new(),
     }
 }
 

@@ -243,6 +243,7 @@ async fn refusals_are_told_in_words() {
         number: 1,
         name: name.clone(),
         networks: Vec::new(),
+        carried: Vec::new(),
     });
     let clash = clash.await.unwrap_err();
     assert!(clash.hints.iter().any(|hint| hint.contains(&name)), "{}", told(&clash));

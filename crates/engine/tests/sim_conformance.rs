@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::{StreamExt as _, stream};
 use mainstay_engine::World as _;
-use mainstay_model::declared::container::{Healthcheck, Mount, MountKind, Port};
+use mainstay_model::declared::container::{Healthcheck, Mount, Port};
 use mainstay_model::declared::{Condition, ContainerSpec, NetworkMode};
 use mainstay_model::identity::ServiceName;
-use mainstay_model::observed::{Container, Observed, Scope, State};
+use mainstay_model::observed::{AnonymousVolume, Container, Observed, Scope, State};
 use mainstay_model::plan::{Action, Impact, Step, StepId};
 use mainstay_model::sim;
 use support::{Stack, TINY, docker, shell, told};
@@ -38,6 +38,8 @@ enum Kind {
     /// Runs until it is told to stop, and ends with 143 then, as a program does that does not care about signals.
     Plain,
     Mounts(&'static str),
+    /// Mounts a volume that nobody gave a name.
+    Anonymous,
     Publishes(&'static str),
     /// Ends with 0 by itself, late enough to be seen running.
     Job,
@@ -57,6 +59,8 @@ enum Do {
     RemoveVolume(&'static str),
     Create(&'static str),
     CreateOn(&'static str, &'static [&'static str]),
+    /// With the anonymous volumes of another one; of one that has none, a volume that is not there.
+    CreateCarrying(&'static str, &'static str),
     Start(&'static str),
     Stop(&'static str),
     Remove(&'static str),
@@ -83,11 +87,11 @@ enum Expect {
 }
 
 use Do::{
-    Attach, AttachAs, Await, Create, CreateOn, Detach, DetachStale, ForeignContainer, ForeignNetwork, ForeignVolume,
-    MakeNetwork, MakeVolume, Pause, Remove, RemoveNetwork, RemoveVolume, Rename, Start, Stop,
+    Attach, AttachAs, Await, Create, CreateCarrying, CreateOn, Detach, DetachStale, ForeignContainer, ForeignNetwork,
+    ForeignVolume, MakeNetwork, MakeVolume, Pause, Remove, RemoveNetwork, RemoveVolume, Rename, Start, Stop,
 };
 use Expect::{Fine, Refused};
-use Kind::{Bridge, Checked, Job, Mounts, Plain, Publishes, Within};
+use Kind::{Anonymous, Bridge, Checked, Job, Mounts, Plain, Publishes, Within};
 
 /// A scenario ends with its first difference, so a known one is the last action of its scenario. What is expected is
 /// what the engine does.
@@ -108,6 +112,27 @@ const SCENARIOS: &[Scenario] = &[
             (Remove("web"), Fine),
             (RemoveNetwork("one"), Fine),
             (RemoveVolume("data"), Fine),
+        ],
+    },
+    Scenario {
+        name: "an anonymous volume goes from one to the next",
+        networks: &["one"],
+        volumes: &[],
+        services: &[("web", &["one"], Anonymous), ("next", &["one"], Anonymous), ("other", &["one"], Plain)],
+        actions: &[
+            (MakeNetwork("one"), Fine),
+            (Create("web"), Fine),
+            (Start("web"), Fine),
+            (Create("other"), Fine),
+            (CreateCarrying("next", "other"), Refused),
+            (CreateCarrying("next", "web"), Fine),
+            // What an interrupted run made is given again, with the volume that it has.
+            (CreateCarrying("next", "web"), Fine),
+            (Stop("web"), Fine),
+            (Start("next"), Fine),
+            (Remove("web"), Fine),
+            (Stop("next"), Fine),
+            (Remove("next"), Fine),
         ],
     },
     Scenario {
@@ -620,6 +645,8 @@ async fn play(scenario: &'static Scenario) -> Option<Difference> {
         let seen = stage.look().await;
         let sim = stage.in_sim(*what, &seen);
         stage.engine_seen = seen;
+        let mounted = stage.engine_seen.containers.iter().flat_map(|container| &container.anonymous_volumes);
+        stage.strangers.volumes.extend(mounted.map(|volume| volume.name.clone()));
         let part = |sim: String, engine: String| {
             let plain = |text: String| text.replace(stage.stack.name(), "S");
             let (sim, engine) = (plain(sim), plain(engine));
@@ -676,6 +703,7 @@ impl Stage {
         let engine_seen = stack.docker.look(&scope).await.unwrap();
         let mut sim = Observed::empty(stack.declared.stack.clone());
         sim.images.clone_from(&engine_seen.images);
+        sim.image_volumes.clone_from(&engine_seen.image_volumes);
         assert!(engine_seen.containers.is_empty() && engine_seen.networks.is_empty() && engine_seen.volumes.is_empty());
         let strangers = Strangers { volumes: volumes.into_values().collect(), ..Strangers::default() };
         let ids = BTreeMap::new();
@@ -693,7 +721,9 @@ impl Stage {
             return Ok(());
         };
         let acted = self.stack.act(action).await.map_err(|error| told(&error))?;
-        if let (Create(service) | CreateOn(service, _), Some(id)) = (what, acted.container_id) {
+        if let (Create(service) | CreateOn(service, _) | CreateCarrying(service, _), Some(id)) =
+            (what, acted.container_id)
+        {
             self.engine_ids.insert(service, id);
         }
         Ok(())
@@ -711,7 +741,9 @@ impl Stage {
         let before = self.sim.clone();
         let done = sim::step(&mut self.sim, &step, Some(&self.stack.declared), &mut made);
         assert!(done.is_ok() || self.sim == before, "{what:?}: a refused step leaves the world as it was");
-        if let (Create(service) | CreateOn(service, _), Some(id)) = (what, made.remove(&id)) {
+        if let (Create(service) | CreateOn(service, _) | CreateCarrying(service, _), Some(id)) =
+            (what, made.remove(&id))
+        {
             self.sim_ids.insert(service, id);
         }
         done.map_err(|error| error.to_string())
@@ -736,9 +768,20 @@ impl Stage {
             RemoveVolume(key) => Action::RemoveVolume { name: named(key) },
             Create(service) => stack.create_action(service),
             CreateOn(service, keys) => match stack.create_action(service) {
-                Action::CreateContainer { service, number, name, .. } => {
+                Action::CreateContainer { service, number, name, carried, .. } => {
                     let networks = keys.iter().map(|key| named(key)).collect();
-                    Action::CreateContainer { service, number, name, networks }
+                    Action::CreateContainer { service, number, name, networks, carried }
+                }
+                other => other,
+            },
+            CreateCarrying(service, from) => match stack.create_action(service) {
+                Action::CreateContainer { service, number, name, networks, .. } => {
+                    let from = ids.get(from).and_then(|id| seen.container(id));
+                    let mut carried = from.map_or(Vec::new(), |from| from.anonymous_volumes.clone());
+                    if carried.is_empty() {
+                        carried.push(AnonymousVolume { target: "/data".into(), name: "0".repeat(64) });
+                    }
+                    Action::CreateContainer { service, number, name, networks, carried }
                 }
                 other => other,
             },
@@ -765,7 +808,7 @@ impl Stage {
             Await(service, condition) => {
                 let started = ids.get(service).and_then(|id| seen.container(id));
                 let within_secs = if started.is_some_and(|it| it.state == State::Created) { 1 } else { 30 };
-                Action::Await { target: target(service), condition, within_secs }
+                Action::Await { target: target(service), condition, within_secs, steady_ms: 0 }
             }
             ForeignContainer(_) | ForeignNetwork(_) | ForeignVolume(_) | Pause(_) => return None,
         })
@@ -818,21 +861,9 @@ fn spec(kind: Kind, volumes: &BTreeMap<&str, String>) -> ContainerSpec {
     let idle = |first: &str| shell(&format!("{first}\ntrap 'exit 143' TERM; while :; do sleep 1 & wait $!; done"));
     match kind {
         Plain | Within(_) | Bridge => idle(""),
-        Mounts(key) => {
-            let source = Some(volumes[key].clone());
-            let mount = Mount {
-                kind: MountKind::Volume,
-                source,
-                target: "/data".into(),
-                read_only: false,
-                create_host_path: false,
-                propagation: None,
-                selinux: None,
-                no_copy: false,
-                subpath: None,
-                size_bytes: None,
-                mode: None,
-            };
+        Mounts(key) => ContainerSpec { mounts: vec![Mount::of_volume(volumes[key].as_str(), "/data")], ..idle("") },
+        Anonymous => {
+            let mount = Mount { source: None, ..Mount::of_volume("", "/data/") };
             ContainerSpec { mounts: vec![mount], ..idle("") }
         }
         Publishes(port) => {
@@ -872,6 +903,12 @@ fn facts(world: &Observed) -> BTreeSet<String> {
         say(format!("has the fields {:?}", container.fields));
         say(format!("depends on {:?}, requires {:?}", container.depends_on, container.requires));
         say(format!("publishes {:?}", container.ports));
+        say(format!("may end {}", container.may_end));
+        for volume in &container.anonymous_volumes {
+            let mounts = |other: &&Container| other.anonymous_volumes.iter().any(|mounted| mounted.name == volume.name);
+            let sharers: Vec<&String> = world.containers.iter().filter(mounts).map(|other| &other.name).collect();
+            say(format!("has an anonymous volume at {}, as have {sharers:?}", volume.target));
+        }
         let mode = container.network_mode.as_str();
         let owner = mode.strip_prefix("container:").map(|id| world.container(id).map(|owner| &owner.name));
         say(owner.map_or(format!("in the mode {mode}"), |owner| format!("in the namespace of {owner:?}")));

@@ -38,6 +38,9 @@ pub struct Up {
     /// Replace containers that do not differ
     #[arg(long)]
     pub force_recreate: bool,
+    /// Give replaced containers new anonymous volumes instead of those that they had
+    #[arg(long, short = 'V')]
+    pub renew_anon_volumes: bool,
     /// Remove containers of services that the files no longer have
     #[arg(long)]
     pub remove_orphans: bool,
@@ -82,6 +85,7 @@ impl Up {
             build: self.build,
             pull: self.pull,
             force_recreate: self.force_recreate,
+            renew_anon_volumes: self.renew_anon_volumes,
             remove_orphans: self.remove_orphans,
             no_start: self.no_start,
             no_wait: self.no_wait,

@@ -36,8 +36,8 @@ impl Docker {
                 self.create_volume(&context.stack, key, volume).await
             }
             Action::RemoveVolume { name } => self.remove_volume(name).await,
-            Action::CreateContainer { service, number, name, networks } => {
-                self.create(Wanted { service, number: *number, name, networks }, context, progress).await
+            Action::CreateContainer { service, number, name, networks, carried } => {
+                self.create(Wanted { service, number: *number, name, networks, carried }, context, progress).await
             }
             Action::StartContainer { target } => {
                 self.put_what_is_missing(target, context).await?;
@@ -56,8 +56,12 @@ impl Docker {
             Action::Detach { target, network, network_id } => {
                 self.detach(id_of(target, context)?, &target.name, network, network_id).await
             }
-            Action::Await { target, condition, within_secs } => {
-                let patience = Patience { condition: *condition, within: Duration::from_secs(*within_secs) };
+            Action::Await { target, condition, within_secs, steady_ms } => {
+                let patience = Patience {
+                    condition: *condition,
+                    within: Duration::from_secs(*within_secs),
+                    steady: Duration::from_millis(*steady_ms),
+                };
                 self.await_ready(id_of(target, context)?, &target.name, patience, progress).await
             }
         }

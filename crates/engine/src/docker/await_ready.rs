@@ -1,6 +1,9 @@
 //! Waiting for a container to be what its dependents need: by events, never by sleeping.
+//!
+//! A container without a health check is called running when it has stayed so for a while. The while is counted from the
+//! moment in which this start of it was seen first, so all containers of an operation are looked at side by side.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::models::{ContainerInspectResponse, ContainerState};
 use futures_util::StreamExt;
@@ -24,6 +27,8 @@ const GLANCE_EVERY: Duration = Duration::from_secs(3);
 pub(super) struct Patience {
     pub(super) condition: Condition,
     pub(super) within: Duration,
+    /// How long one without a health check has to run without a crash.
+    pub(super) steady: Duration,
 }
 
 /// What one inspect says about the wait.
@@ -32,6 +37,8 @@ enum Verdict {
     Failed(String),
     /// Not yet; in words.
     Waiting(String),
+    /// It runs, and time has to tell.
+    Watched,
 }
 
 /// What is remembered between two inspects.
@@ -39,6 +46,10 @@ enum Verdict {
 struct Memory {
     /// The engine's restart count when the wait began.
     restarts_before: Option<u64>,
+    /// The start of the run that is under way, as the engine tells it, and when it was seen first.
+    run: Option<(String, Instant)>,
+    /// When the run that is under way has lasted long enough.
+    steady_at: Option<Instant>,
     told: String,
     last_check: Option<String>,
 }
@@ -52,16 +63,12 @@ impl Docker {
         progress: &Progress,
     ) -> Result<Acted, WorldError> {
         let mut memory = Memory::default();
-        // Most waits are for a container that was just started and has no check: one inspect ends those.
-        if let Some(end) = self.weigh(id, name, patience.condition, &mut memory, progress).await? {
-            return end;
-        }
-        let waiting = self.wait_by_events(id, name, patience.condition, &mut memory, progress);
+        let waiting = self.wait_by_events(id, name, patience, &mut memory, progress);
         if let Ok(end) = tokio::time::timeout(patience.within, waiting).await {
             return end;
         }
         // A last look: for what the health check said, and in case that it was just met.
-        match self.weigh(id, name, patience.condition, &mut memory, progress).await? {
+        match self.weigh(id, name, patience, &mut memory, progress).await? {
             Some(end) => end,
             None => Err(self.out_of_patience(id, name, patience, &memory).await),
         }
@@ -71,24 +78,24 @@ impl Docker {
         &self,
         id: &str,
         name: &str,
-        condition: Condition,
+        patience: Patience,
         memory: &mut Memory,
         progress: &Progress,
     ) -> Result<Acted, WorldError> {
         loop {
             // Subscribed before the inspect, so that nothing falls between the two.
             let mut events = Box::pin(self.events_of_container(id).await?);
-            if let Some(end) = self.weigh(id, name, condition, memory, progress).await? {
+            if let Some(end) = self.weigh(id, name, patience, memory, progress).await? {
                 return end;
             }
             loop {
-                match tokio::time::timeout(GLANCE_EVERY, events.next()).await {
+                match tokio::time::timeout(memory.next_glance(), events.next()).await {
                     Ok(Some(Ok(event))) if TELLING.iter().any(|action| event.action.starts_with(action)) => {}
                     Ok(Some(Ok(_))) => continue,
                     Ok(Some(Err(_)) | None) => break,
                     Err(_) => {}
                 }
-                if let Some(end) = self.weigh(id, name, condition, memory, progress).await? {
+                if let Some(end) = self.weigh(id, name, patience, memory, progress).await? {
                     return end;
                 }
             }
@@ -102,7 +109,7 @@ impl Docker {
         &self,
         id: &str,
         name: &str,
-        condition: Condition,
+        patience: Patience,
         memory: &mut Memory,
         progress: &Progress,
     ) -> Result<Option<Result<Acted, WorldError>>, WorldError> {
@@ -118,7 +125,9 @@ impl Docker {
         let (container, _) = container_of(inspected);
         let before = memory.restarts_before.unwrap_or(container.restart_count).min(container.restart_count);
         memory.restarts_before = Some(before);
-        match weigh(&container, condition, container.restart_count - before) {
+        let steady = memory.has_run_for(patience.steady, &container);
+        match weigh(&container, patience.condition, container.restart_count - before, steady) {
+            Verdict::Watched => Ok(None),
             Verdict::Met(detail) => Ok(Some(Ok(Acted { detail: Some(detail), ..Acted::default() }))),
             Verdict::Failed(what) => {
                 let mut failure = WorldError::new(format!("`{name}` {what}"));
@@ -156,16 +165,50 @@ impl Docker {
     }
 }
 
+impl Memory {
+    /// Whether the run that is under way has lasted so long. Each start begins a new one.
+    fn has_run_for(&mut self, steady: Duration, container: &Container) -> bool {
+        self.steady_at = None;
+        if container.state == State::Restarting {
+            self.run = None;
+            return false;
+        }
+        let now = Instant::now();
+        let seen = match &self.run {
+            Some((started_at, seen)) if *started_at == container.started_at => *seen,
+            _ => now,
+        };
+        self.run = Some((container.started_at.clone(), seen));
+        self.steady_at = Some(seen + steady);
+        now >= seen + steady
+    }
+
+    /// How long to listen before the next look.
+    fn next_glance(&self) -> Duration {
+        let to_steady = self.steady_at.map(|at| at.saturating_duration_since(Instant::now()));
+        // What is past was weighed already and is not what is waited for.
+        to_steady.filter(|left| !left.is_zero()).map_or(GLANCE_EVERY, |left| left.min(GLANCE_EVERY))
+    }
+}
+
 /// Whether a container meets a condition, cannot any more, or may yet. Pure.
-fn weigh(container: &Container, condition: Condition, crashes: u64) -> Verdict {
+fn weigh(container: &Container, condition: Condition, crashes: u64, steady: bool) -> Verdict {
     let code = container.exit_code.unwrap_or(0);
     let killed = if container.oom_killed { ", killed for using too much memory" } else { "" };
     match container.state {
         State::Running | State::Paused => match (condition, container.health) {
-            (Condition::Started, _) | (Condition::Healthy, Health::Unverified) => Verdict::Met("running".into()),
             (Condition::Healthy, Health::Healthy) => Verdict::Met("healthy".into()),
+            (Condition::Started, Health::Healthy) => Verdict::Met("running".into()),
             (Condition::Healthy, Health::Unhealthy) => Verdict::Failed("is unhealthy".into()),
+            (Condition::Started, _) | (Condition::Healthy, Health::Unverified) if steady => {
+                Verdict::Met(match crashes {
+                    0 => "running".into(),
+                    1 => "running, after a crash".into(),
+                    several => format!("running, after {several} crashes"),
+                })
+            }
             _ if crashes >= CRASHES => Verdict::Failed(format!("crashed {crashes} times while it was waited for")),
+            (Condition::Started, _) | (Condition::Healthy, Health::Unverified) => Verdict::Watched,
             (Condition::Healthy, Health::Starting) => Verdict::Waiting("health is starting".into()),
             (Condition::Completed, _) => Verdict::Waiting("running".into()),
         },

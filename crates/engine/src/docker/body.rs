@@ -7,7 +7,7 @@ use bollard::models::{
     HostConfigCgroupnsModeEnum, HostConfigIsolationEnum, HostConfigLogConfig, NetworkingConfig, PortBinding, PortMap,
     ResourcesBlkioWeightDevice, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum, ThrottleDevice,
 };
-use mainstay_model::declared::container::{Limits, Restart};
+use mainstay_model::declared::container::{Limits, Mount, Restart};
 use mainstay_model::declared::{Attachment, ContainerSpec};
 
 use super::mounts::mounts_of;
@@ -33,6 +33,8 @@ pub(super) struct Settled<'a> {
     pub(super) pid: Option<String>,
     /// `id[:ro]`
     pub(super) volumes_from: Vec<String>,
+    /// The declared ones, with the volumes that are carried over.
+    pub(super) mounts: Vec<Mount>,
 }
 
 pub(super) fn body_of(spec: &ContainerSpec, settled: Settled<'_>, minor: u32) -> Result<Body, WorldError> {
@@ -161,7 +163,7 @@ fn host_of(
     minor: u32,
     left_out: &mut Vec<String>,
 ) -> Result<HostConfig, WorldError> {
-    let mounts = mounts_of(&spec.mounts, minor)?;
+    let mounts = mounts_of(&settled.mounts, minor)?;
     if !spec.annotations.is_empty() && minor < 43 {
         left_out.push("`annotations` (needs an engine with API 1.43)".into());
     }

@@ -6,14 +6,17 @@ use std::time::Duration;
 use bollard::errors::Error;
 use bollard::models::{ContainerCreateResponse, ContainerStateStatusEnum};
 use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
-use mainstay_model::declared::container::VolumesSource;
+use mainstay_model::declared::container::{Mount, MountKind, Occupant, VolumesSource};
 use mainstay_model::declared::{Attachment, Declared, NetworkMode, Service};
 use mainstay_model::identity::ServiceName;
 use mainstay_model::identity::labels::KEEPER;
 use mainstay_model::identity::labels::{CONFIG_HASH, IMAGE, MADE_BY, NUMBER, ONE_OFF, PROJECT, SERVICE};
+use mainstay_model::observed::AnonymousVolume;
 
 use super::body::{Settled, body_of};
 use super::labels::Seen;
+use super::look::SeenImage;
+use super::mounts::with_carried;
 use super::refusal::{Refusal, is_missing, message, status};
 use super::{ANSWER_WITHIN, CHANGE_WITHIN, Docker, host_files, inject, labels, timed, wire};
 use crate::world::{Acted, Context, Progress, WorldError};
@@ -27,6 +30,7 @@ pub(super) struct Wanted<'a> {
     pub(super) number: u32,
     pub(super) name: &'a str,
     pub(super) networks: &'a [String],
+    pub(super) carried: &'a [AnonymousVolume],
 }
 
 impl Docker {
@@ -43,14 +47,23 @@ impl Docker {
             service.attachments.iter().filter(|attachment| wanted.networks.contains(&attachment.network)).collect();
         let at_create = if self.speaks(44) { attachments.len() } else { attachments.len().min(1) };
         let (at_create, later) = attachments.split_at(at_create);
-        let mut settled = self.settle(context, declared, service, wanted.number, at_create.to_vec()).await?;
+        let mut settled = self.settle(context, declared, service, &wanted, at_create.to_vec()).await?;
         settled.labels.insert(KEEPER.into(), context.keeper.to_string());
         let labels = settled.labels.clone();
+        let mounts = settled.mounts.clone();
         let body = body_of(&service.container, settled, self.api)?;
         for left_out in &body.left_out {
             progress.tell(format!("left out: {left_out}"));
         }
-        let detail = (!body.left_out.is_empty()).then(|| format!("without {}", body.left_out.join(", ")));
+        let left = wanted.carried.iter().filter(|volume| {
+            let mut sources = mounts.iter().filter_map(|mount| mount.source.as_ref());
+            !sources.any(|source| *source == volume.name)
+        });
+        let left = left.map(|volume| {
+            format!("the volume at `{}`, for which the image has no place: `{}` stays", volume.target, volume.name)
+        });
+        let left_out: Vec<String> = body.left_out.into_iter().chain(left).collect();
+        let detail = (!left_out.is_empty()).then(|| format!("without {}", left_out.join(", ")));
         let mut create = serde_json::to_value(&body.create).unwrap_or_default();
         if let (Some(mac), Some(create)) = (body.mac_address, create.as_object_mut()) {
             create.insert("MacAddress".into(), mac.into());
@@ -63,7 +76,7 @@ impl Docker {
                 made.warnings.iter().for_each(|warning| progress.tell(warning.clone()));
                 (made.id, true)
             }
-            Err(error) => (self.made_before(wanted.name, &labels, error).await?, false),
+            Err(error) => (self.made_before(wanted.name, &labels, &mounts, error).await?, false),
         };
         if let Err(error) = self.complete(&id, wanted.name, later, service).await {
             if is_new {
@@ -117,12 +130,12 @@ impl Docker {
         context: &Context,
         declared: &Declared,
         service: &'a Service,
-        number: u32,
+        wanted: &Wanted<'_>,
         attachments: Vec<&'a Attachment>,
     ) -> Result<Settled<'a>, WorldError> {
         let doing = || format!("a container of `{}` could not be made", service.name);
-        let image_id = self.image_id(&service.image).await.map_err(|e| Refusal::new(doing()).explain(e))?;
-        let Some(image_id) = image_id else {
+        let image = self.image(&service.image).await.map_err(|e| Refusal::new(doing()).explain(e))?;
+        let Some(image) = image else {
             let missing = WorldError::new(format!("{}: the image `{}` is not there", doing(), service.image));
             return Err(missing.hint("pull or build it first (`mainstay up --pull`, or a `build` section)"));
         };
@@ -145,8 +158,42 @@ impl Docker {
             };
             volumes_from.push(if source.read_only { format!("{from}:ro") } else { from });
         }
-        let labels = labels::of_container(declared, service, number, &image_id);
-        Ok(Settled { image: &service.image, labels, network_mode, attachments, ipc, pid, volumes_from })
+        let carried = self.still_asked_for(service, &image, wanted.carried, &doing()).await?;
+        let mounts = with_carried(&spec.mounts, &carried);
+        let labels = labels::of_container(declared, service, wanted.number, &image.id);
+        Ok(Settled { image: &service.image, labels, network_mode, attachments, ipc, pid, volumes_from, mounts })
+    }
+
+    /// The volumes to carry over for which the declaration or the image has a place. What the image asks for is known
+    /// only now, when this plan has fetched it. The engine would make a missing volume anew, and empty, without a word.
+    async fn still_asked_for(
+        &self,
+        service: &Service,
+        image: &SeenImage,
+        carried: &[AnonymousVolume],
+        doing: &str,
+    ) -> Result<Vec<AnonymousVolume>, WorldError> {
+        let mut found = Vec::new();
+        for volume in carried {
+            let is_asked_for = match service.container.occupant(&volume.target) {
+                Occupant::AnonymousVolume => true,
+                Occupant::Other => false,
+                Occupant::Nobody => image.volumes.contains(&volume.target),
+            };
+            if !is_asked_for {
+                continue;
+            }
+            match timed(ANSWER_WITHIN, self.client.inspect_volume(&volume.name)).await {
+                Ok(_) => found.push(volume.clone()),
+                Err(error) if is_missing(&error) => {
+                    let (name, target) = (&volume.name, &volume.target);
+                    let gone = format!("{doing}: the volume `{name}`, which it takes over at `{target}`, is gone");
+                    return Err(WorldError::new(gone).hint("`mainstay plan` shows what there is now"));
+                }
+                Err(error) => return Err(Refusal::new(doing).explain(error)),
+            }
+        }
+        Ok(found)
     }
 
     /// `service:x` of a namespace becomes the container that stands for it.
@@ -194,6 +241,7 @@ impl Docker {
         &self,
         name: &str,
         labels: &HashMap<String, String>,
+        mounts: &[Mount],
         error: Error,
     ) -> Result<String, WorldError> {
         let refusal = Refusal::new(format!("container `{name}` could not be made"));
@@ -203,7 +251,10 @@ impl Docker {
         let Ok(there) = self.inspect(name).await else { return Err(refusal.explain(error)) };
         let theirs = there.config.and_then(|config| config.labels).unwrap_or_default();
         let same = [MADE_BY, PROJECT, SERVICE, NUMBER, CONFIG_HASH, IMAGE];
-        let is_same = same.iter().all(|label| theirs.get(*label) == labels.get(*label));
+        let there_mounts = there.mounts.unwrap_or_default();
+        let has_volume = |mount: &Mount| there_mounts.iter().any(|other| other.name == mount.source);
+        let has_volumes = mounts.iter().filter(|m| m.kind == MountKind::Volume && !m.is_anonymous()).all(has_volume);
+        let is_same = has_volumes && same.iter().all(|label| theirs.get(*label) == labels.get(*label));
         let status = there.state.and_then(|state| state.status);
         match there.id {
             Some(id) if is_same && status == Some(ContainerStateStatusEnum::CREATED) => Ok(id),

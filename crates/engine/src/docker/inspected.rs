@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, EndpointSettings, HealthStatusEnum, HostConfig,
-    PortMap, RestartPolicyNameEnum,
+    MountPoint, PortMap, RestartPolicyNameEnum,
 };
-use mainstay_model::observed::{Container, Endpoint, Health, State};
+use mainstay_model::declared::container::bare_path;
+use mainstay_model::observed::{AnonymousVolume, Container, Endpoint, Health, State};
 
 use super::labels::Seen;
 
@@ -50,6 +51,7 @@ pub(super) fn container_of(inspected: ContainerInspectResponse) -> (Container, V
         created_at: moment(inspected.created),
         restart_count,
         restarts_itself: restarts_itself(&host, restart_count),
+        may_end: may_end(&host),
         endpoints: endpoints_of(network.networks.unwrap_or_default(), &id),
         network_mode: host.network_mode.unwrap_or_default(),
         fields,
@@ -57,6 +59,7 @@ pub(super) fn container_of(inspected: ContainerInspectResponse) -> (Container, V
         depends_on: seen.depends_on(),
         requires: seen.requires(),
         ports: ports_of(network.ports.unwrap_or_default()),
+        anonymous_volumes: anonymous_volumes_of(inspected.mounts.unwrap_or_default()),
         id,
         name,
     };
@@ -103,6 +106,28 @@ fn restarts_itself(host: &HostConfig, restart_count: u64) -> bool {
         }
         Some(RestartPolicyNameEnum::NO | RestartPolicyNameEnum::EMPTY) | None => false,
     }
+}
+
+fn may_end(host: &HostConfig) -> bool {
+    let policy = host.restart_policy.as_ref().and_then(|policy| policy.name);
+    !matches!(policy, Some(RestartPolicyNameEnum::ALWAYS | RestartPolicyNameEnum::UNLESS_STOPPED))
+}
+
+/// The volumes whose name is one of the engine's own making. That is all that tells them from others: engines before
+/// 23.0 put no mark on them, and one that a container was given by that name, as a replacement is, has no mark either.
+fn anonymous_volumes_of(mounts: Vec<MountPoint>) -> Vec<AnonymousVolume> {
+    let volumes = mounts.into_iter().filter(|mount| mount.typ.as_deref() == Some("volume"));
+    let named = volumes.filter_map(|mount| Some((mount.name?, mount.destination?)));
+    let mut found: Vec<AnonymousVolume> = named
+        .filter(|(name, _)| is_made_up(name))
+        .map(|(name, target)| AnonymousVolume { target: bare_path(&target).to_owned(), name })
+        .collect();
+    found.sort();
+    found
+}
+
+fn is_made_up(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn endpoints_of(networks: HashMap<String, EndpointSettings>, container_id: &str) -> Vec<Endpoint> {

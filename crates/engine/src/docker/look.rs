@@ -7,6 +7,7 @@ use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ContainerSummary, Network, Volume};
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
 use futures_util::stream::{self, StreamExt};
+use mainstay_model::declared::container::bare_path;
 use mainstay_model::identity::StackName;
 use mainstay_model::identity::labels::PROJECT;
 use mainstay_model::observed::{Container, Member, Observed, ObservedNetwork, ObservedVolume, Scope};
@@ -19,6 +20,13 @@ use crate::world::WorldError;
 
 /// How many inspects run side by side.
 const SIDE_BY_SIDE: usize = 16;
+
+/// What is asked of an image.
+pub(super) struct SeenImage {
+    pub(super) id: String,
+    /// The paths for which it asks for a volume.
+    pub(super) volumes: BTreeSet<String>,
+}
 
 /// A part of the snapshot, and what of it could not be read.
 type Part<T> = (T, Vec<String>);
@@ -34,8 +42,13 @@ impl Docker {
         )?;
         let mut observed = Observed::empty(scope.stack.clone());
         observed.engine = self.facts().clone();
-        (observed.containers, observed.networks, observed.volumes, observed.images) =
-            (containers.0, networks.0, volumes.0, images.0);
+        (observed.containers, observed.networks, observed.volumes) = (containers.0, networks.0, volumes.0);
+        for (reference, image) in images.0 {
+            if !image.volumes.is_empty() {
+                observed.image_volumes.insert(reference.clone(), image.volumes);
+            }
+            observed.images.insert(reference, image.id);
+        }
         observed.unreadable = [containers.1, networks.1, volumes.1, images.1].concat();
         if scope.members {
             self.look_at_members(&mut observed).await;
@@ -126,19 +139,19 @@ impl Docker {
         Ok(part)
     }
 
-    async fn look_at_images(&self, scope: &Scope) -> Result<Part<BTreeMap<String, String>>, WorldError> {
+    async fn look_at_images(&self, scope: &Scope) -> Result<Part<BTreeMap<String, SeenImage>>, WorldError> {
         let one = |reference: String| {
             let docker = self.clone();
             async move {
-                let id = docker.image_id(&reference).await;
-                (reference, id)
+                let image = docker.image(&reference).await;
+                (reference, image)
             }
         };
-        let mut part = Part::<BTreeMap<String, String>>::default();
-        for (reference, id) in side_by_side(scope.images.iter().cloned().map(one)).await {
-            match id {
-                Ok(Some(id)) => {
-                    part.0.insert(reference, id);
+        let mut part = Part::<BTreeMap<String, SeenImage>>::default();
+        for (reference, image) in side_by_side(scope.images.iter().cloned().map(one)).await {
+            match image {
+                Ok(Some(image)) => {
+                    part.0.insert(reference, image);
                 }
                 Ok(None) => {}
                 Err(error) => part.1.push(unread("image", &reference, &error)),
@@ -149,8 +162,16 @@ impl Docker {
 
     /// The id of a local image; `None` when the engine has none by this reference.
     pub(super) async fn image_id(&self, reference: &str) -> Result<Option<String>, Error> {
+        Ok(self.image(reference).await?.map(|image| image.id))
+    }
+
+    /// A local image; `None` when the engine has none by this reference.
+    pub(super) async fn image(&self, reference: &str) -> Result<Option<SeenImage>, Error> {
         match timed(ANSWER_WITHIN, self.client.inspect_image(reference)).await {
-            Ok(image) => Ok(image.id),
+            Ok(image) => Ok(image.id.map(|id| {
+                let volumes = image.config.and_then(|config| config.volumes).unwrap_or_default();
+                SeenImage { id, volumes: volumes.iter().map(|target| bare_path(target).to_owned()).collect() }
+            })),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
         }

@@ -4,7 +4,8 @@ use bollard::models::{
     Mount as EngineMount, MountBindOptions, MountBindOptionsPropagationEnum, MountImageOptions, MountTmpfsOptions,
     MountType, MountVolumeOptions,
 };
-use mainstay_model::declared::container::{Mount, MountKind};
+use mainstay_model::declared::container::{Mount, MountKind, bare_path};
+use mainstay_model::observed::AnonymousVolume;
 
 use crate::world::WorldError;
 
@@ -12,6 +13,19 @@ use crate::world::WorldError;
 pub(super) struct Mounts {
     pub(super) mounts: Vec<EngineMount>,
     pub(super) binds: Vec<String>,
+}
+
+/// The mounts of a container that takes anonymous volumes over, each by its name at its path: in place of the declared
+/// mount without a name, or beside the others where the image asks for the volume.
+pub(super) fn with_carried(declared: &[Mount], carried: &[AnonymousVolume]) -> Vec<Mount> {
+    let mut mounts = declared.to_vec();
+    for volume in carried {
+        match mounts.iter_mut().find(|mount| bare_path(&mount.target) == volume.target) {
+            Some(mount) => mount.source = Some(volume.name.clone()),
+            None => mounts.push(Mount::of_volume(&volume.name, &volume.target)),
+        }
+    }
+    mounts
 }
 
 /// Splits a spec's mounts for an engine that speaks API `1.<minor>`.

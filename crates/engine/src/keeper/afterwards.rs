@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mainstay_model::identity::ServiceName;
+use mainstay_model::observed::{Container, Observed};
 use mainstay_model::operation::Failure;
 use mainstay_model::plan::{Action, Order, Plan, Step, StepId, UpOptions, describe};
 
@@ -22,9 +23,9 @@ pub(super) fn rest_of(order: &Order, made: BTreeSet<String>) -> Order {
 
 /// The steps that are really left: without those that the next `up` is for, and those that were done for good. `walked`
 /// is all that was to be done, `done` what was.
-pub(super) fn what_remains(order: &Order, walked: &Plan, done: &Plan, left: Plan) -> Plan {
+pub(super) fn what_remains(order: &Order, walked: &Plan, done: &Plan, seen: &Observed, left: Plan) -> Plan {
     let excused = excused(order, walked, &left);
-    left.without(|step| excused.contains(&step.id) || ended_well(done, step))
+    left.without(|step| excused.contains(&step.id) || ended_well(done, seen, step))
 }
 
 /// What is left, as a failure; `None` when nothing is.
@@ -80,14 +81,18 @@ fn waiting_for_the_next_up<'o>(order: &'o Order, walked: &Plan) -> BTreeSet<&'o 
     waits.map(|service| &service.name).collect()
 }
 
-/// A job has ended, and would be started again by the next order: it was waited for until it completed, or its start
-/// was waited for and a code other than 0 would have been told there.
-fn ended_well(done: &Plan, left: &Step) -> bool {
+/// A job has ended with 0, and would be started again by the next order: it was waited for until it completed, or its
+/// start was waited for and nothing says that it should go on.
+fn ended_well(done: &Plan, seen: &Observed, left: &Step) -> bool {
     use mainstay_model::declared::Condition::{Completed, Started};
     let name = match &left.action {
         Action::StartContainer { target } | Action::Await { target, .. } => &target.name,
         _ => return false,
     };
+    let crashed = |container: &Container| container.exit_code.is_some_and(|code| code != 0);
+    if seen.container_named(name).is_some_and(crashed) {
+        return false;
+    }
     done.steps
         .iter()
         .any(|step| matches!(&step.action, Action::Await { target, condition: Completed | Started, .. } if target.name == *name))

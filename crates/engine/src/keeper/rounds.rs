@@ -179,8 +179,9 @@ impl<W: World + Clone> Rounds<'_, W> {
     async fn look_and_decide(&self, story: &Story) -> Result<Plan, Failure> {
         let order = afterwards::rest_of(self.running.order, story.made.values().cloned().collect());
         let observed = self.running.keeper.docker.look(&scope_of(&order)).await;
-        let left = decided(&order, &observed.map_err(|error| failure_of(&error))?);
-        let left = afterwards::what_remains(&order, &story.walked, &story.done_plan(), left);
+        let observed = observed.map_err(|error| failure_of(&error))?;
+        let left = decided(&order, &observed);
+        let left = afterwards::what_remains(&order, &story.walked, &story.done_plan(), &observed, left);
         Ok(Plan { verb: self.running.plan.verb.clone(), ..left })
     }
 

@@ -148,6 +148,7 @@ impl Stack {
             number: 1,
             name: self.container(service),
             networks: declared.attachments.iter().map(|attachment| attachment.network.clone()).collect(),
+            carried: Vec::new(),
         }
     }
 
@@ -177,7 +178,7 @@ impl Stack {
     }
 
     pub async fn wait(&self, target: &Target, condition: Condition, within_secs: u64) -> Result<Acted, WorldError> {
-        self.act(Action::Await { target: target.clone(), condition, within_secs }).await
+        self.act(Action::Await { target: target.clone(), condition, within_secs, steady_ms: 0 }).await
     }
 
     pub async fn look(&self) -> Observed {

@@ -143,6 +143,13 @@ pub struct Healthcheck {
     pub retries: Option<u64>,
 }
 
+impl Healthcheck {
+    /// Whether it says that there is no check, also when the image has one.
+    pub fn is_off(&self) -> bool {
+        self.test.as_ref().and_then(|test| test.first()).is_some_and(|word| word == "NONE")
+    }
+}
+
 /// One published port; ranges were spread out before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Port {
@@ -174,6 +181,61 @@ pub struct Mount {
     /// Tmpfs.
     pub size_bytes: Option<u64>,
     pub mode: Option<u32>,
+}
+
+impl Mount {
+    /// A volume of this name at this path, with nothing else said of it.
+    pub fn of_volume(name: impl Into<String>, target: impl Into<String>) -> Self {
+        Mount {
+            kind: MountKind::Volume,
+            source: Some(name.into()),
+            target: target.into(),
+            read_only: false,
+            create_host_path: false,
+            propagation: None,
+            selinux: None,
+            no_copy: false,
+            subpath: None,
+            size_bytes: None,
+            mode: None,
+        }
+    }
+
+    /// Whether it is a volume that nobody gave a name.
+    pub fn is_anonymous(&self) -> bool {
+        self.kind == MountKind::Volume && self.source.is_none()
+    }
+}
+
+/// What a declaration puts at a path of the container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occupant {
+    AnonymousVolume,
+    /// A named volume, a folder of the host, memory.
+    Other,
+    /// Nothing: what is there is the image's affair.
+    Nobody,
+}
+
+impl ContainerSpec {
+    /// What is declared at a path, given without a slash at its end.
+    pub fn occupant(&self, target: &str) -> Occupant {
+        let mut mounts = self.mounts.iter();
+        match mounts.find(|mount| bare_path(&mount.target) == target) {
+            Some(mount) if mount.is_anonymous() => Occupant::AnonymousVolume,
+            Some(_) => Occupant::Other,
+            None if self.tmpfs.keys().any(|path| bare_path(path) == target) => Occupant::Other,
+            None => Occupant::Nobody,
+        }
+    }
+}
+
+/// A path in a container as the engine tells it: without a slash at its end.
+pub fn bare_path(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" => "/",
+        bare => bare,
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,6 +32,9 @@ pub struct Container {
     pub restart_count: u64,
     /// Whether its restart policy would start it again after a crash.
     pub restarts_itself: bool,
+    /// Whether its restart policy leaves it ended after a good end: there is none, or it is `on-failure`.
+    #[serde(default)]
+    pub may_end: bool,
     pub endpoints: Vec<Endpoint>,
     /// The engine's network mode text: `bridge`, `host`, `container:<id>`, a network's name.
     pub network_mode: String,
@@ -48,6 +51,18 @@ pub struct Container {
     pub requires: Vec<StackName>,
     /// Published ports as the engine shows them, such as `127.0.0.1:8080->8080/tcp`; sorted.
     pub ports: Vec<String>,
+    /// The volumes that it mounts and that nobody gave a name; sorted by target.
+    #[serde(default)]
+    pub anonymous_volumes: Vec<AnonymousVolume>,
+}
+
+/// A volume that the engine made for one place in a container, under a name of its own making.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AnonymousVolume {
+    /// The path in the container, without a slash at its end.
+    pub target: String,
+    /// The engine's name: 64 hexadecimal digits.
+    pub name: String,
 }
 
 impl Container {

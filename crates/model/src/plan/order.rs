@@ -64,6 +64,8 @@ pub struct UpOptions {
     pub pull: bool,
     /// Replace containers that do not differ.
     pub force_recreate: bool,
+    /// Give replaced containers new anonymous volumes instead of those of the containers before them.
+    pub renew_anon_volumes: bool,
     /// Remove containers of services that the files no longer have; without it they are told and left.
     pub remove_orphans: bool,
     /// Make, but do not start.

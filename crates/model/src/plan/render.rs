@@ -1,6 +1,7 @@
 //! The one text form of a plan: stable, aligned, without colour, and without any value of the declaration.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use super::{Action, Impact, Level, Plan, StepId};
 use crate::declared::Condition;
@@ -84,10 +85,17 @@ fn phrase(action: &Action, quote: &str) -> String {
         Action::RemoveNetwork { name, .. } => format!("remove network {}", q(name)),
         Action::CreateVolume { name, .. } => format!("create volume {}", q(name)),
         Action::RemoveVolume { name } => format!("remove volume {} and its data", q(name)),
-        Action::CreateContainer { name, networks, .. } if networks.is_empty() => {
-            format!("create container {}", q(name))
+        Action::CreateContainer { name, networks, carried, .. } => {
+            let on = if networks.is_empty() { String::new() } else { format!(" on {}", all(networks)) };
+            let targets: Vec<String> = carried.iter().map(|volume| volume.target.clone()).collect();
+            let what = if targets.len() == 1 { "volume" } else { "volumes" };
+            let with = if targets.is_empty() {
+                String::new()
+            } else {
+                format!(", carrying over the {what} at {}", all(&targets))
+            };
+            format!("create container {}{on}{with}", q(name))
         }
-        Action::CreateContainer { name, networks, .. } => format!("create container {} on {}", q(name), all(networks)),
         Action::StartContainer { target } => format!("start container {}", q(&target.name)),
         Action::StopContainer { target, grace_secs: Some(secs) } => {
             format!("stop container {} within {secs} s", q(&target.name))
@@ -105,15 +113,22 @@ fn phrase(action: &Action, quote: &str) -> String {
             format!("attach {} to {} as {}", q(&target.name), q(&attachment.network), all(&attachment.aliases))
         }
         Action::Detach { target, network, .. } => format!("detach {} from {}", q(&target.name), q(network)),
-        Action::Await { target, condition, within_secs } => {
-            let state = match condition {
-                Condition::Started => "runs",
-                Condition::Healthy => "is healthy",
-                Condition::Completed => "has completed",
+        Action::Await { target, condition, within_secs, steady_ms } => {
+            let state = match (condition, steady_ms) {
+                (Condition::Started, 0) => "runs".to_owned(),
+                (Condition::Started, steady) => format!("has run for {}", seconds(*steady)),
+                (Condition::Healthy, 0) => "is healthy".to_owned(),
+                (Condition::Healthy, steady) => format!("is healthy or has run for {}", seconds(*steady)),
+                (Condition::Completed, _) => "has completed".to_owned(),
             };
             format!("wait until {} {state}, {within_secs} s at most", q(&target.name))
         }
     }
+}
+
+/// `1 s`, `0.5 s`.
+fn seconds(millis: u64) -> String {
+    format!("{} s", Duration::from_millis(millis).as_secs_f64())
 }
 
 fn word(impact: Impact) -> &'static str {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::declared::{Attachment, Condition};
 use crate::identity::{ServiceName, StackName, digest};
-use crate::observed::Container;
+use crate::observed::{AnonymousVolume, Container};
 
 /// Ordered steps toward one order for one stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,6 +115,9 @@ pub enum Action {
         number: u32,
         name: String,
         networks: Vec<String>,
+        /// Anonymous volumes of the container before it, mounted at the same paths.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        carried: Vec<AnonymousVolume>,
     },
     /// Starts a container; one that the engine holds back after a crash is started at once.
     StartContainer {
@@ -150,7 +153,16 @@ pub enum Action {
         target: Target,
         condition: Condition,
         within_secs: u64,
+        /// What stands in for a health check where the container has none: it has to stay running for so long without a
+        /// crash. 0 when a check, or its end, is what tells.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        steady_ms: u64,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Action {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{SimError, count, network};
-use crate::declared::container::{MountKind, Restart};
+use crate::declared::container::{MountKind, Occupant, Restart, bare_path};
 use crate::declared::{Attachment, Condition, Declared, NetworkMode, Service};
 use crate::identity::ServiceName;
-use crate::observed::{Container, Endpoint, Health, Maker, Observed, State};
+use crate::observed::{AnonymousVolume, Container, Endpoint, Health, Maker, Observed, State};
 use crate::plan::StepId;
 
 /// Where a port is published that names no address.
@@ -18,6 +18,7 @@ pub(super) struct New<'a> {
     pub number: u32,
     pub name: &'a str,
     pub networks: &'a [String],
+    pub carried: &'a [AnonymousVolume],
 }
 
 pub(super) fn find<'w>(world: &'w mut Observed, id: &str) -> Result<&'w mut Container, SimError> {
@@ -46,8 +47,10 @@ pub(super) fn create(
         }
     }
     let endpoints = new.networks.iter().map(|name| endpoint(world, service, name)).collect::<Result<_, _>>()?;
+    let id = count::fresh_id(world, "container");
     let container = Container {
-        id: count::fresh_id(world, "container"),
+        anonymous_volumes: anonymous_volumes(world, service, new, &id)?,
+        id,
         name: new.name.into(),
         maker: Maker::Mainstay,
         stack: Some(declared.stack.clone()),
@@ -66,6 +69,7 @@ pub(super) fn create(
         created_at: count::now(world),
         restart_count: 0,
         restarts_itself: service.container.restart != Restart::No,
+        may_end: matches!(service.container.restart, Restart::No | Restart::OnFailure { .. }),
         endpoints,
         network_mode: mode(world, service, new.networks, made)?,
         fields: Some(service.fields()),
@@ -83,7 +87,37 @@ pub(super) fn create(
 fn is_as_wanted(there: &Container, new: &New<'_>, service: &Service, declared: &Declared) -> bool {
     let of_it = there.stack.as_ref() == Some(&declared.stack) && there.service.as_ref() == Some(new.service);
     let made_so = there.maker == Maker::Mainstay && there.fields == Some(service.fields());
-    of_it && made_so && there.number == new.number && there.state == State::Created
+    let has_all = new.carried.iter().all(|volume| there.anonymous_volumes.contains(volume));
+    of_it && made_so && has_all && there.number == new.number && there.state == State::Created
+}
+
+/// One volume for each path where the declaration or the image asks for one: a carried one, else a new one.
+fn anonymous_volumes(
+    world: &Observed,
+    service: &Service,
+    new: &New<'_>,
+    id: &str,
+) -> Result<Vec<AnonymousVolume>, SimError> {
+    let mounted = |volume: &AnonymousVolume| {
+        let mut all = world.containers.iter().flat_map(|container| &container.anonymous_volumes);
+        all.any(|other| other.name == volume.name)
+    };
+    if let Some(gone) = new.carried.iter().find(|volume| !mounted(volume)) {
+        return Err(SimError::NoVolume(gone.name.clone()));
+    }
+    let spec = &service.container;
+    let declared = spec.mounts.iter().filter(|mount| mount.is_anonymous()).map(|mount| bare_path(&mount.target));
+    let of_image = world.image_volumes.get(&service.image).into_iter().flatten().map(String::as_str);
+    let of_image = of_image.filter(|target| spec.occupant(target) == Occupant::Nobody);
+    let mut volumes: Vec<AnonymousVolume> = declared
+        .chain(of_image)
+        .map(|target| {
+            let carried = new.carried.iter().find(|volume| volume.target == target).cloned();
+            carried.unwrap_or_else(|| AnonymousVolume { target: target.into(), name: format!("{id}{target}") })
+        })
+        .collect();
+    volumes.sort();
+    Ok(volumes)
 }
 
 fn endpoint(world: &Observed, service: &Service, name: &str) -> Result<Endpoint, SimError> {

@@ -365,6 +365,7 @@ fn container(declared: &Declared, world: &Observed, name: &str, words: &[&str]) 
         created_at: "2026-01-01T00:00:00Z".into(),
         restart_count: 0,
         restarts_itself: true,
+        may_end: false,
         endpoints: on.iter().map(endpoint).collect(),
         network_mode: "bridge".into(),
         fields: None,
@@ -372,6 +373,7 @@ fn container(declared: &Declared, world: &Observed, name: &str, words: &[&str]) 
         depends_on: Vec::new(),
         requires: Vec::new(),
         ports: Vec::new(),
+        anonymous_volumes: Vec::new(),
     }
 }
 

@@ -381,6 +381,7 @@ fn container(name: &str, network: &str) -> Container {
         created_at: String::new(),
         restart_count: 0,
         restarts_itself: false,
+        may_end: true,
         endpoints: vec![Endpoint { network: network.into(), ..Endpoint::default() }],
         network_mode: network.into(),
         fields: None,
@@ -388,6 +389,7 @@ fn container(name: &str, network: &str) -> Container {
         depends_on: Vec::new(),
         requires: Vec::new(),
         ports: Vec::new(),
+        anonymous_volumes: Vec::new(),
     }
 }
 

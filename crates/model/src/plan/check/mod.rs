@@ -5,6 +5,7 @@
 //! what it leans on has surely happened before, and whether the plan says how grave it is. Steps may run side by side,
 //! so "before" always means: in the closure of its needs.
 
+mod anonymous;
 mod containers;
 mod materials;
 
@@ -42,6 +43,7 @@ pub fn check(plan: &Plan, order: &Order, observed: &Observed) -> Vec<Complaint> 
         reader.read_permission(step);
         reader.read_materials(step);
         reader.read_container_life(step);
+        reader.read_anonymous_volumes(step);
         reader.read_impact(step);
     }
     reader.read_doubles();

@@ -107,15 +107,17 @@ impl<'a> Up<'a> {
         // The final name is taken at once where it is free; else a temporary one, until the old container is gone.
         let first_name = self.names.free(&name);
         let networks = service.attachments.iter().map(|attachment| attachment.network.clone()).collect();
-        let action =
-            Action::CreateContainer { service: service.name.clone(), number, name: first_name.clone(), networks };
-        let impact = if others.is_empty() { Impact::Live } else { Impact::Replace };
         let needs = self.materials(service);
+        let action = Action::CreateContainer {
+            service: service.name.clone(),
+            number,
+            name: first_name.clone(),
+            networks,
+            carried: self.carried_over(service, &others),
+        };
+        let impact = if others.is_empty() { Impact::Live } else { Impact::Replace };
         let why = why.unwrap_or_else(|| "it does not exist".into());
         let created = self.draft.add(action, impact, why, needs);
-        if !others.is_empty() {
-            self.tell_about_anonymous_volumes(service);
-        }
         let target = Target {
             name: first_name,
             service: Some(service.name.clone()),
@@ -265,23 +267,6 @@ impl<'a> Up<'a> {
         }
         None
     }
-
-    fn tell_about_anonymous_volumes(&mut self, service: &Service) {
-        let mounts = &service.container.mounts;
-        let anonymous = mounts.iter().filter(|m| m.kind == MountKind::Volume && m.source.is_none());
-        let targets: Vec<&String> = anonymous.map(|mount| &mount.target).collect();
-        if targets.is_empty() {
-            return;
-        }
-        let volumes = plural(targets.len(), "volume has", "volumes have");
-        let message = format!(
-            "`{}` is replaced and its {volumes} no name ({}): the new container starts with an empty one",
-            service.name,
-            listed(&targets)
-        );
-        let hint = "the old one stays on the engine; give the volume a name to keep its content in use";
-        self.draft.tell(Level::Warning, "anonymous-volume", message, Some(hint));
-    }
 }
 
 /// The named volumes that a service mounts.
@@ -291,7 +276,7 @@ fn volumes_of(service: &Service) -> impl Iterator<Item = &String> {
 }
 
 /// How much would be lost if this container went: the higher, the better it serves.
-fn worth(container: &Container) -> u8 {
+pub(super) fn worth(container: &Container) -> u8 {
     match (container.state, container.health) {
         (State::Running, Health::Unhealthy) => 5,
         (State::Running, _) => 6,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::anonymous::tell_about_left_volumes;
 use super::containers::is_up;
 use super::draft::Draft;
 use super::listed;
@@ -37,6 +38,7 @@ pub(super) fn down(order: &StackOrder, world: &Observed) -> Draft {
         volume_down(&mut draft, order, world, name, &removals);
     }
     tell_about_kept_volumes(&mut draft, order, world);
+    tell_about_left_volumes(&mut draft, world, Level::Note);
     draft
 }
 

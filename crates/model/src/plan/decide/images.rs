@@ -25,6 +25,13 @@ pub(super) struct Images {
     pub built_anew: BTreeSet<String>,
 }
 
+impl Images {
+    /// Whether this plan pulls or builds the image, so that nothing is known of it yet.
+    pub fn is_fetched(&self, image: &str) -> bool {
+        self.fetched.contains_key(image)
+    }
+}
+
 impl<'a> Up<'a> {
     /// The fetching that was asked for, whether a container has to be made or not.
     pub fn images_of(&mut self, service: &'a Service) {

@@ -3,9 +3,10 @@
 //! It is a pure function of its two arguments. The observed lists are sorted first, so that the order of an
 //! engine's answer cannot show in a plan. Each noun has a file: [`images`], [`networks`], [`volumes`], the
 //! [`containers`] of a service and how each is judged, the [`instances`] that take a place, their
-//! [`attachments`], the [`waits`] between them, the [`names`] they carry; and one file for each of the other
+//! [`attachments`] and [`anonymous`] volumes, the [`waits`] between them, the [`names`] they carry; and one file for each of the other
 //! orders: [`down`], [`start_stop`], [`hold`]. All of them write into one [`draft`].
 
+mod anonymous;
 mod attachments;
 mod containers;
 mod dependencies;

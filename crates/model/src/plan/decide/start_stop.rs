@@ -8,7 +8,7 @@ use super::containers::{is_later, is_up};
 use super::dependencies::in_order;
 use super::draft::Draft;
 use super::listed;
-use super::waits::{READY_WITHIN_SECS, is_still_to_come};
+use super::waits::{READY_WITHIN_SECS, is_still_to_come, steady_ms};
 use crate::declared::Condition;
 use crate::identity::ServiceName;
 use crate::observed::{Container, Health, Maker, Observed, State};
@@ -233,7 +233,7 @@ impl Starting<'_> {
     fn ready_condition(&self, container: &Container) -> Condition {
         if self.is_one_shot(container) {
             Condition::Completed
-        } else if container.restarts_itself || container.health != Health::Unverified {
+        } else if !container.may_end || container.health != Health::Unverified {
             Condition::Healthy
         } else {
             Condition::Started
@@ -289,7 +289,14 @@ fn wait(
     started: Option<StepId>,
     why: &str,
 ) -> StepId {
-    let action = Action::Await { target: Target::observed(container), condition, within_secs: READY_WITHIN_SECS };
+    let steady_ms = match condition {
+        Condition::Started | Condition::Healthy if container.health == Health::Unverified => {
+            steady_ms(container.restarts_itself)
+        }
+        _ => 0,
+    };
+    let target = Target::observed(container);
+    let action = Action::Await { target, condition, within_secs: READY_WITHIN_SECS, steady_ms };
     *waits.entry((container.id.clone(), condition)).or_insert_with(|| draft.add(action, Impact::Live, why, started))
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::anonymous::tell_about_left_volumes;
 use super::dependencies::{in_order, leans_on};
 use super::draft::Draft;
 use super::images::Images;
@@ -74,6 +75,8 @@ pub(super) fn up(declared: &Declared, options: &UpOptions, world: &Observed) -> 
     up.hand_over_ports();
     up.tell_about_compose();
     up.tell_about_files();
+    let level = if options.renew_anon_volumes { Level::Note } else { Level::Warning };
+    tell_about_left_volumes(&mut up.draft, world, level);
     up.tell_unchanged();
     up.draft
 }

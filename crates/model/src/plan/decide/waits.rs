@@ -14,14 +14,23 @@ use crate::plan::{Action, Impact, StepId};
 /// How long a container may take to become ready, when nobody said.
 pub(super) const READY_WITHIN_SECS: u64 = 300;
 
+/// For how long a container without a health check has to run before it is called running.
+///
+/// One that its engine starts again after a crash looks as if nothing had happened for most of the time, so it is looked
+/// at for longer; of any other one the crash stays to be seen.
+pub(super) fn steady_ms(is_restarted: bool) -> u64 {
+    if is_restarted { 1000 } else { 500 }
+}
+
 impl<'a> Up<'a> {
     /// What "ready" means for a service.
     pub fn ready_condition(&self, service: &Service) -> Condition {
-        let has_check = service.container.healthcheck.is_some();
+        let has_check = service.container.healthcheck.as_ref().is_some_and(|check| !check.is_off());
+        let may_end = matches!(service.container.restart, Restart::No | Restart::OnFailure { .. });
         if self.is_one_shot(&service.name) {
             Condition::Completed
-        } else if service.container.restart == Restart::No && !has_check {
-            // It may be meant to end; that it could be started is all that can be asked.
+        } else if may_end && !has_check {
+            // It may be meant to end well; that it does not crash at its start is all that can be asked.
             Condition::Started
         } else {
             Condition::Healthy
@@ -72,12 +81,24 @@ impl<'a> Up<'a> {
             return *step;
         }
         let within_secs = self.options.ready_within_secs.unwrap_or(READY_WITHIN_SECS);
-        let action = Action::Await { target: instance.target.clone(), condition, within_secs };
+        let steady_ms = self.declared.services.get(service).map_or(0, |service| steadiness(service, condition));
+        let action = Action::Await { target: instance.target.clone(), condition, within_secs, steady_ms };
         let step = self.draft.add(action, Impact::Live, why, instance.started);
         if let Some(instance) = self.instances.get_mut(service).and_then(|instances| instances.get_mut(index)) {
             instance.awaits.insert(condition, step);
         }
         step
+    }
+}
+
+/// What a wait asks of a container that turns out to have no health check. Whether it has one is known for sure only of
+/// a declared test: an image can bring its own.
+fn steadiness(service: &Service, condition: Condition) -> u64 {
+    let has_test = service.container.healthcheck.as_ref().is_some_and(|check| check.test.is_some() && !check.is_off());
+    match condition {
+        Condition::Healthy if has_test => 0,
+        Condition::Started | Condition::Healthy => steady_ms(service.container.restart != Restart::No),
+        Condition::Completed => 0,
     }
 }
 
