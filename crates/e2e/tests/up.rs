@@ -250,7 +250,6 @@ services:
 }
 
 #[test]
-#[ignore = "known gap: without a health check, `up` may be done before the crash"]
 fn a_service_that_crashes_at_start_fails_the_up_with_its_last_lines() {
     if !require_engine() {
         return;
@@ -682,7 +681,6 @@ fn what_docker_compose_made_is_taken_over_and_docker_compose_still_works_on_it()
 }
 
 #[test]
-#[ignore = "known gap: anonymous volumes are not carried to the new container"]
 fn a_replacement_keeps_named_and_anonymous_volumes() {
     if !require_engine() {
         return;
