@@ -20,6 +20,9 @@ const CRASHES: u64 = 3;
 
 /// The events that can end a wait; the runs of a health check are not among them.
 const TELLING: &[&str] = &["health_status", "die", "start", "restart", "stop", "destroy", "oom", "unpause"];
+/// On a machine that is so busy that one answer of the engine takes long, a program takes as long to get to its crash:
+/// the time of looking is never less than so many answers.
+const ANSWERS: u32 = 3;
 /// An inspect without an event, in case that the engine keeps one to itself.
 const GLANCE_EVERY: Duration = Duration::from_secs(3);
 
@@ -48,6 +51,8 @@ struct Memory {
     restarts_before: Option<u64>,
     /// The start of the run that is under way, as the engine tells it, and when it was seen first.
     run: Option<(String, Instant)>,
+    /// What the slowest answer took.
+    slowest: Duration,
     /// When the run that is under way has lasted long enough.
     steady_at: Option<Instant>,
     told: String,
@@ -113,6 +118,7 @@ impl Docker {
         memory: &mut Memory,
         progress: &Progress,
     ) -> Result<Option<Result<Acted, WorldError>>, WorldError> {
+        let asked = Instant::now();
         let inspected = match self.inspect(id).await {
             Ok(inspected) => inspected,
             Err(error) if is_missing(&error) => {
@@ -125,6 +131,7 @@ impl Docker {
         let (container, _) = container_of(inspected);
         let before = memory.restarts_before.unwrap_or(container.restart_count).min(container.restart_count);
         memory.restarts_before = Some(before);
+        memory.slowest = memory.slowest.max(asked.elapsed());
         let steady = memory.has_run_for(patience.steady, &container);
         match weigh(&container, patience.condition, container.restart_count - before, steady) {
             Verdict::Watched => Ok(None),
@@ -179,6 +186,7 @@ impl Memory {
             _ => now,
         };
         self.run = Some((container.started_at.clone(), seen));
+        let steady = if steady.is_zero() { steady } else { steady.max(self.slowest * ANSWERS) };
         self.steady_at = Some(seen + steady);
         now >= seen + steady
     }

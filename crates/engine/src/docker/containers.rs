@@ -17,6 +17,9 @@ use crate::world::{Acted, WorldError};
 
 /// How many of a container's last lines an error carries.
 const LOG_TAIL: u32 = 20;
+/// How long they may take. An error is worth little without them, and while an engine starts a container, which on a busy
+/// machine takes seconds, it gives none of its lines out.
+const TAIL_WITHIN: Duration = Duration::from_secs(30);
 /// What a stop may take beyond the container's own grace.
 const BEYOND_GRACE: Duration = Duration::from_secs(60);
 /// The engine's grace when neither the container nor the caller names one.
@@ -85,7 +88,7 @@ impl Docker {
     /// The last lines of a container, for an error; none when they cannot be had.
     pub(super) async fn tail(&self, id: &str) -> Vec<String> {
         let reading = self.last_lines(id, LOG_TAIL);
-        tokio::time::timeout(Duration::from_secs(5), reading).await.unwrap_or_default()
+        tokio::time::timeout(TAIL_WITHIN, reading).await.unwrap_or_default()
     }
 
     /// Signals, waits for the grace, then kills: the engine does all three and answers when the container is down.

@@ -5,7 +5,7 @@
 //! (`:restart`, `:optional`), `on=default,front`, `alias=front:api`, `ip=front:10.0.0.9`, `share=db`, `ipc=db`,
 //! `volume=data` (`volume=:/cache` has no name), `env=KEY:value`, `port=8080`, `check`, `restart`.
 //!
-//! A world, a line each, in the order in which it happened: `image web:1`, `network name [foreign|compose]`,
+//! A world, a line each, in the order in which it happened: `image web:1`, `image web:1 volume /data`, `network name [foreign|compose]`,
 //! `volume name [foreign|compose]`, `container name [foreign|compose] [service=web number=1] [on=net] [member]`,
 //! `up` (the stack was brought up), `up with …` (with the service lines that follow the word, for an older
 //! declaration), `steps 3` (only so many of the next `up`), and what befell: `stop x`, `exit x 1`, `crash x`,
@@ -288,6 +288,9 @@ fn happen(declared: &Declared, world: &mut Observed, line: &str) {
     let of_stack = |maker| (maker != Maker::Foreign).then(|| declared.stack.clone());
     match words[..] {
         ["image", "none"] => world.images.clear(),
+        ["image", name, "volume", target] => {
+            world.image_volumes.entry(name.into()).or_default().insert(target.into());
+        }
         ["image", name] => {
             world.images.insert(name.into(), format!("id-of-{name}"));
         }

@@ -1,6 +1,6 @@
 //! The second reader objects to plans that break a law: each test breaks a good plan in one place.
 
-use mainstay_model::observed::Observed;
+use mainstay_model::observed::{AnonymousVolume, Observed};
 use mainstay_model::plan::{Action, Impact, Order, Plan, StepId, TargetContainer, check, decide};
 
 use crate::notation::{Told, hold, stack_order, tell, up, up_with};
@@ -151,6 +151,40 @@ fn a_detach_for_good_and_an_attach_of_what_is_attached() {
         plan.steps.iter_mut().filter(|step| matches!(step.action, Action::Attach { .. })).for_each(|s| s.needs.clear());
     });
     assert_eq!(attached, ["attached-already", "detach-alone"]);
+}
+
+#[test]
+fn a_carried_volume_under_two_that_run_one_left_behind_and_one_of_others() {
+    let stack = "service web volume=:/cache env=A:b\nservice db volume=:/cache";
+    let world = "up with service web volume=:/cache";
+    let is_create = |action: &Action| action.makes_container();
+    let started_early = codes(stack, world, up, |plan| {
+        let creation = step(plan, is_create).id;
+        step(plan, |action| matches!(action, Action::StartContainer { .. })).needs = vec![creation];
+    });
+    assert_eq!(started_early, ["removes-running", "shared-while-running"]);
+    let carry = |with: fn(&mut Vec<AnonymousVolume>)| {
+        codes(stack, world, up, |plan| {
+            if let Action::CreateContainer { carried, .. } = &mut step(plan, is_create).action {
+                with(carried);
+            }
+        })
+    };
+    assert_eq!(carry(|carried| carried.clear()), ["not-carried"]);
+    assert_eq!(carry(|carried| carried[0].name += "-of-others"), ["foreign-volume"]);
+    assert_eq!(
+        carry(|carried| carried[0].target = "/etc".into()),
+        ["carried-unasked", "foreign-volume", "not-carried"]
+    );
+    assert_eq!(carry(|carried| carried.push(carried[0].clone())), ["carried-twice"]);
+    let removed = codes(stack, world, up, |plan| {
+        let removal = step(plan, |action| matches!(action, Action::RemoveContainer { .. }));
+        removal.impact = Impact::Destroy;
+        if let Action::RemoveContainer { volumes, .. } = &mut removal.action {
+            *volumes = true;
+        }
+    });
+    assert_eq!(removed, ["removes-carried"]);
 }
 
 #[test]

@@ -99,6 +99,45 @@ fn force_replaces_what_does_not_differ() {
 }
 
 #[test]
+fn what_the_image_asks_for_goes_over_too() {
+    let world = "image web:1 volume /keep\nup with service web volume=:/cache";
+    check("what_the_image_asks_for_goes_over_too", "service web volume=:/cache env=A:b", world, up);
+}
+
+#[test]
+fn cut_off_a_replacement_goes_on_with_the_volume_that_it_had() {
+    let world = "up with service web volume=:/cache\nsteps 2";
+    check("cut_off_with_an_anonymous_volume", "service web volume=:/cache env=A:b", world, up);
+    let another = "service web volume=:/cache env=A:c";
+    let world = "up with service web volume=:/cache\nup with service web volume=:/cache env=A:b\nstop shop-web-1";
+    check("declared_anew_with_an_anonymous_volume", another, world, up);
+}
+
+#[test]
+fn an_anonymous_volume_that_nobody_asks_for_any_more_stays_and_is_named() {
+    let world = "up with service web volume=:/cache";
+    check("an_anonymous_volume_that_nobody_asks_for", "volume data\nservice web", world, up);
+    check(
+        "an_anonymous_volume_renewed",
+        "service web volume=:/cache env=A:b",
+        world,
+        up_with(|o| o.renew_anon_volumes = true),
+    );
+}
+
+#[test]
+fn what_is_had_from_another_container_is_not_carried_over() {
+    let stack = "service db volume=:/cache\nservice web volumes-from=db env=A:b";
+    check("what_is_had_from_another_is_not_carried", stack, "up with service web volumes-from=db", up);
+}
+
+#[test]
+fn of_an_image_to_come_everything_goes_over() {
+    let world = "image web:1 volume /keep\nup with service web build";
+    check("of_an_image_to_come_everything_goes_over", "service web build", world, up_with(|o| o.build = true));
+}
+
+#[test]
 fn several_containers_are_replaced_one_after_the_other() {
     let world = "up with service web replicas=3 check restart";
     check("several_are_replaced_one_after_the_other", "service web replicas=3 check restart env=A:b", world, up);
