@@ -25,8 +25,8 @@ services:
 fn volume_at(scene: &Scene, container: &str, path: &str) -> String {
     let mounts = docker_json(container)["Mounts"].clone();
     let mounts = mounts.as_array().expect("Mounts").iter();
-    let names = mounts.filter(|mount| mount["Destination"] == path).filter_map(|mount| mount["Name"].as_str());
-    let name = names.last().expect("a volume is mounted there").to_owned();
+    let mut names = mounts.filter(|mount| mount["Destination"] == path).filter_map(|mount| mount["Name"].as_str());
+    let name = names.next().expect("a volume is mounted there").to_owned();
     scene.owns_volume(&name);
     name
 }
@@ -191,7 +191,7 @@ fn a_replacement_killed_at_any_step_loses_nothing() {
         eventually("an `up` finishes it", Duration::from_secs(60), || {
             (scene.on("one", &["up", "--yes"]).code == Some(0)).then_some(())
         });
-        assert_eq!(scene.containers("one"), [web.clone()], "round {round}");
+        assert_eq!(scene.containers("one"), std::slice::from_ref(&web), "round {round}");
         assert!(runs(&web) && !id_of(&web).is_empty());
         assert_eq!(inside(&web, "echo $WORD; cat /anonymous/row"), format!("{word}\nkept"), "round {round}");
         assert_eq!(volume_at(&scene, &web, "/anonymous"), volume, "round {round}");

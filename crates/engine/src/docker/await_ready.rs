@@ -249,3 +249,53 @@ fn last_check(inspected: &ContainerInspectResponse) -> Option<String> {
 fn engine_error(state: &ContainerState) -> Option<String> {
     state.error.clone().filter(|error| !error.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::ContainerStateStatusEnum;
+
+    use super::*;
+
+    fn running(started_at: &str) -> Container {
+        let inspected = ContainerInspectResponse {
+            state: Some(ContainerState {
+                status: Some(ContainerStateStatusEnum::RUNNING),
+                started_at: Some(started_at.into()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        container_of(inspected).0
+    }
+
+    #[test]
+    fn without_a_check_only_time_tells_that_it_runs() {
+        let container = running("2026-01-01T00:00:00Z");
+        for condition in [Condition::Started, Condition::Healthy] {
+            assert!(matches!(weigh(&container, condition, 0, false), Verdict::Watched));
+            assert!(matches!(weigh(&container, condition, 5, true), Verdict::Met(_)));
+            assert!(matches!(weigh(&container, condition, CRASHES, false), Verdict::Failed(_)));
+        }
+        assert!(matches!(weigh(&container, Condition::Completed, 0, true), Verdict::Waiting(_)));
+    }
+
+    #[test]
+    fn each_start_begins_the_time_anew() {
+        let (long, none) = (Duration::from_secs(3600), Duration::ZERO);
+        let mut memory = Memory::default();
+        assert!(memory.has_run_for(none, &running("1")), "nothing is asked");
+        memory.run = memory.run.map(|(start, seen)| (start, seen.checked_sub(long).unwrap_or(seen)));
+        assert!(memory.has_run_for(Duration::from_secs(60), &running("1")));
+        assert!(!memory.has_run_for(Duration::from_secs(60), &running("2")), "it was started again");
+        assert!(memory.next_glance() <= GLANCE_EVERY);
+    }
+
+    #[test]
+    fn a_slow_engine_is_looked_at_for_longer() {
+        let mut memory = Memory { slowest: Duration::from_secs(3600), ..Memory::default() };
+        assert!(memory.has_run_for(Duration::ZERO, &running("1")), "nothing is asked");
+        memory.run =
+            Some(("1".into(), Instant::now().checked_sub(Duration::from_secs(2)).unwrap_or_else(Instant::now)));
+        assert!(!memory.has_run_for(Duration::from_secs(1), &running("1")));
+    }
+}
