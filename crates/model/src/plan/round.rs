@@ -172,6 +172,7 @@ mod tests {
             number: 1,
             name: format!("shop-{service}-1"),
             networks: vec!["shop_default".into()],
+            carried: Vec::new(),
         }
     }
 
