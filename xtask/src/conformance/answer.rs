@@ -45,7 +45,13 @@ impl Program {
         is_json: bool,
     ) -> Answer {
         let mut command = Command::new("sh");
-        command.args(["-c", "ulimit -v \"$1\"; shift; exec timeout \"$@\"", "sh", MOST_MEMORY, MOST_SECONDS]);
+        command.args([
+            "-c",
+            "ulimit -v \"$1\"; shift; exec timeout --signal=KILL \"$@\"",
+            "sh",
+            MOST_MEMORY,
+            MOST_SECONDS,
+        ]);
         command.arg(&self.path).current_dir(&case.folder).stdin(Stdio::null()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", HOME);
         command.envs(environment.into_iter().flatten());
