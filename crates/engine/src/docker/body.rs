@@ -53,6 +53,9 @@ pub(super) fn body_of(spec: &ContainerSpec, settled: Settled<'_>, minor: u32) ->
         domainname: spec.domainname.clone(),
         user: spec.user.clone(),
         exposed_ports: some_list(exposed),
+        // As Compose writes it; it means something only to a client that attaches when it creates.
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
         tty: Some(spec.tty),
         open_stdin: Some(spec.stdin_open),
         env: some_list(environment_of(spec)?),
@@ -80,7 +83,10 @@ fn environment_of(spec: &ContainerSpec) -> Result<Vec<String>, WorldError> {
         }
         Ok(format!("{name}={}", value.reveal()))
     };
-    spec.environment.iter().map(entry).collect()
+    // The engine takes a bare name as an order to leave the image's own value out.
+    let unset = spec.unset_environment.iter().filter(|name| !name.is_empty() && !name.contains(['=', '\0'])).cloned();
+    let set: Result<Vec<String>, WorldError> = spec.environment.iter().map(entry).collect();
+    Ok(set?.into_iter().chain(unset).collect())
 }
 
 fn healthcheck_of(spec: &ContainerSpec, minor: u32, left_out: &mut Vec<String>) -> Option<HealthConfig> {

@@ -9,7 +9,7 @@ use mainstay_model::declared::container::VolumesSource;
 use mainstay_model::declared::{Attachment, Declared, NetworkMode, Service};
 use mainstay_model::identity::ServiceName;
 use mainstay_model::identity::labels::KEEPER;
-use mainstay_model::identity::labels::{CONFIG_HASH, IMAGE, MADE_BY, NUMBER, ONE_OFF, PROJECT, SERVICE};
+use mainstay_model::identity::labels::{FIELDS, IMAGE, MADE_BY, NUMBER, ONE_OFF, PROJECT, SERVICE};
 
 use super::body::{Settled, body_of};
 use super::labels::Seen;
@@ -175,7 +175,7 @@ impl Docker {
         }
         let Ok(there) = self.inspect(name).await else { return Err(refusal.explain(error)) };
         let theirs = there.config.and_then(|config| config.labels).unwrap_or_default();
-        let same = [MADE_BY, PROJECT, SERVICE, NUMBER, CONFIG_HASH, IMAGE];
+        let same = [MADE_BY, PROJECT, SERVICE, NUMBER, FIELDS, IMAGE];
         let is_same = same.iter().all(|label| theirs.get(*label) == labels.get(*label));
         let status = there.state.and_then(|state| state.status);
         match there.id {

@@ -24,6 +24,9 @@ pub struct Service {
     /// Sorted by falling priority, then by network name. Empty unless `network_mode` is [`NetworkMode::Attached`].
     pub attachments: Vec<Attachment>,
     pub container: ContainerSpec,
+    /// Compose's own hash of the service: `docker compose up` leaves a container alone that carries it.
+    #[serde(default)]
+    pub compose_hash: String,
 }
 
 impl Service {

@@ -1,9 +1,12 @@
 //! A settled project as `docker compose config` prints it.
 
+mod hash;
 mod json;
 mod natural;
 mod plain;
 mod yaml;
+
+use std::collections::BTreeMap;
 
 use super::load::Loaded;
 use super::tree::{Map, Node};
@@ -17,6 +20,13 @@ pub fn to_json(loaded: &Loaded) -> serde_json::Value {
 pub fn to_yaml(loaded: &Loaded) -> String {
     let form = json::Form { dialect: json::Dialect::Yaml, settled: loaded.is_settled() };
     yaml::emit(&json::print(&printed(loaded), form))
+}
+
+/// Each active service's hash as Compose writes it into the label of its containers.
+pub fn service_hashes(loaded: &Loaded) -> BTreeMap<String, String> {
+    let project = to_json(loaded);
+    let services = project["services"].as_object().into_iter().flatten();
+    services.map(|(name, service)| (name.clone(), hash::of_service(service))).collect()
 }
 
 /// The project without what no service uses. Without settling (`--no-interpolate`) it stays whole.

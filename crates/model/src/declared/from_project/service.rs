@@ -53,6 +53,7 @@ fn one(
         network_mode,
         attachments,
         container,
+        compose_hash: String::new(),
     }
 }
 
