@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use mainstay_model::compose::{Diagnostic, FileProblem, Files, LoadRequest, Loaded, Sources, Span, load, print};
+use mainstay_model::compose::{Diagnostic, FileProblem, Files, LoadRequest, Loaded, Node, Sources, Span, Value, load, print};
 use mainstay_model::declared::declare;
 
 use crate::places;
@@ -73,8 +73,12 @@ fn inside(complaints: &[Diagnostic], sources: &Sources, given: &Given) {
     places::check(complaints, &|span: Span| given.0.get(sources.path(span.file)).cloned());
 }
 
-/// What `config` prints is a Compose file that says the same.
+/// What `config` prints is a Compose file that says the same. Not where a key has a `$`: Compose doubles it when it prints,
+/// as in a value, and does not read it as one.
 fn reads_back(loaded: &Loaded) {
+    if has_dollar_key(&loaded.project) {
+        return;
+    }
     let printed = print::to_yaml(loaded);
     let given = Given(BTreeMap::from([(format!("{FOLDER}/compose.yaml"), printed.clone().into_bytes())]));
     match load(&request(), &given) {
@@ -83,5 +87,13 @@ fn reads_back(loaded: &Loaded) {
             assert!(second == printed, "printed twice:\n{printed}\n--- and then\n{second}");
         }
         Err(complaints) => panic!("what was printed is refused:\n{printed}\n{}", complaints.render()),
+    }
+}
+
+fn has_dollar_key(node: &Node) -> bool {
+    match &node.value {
+        Value::Map(map) => map.iter().any(|(key, entry)| key.contains('$') || has_dollar_key(&entry.node)),
+        Value::List(items) => items.iter().any(has_dollar_key),
+        _ => false,
     }
 }

@@ -24,7 +24,7 @@ pub fn run(input: &[u8]) {
         None => json!({ "image": "x", SINGLE[key - LISTS.len()]: rest }),
     };
     let project = json!({ "services": { "web": service, "db": { "image": "y" } }, "volumes": { "data": {} },
-        "configs": { "conf": { "content": "x" } }, "secrets": { "key": { "content": "x" } } });
+        "configs": { "conf": { "content": "x" } }, "secrets": { "key": { "file": "./key" } } });
     load::whole(&[("compose.yaml", project.to_string().into_bytes())]);
 }
 

@@ -65,7 +65,7 @@ services:
     image: mainstay-test/tiny:1
     env_file: [a.env, { path: b.env }, { path: none.env, required: false }]
     environment: { BOTH: service, FROM: "${SHARED:-none}" }
-  labels:
+  label-file:
     image: mainstay-test/tiny:1
     label_file: [a.labels]
     labels: { plain: "a b", number: 1, empty: "", none: , both: service, "dotted.key": "$$x" }
@@ -110,7 +110,7 @@ services:
     extra_hosts: { a.test: 10.0.0.9, b.test: ["10.0.0.8", "10.0.0.7"], six.test: "::1" }
   linked: { image: "mainstay-test/tiny:1", links: [host, "fixed:other", many], external_links: ["{stack:fixed}:outside"] }
 "#,
-        asked: &[("hosts", "grep test /etc/hosts | sort"), ("hosts", "getent hosts $(hostname)"), ("fixed", "getent hosts {stack:one}-many-2 {stack:fixed} many-1 | wc -l"),
+        asked: &[("hosts", "grep test /etc/hosts | sort"), ("hosts", "getent hosts $(hostname) | wc -l"), ("fixed", "getent hosts {stack:one}-many-2 {stack:fixed} many-1 | wc -l"),
             ("linked", "getent hosts host-1 {stack:one}-host-1 other outside many-1 | wc -l"), ("dns", "cat /etc/resolv.conf | grep -v '^#'")],
         ..Case::default()
     });
@@ -174,12 +174,12 @@ services:
   host: { image: "mainstay-test/tiny:1", network_mode: host, environment: { PORT: "47391" } }
   none: { image: "mainstay-test/tiny:1", network_mode: none }
   bridge: { image: "mainstay-test/tiny:1", network_mode: bridge }
-  joined: { image: "mainstay-test/tiny:1", network_mode: "service:base", environment: { PORT: "9001" } }
+  joins-net: { image: "mainstay-test/tiny:1", network_mode: "service:base", environment: { PORT: "9001" } }
   named: { image: "mainstay-test/tiny:1", network_mode: "container:{stack:by-hand}", environment: { PORT: "9002" } }
-  ipc: { image: "mainstay-test/tiny:1", ipc: "service:base" }
+  joins-ipc: { image: "mainstay-test/tiny:1", ipc: "service:base" }
   ipc-host: { image: "mainstay-test/tiny:1", ipc: host }
   ipc-private: { image: "mainstay-test/tiny:1", ipc: private }
-  pid: { image: "mainstay-test/tiny:1", pid: "service:base" }
+  joins-pid: { image: "mainstay-test/tiny:1", pid: "service:base" }
   pid-host: { image: "mainstay-test/tiny:1", pid: host }
   pid-named: { image: "mainstay-test/tiny:1", pid: "container:{stack:by-hand}" }
   uts: { image: "mainstay-test/tiny:1", uts: host }
@@ -203,7 +203,7 @@ services:
     cap_add: [NET_ADMIN, CAP_SYS_TIME]
     cap_drop: [MKNOD, NET_RAW]
     security_opt: ["no-new-privileges:true", "seccomp=unconfined"]
-    group_add: ["12", audio, 13]
+    group_add: ["12", nogroup, 13]
     init: true
     read_only: true
     tty: true
@@ -341,7 +341,6 @@ services:
       - data:/data-ro:ro
       - data:/data-raw:nocopy
       - /anonymous
-      - ./content:/shared:rprivate
       - ./content:/labelled:z
       - /etc/hostname:/their-name:ro,Z
       - ./content/hello.txt:/hello.txt
@@ -352,7 +351,6 @@ services:
       - { type: bind, source: ./made-long, target: /made, bind: { create_host_path: true } }
       - { type: bind, source: ./content, target: /plain, bind: { create_host_path: false } }
       - { type: bind, source: ./content, target: /slave, bind: { propagation: rprivate } }
-      - { type: bind, source: ./content, target: /selinux, bind: { selinux: z } }
       - { type: volume, source: data, target: /data, read_only: true }
       - { type: volume, source: fresh, target: /www, volume: { nocopy: true } }
       - { type: volume, target: /unnamed }
@@ -362,9 +360,15 @@ services:
       - { type: tmpfs, target: /scratch-plain }
       - { type: tmpfs, target: /scratch-ro, read_only: true }
     tmpfs: [/one, "/two:size=64k,mode=1770"]
+  joins-read-only-x: { image: "mainstay-test/tiny:1", volumes_from: ["image-volumes:ro", "container:{stack:by-hand}:ro"] }
+  options:
+    image: mainstay-test/tiny:1
+    volumes:
+      - ./content:/shared:rprivate
+      - { type: bind, source: ./content, target: /selinux, bind: { selinux: z } }
   text-tmpfs: { image: "mainstay-test/tiny:1", tmpfs: /run }
-  from: { image: "mainstay-test/tiny:1", volumes_from: [text-tmpfs, "image-volumes:ro"] }
-  from-hand: { image: "mainstay-test/tiny:1", volumes_from: ["container:{stack:by-hand}:ro"] }
+  joins-from: { image: "mainstay-test/tiny:1", volumes_from: [text-tmpfs, image-volumes] }
+  joins-hand: { image: "mainstay-test/tiny:1", volumes_from: ["container:{stack:by-hand}"] }
   image-volumes: { image: "{stack:img}", volumes: ["data:/from-image", "./content:/from-image/inner"] }
 volumes:
   data: { labels: { kept: "yes", none: } }

@@ -49,7 +49,7 @@ fn walk(value: &Value, path: String, found: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// Whether a pattern means a path: `*` stands for one part, `**` for any number of parts.
+/// Whether a pattern means a path: `**` stands for any number of parts, `*` for any text within one.
 pub fn means(pattern: &str, path: &str) -> bool {
     let pattern: Vec<&str> = pattern.split(" › ").collect();
     let path: Vec<&str> = path.split(" › ").collect();
@@ -60,7 +60,23 @@ fn matches(pattern: &[&str], path: &[&str]) -> bool {
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,
         (Some((&"**", rest)), _) => matches(rest, path) || path.split_first().is_some_and(|(_, left)| matches(pattern, left)),
-        (Some((want, rest)), Some((have, left))) => (*want == "*" || want == have) && matches(rest, left),
+        (Some((want, rest)), Some((have, left))) => is_like(want, have) && matches(rest, left),
         _ => false,
     }
+}
+
+fn is_like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|left| {
+            rest.is_empty() || left.char_indices().map(|(at, _)| &left[at..]).chain([""]).any(|left| is_like(rest, left))
+        }),
+    }
+}
+
+#[test]
+fn patterns_mean_what_they_say() {
+    assert!(means("a › *-x-* › **", "a › one-x-1 › b › c"));
+    assert!(means("** › dev.*", "a › dev.b") && means("**", "a") && means("a*", "a"));
+    assert!(!means("a › *", "a › b › c") && !means("*-x", "a-y"));
 }

@@ -8,3 +8,4 @@ mod folder;
 mod normal;
 mod side_by_side;
 mod snapshot;
+mod together;

@@ -54,6 +54,10 @@ impl Normal<'_> {
             Value::Object(map) => self.map(key, map),
             Value::Array(list) => {
                 let mut list: Vec<Value> = list.into_iter().map(|item| self.value("", item)).collect();
+                if key == "RepoTags" {
+                    // Other scenes may have made the same image.
+                    list.retain(|tag| tag.as_str().is_some_and(|tag| tag.starts_with("scene")));
+                }
                 if SETS.contains(&key) {
                     list.sort_by_key(Value::to_string);
                 }
@@ -145,12 +149,12 @@ fn inside(address: &str, subnet: &str) -> bool {
 /// An address that nobody asked for, the hardware address that the engine makes of it, and a port that it picked.
 fn addresses(snapshot: &mut Value) {
     for container in snapshot["containers"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
-        let asked_mac = container["Config"]["MacAddress"].is_string();
+        let asked_mac = container["Config"]["MacAddress"].clone();
         let settings = &mut container["NetworkSettings"];
         for endpoint in settings["Networks"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
-            unless_asked(endpoint, asked_mac);
+            unless_asked(endpoint, &asked_mac);
         }
-        unless_asked(settings, asked_mac);
+        unless_asked(settings, &asked_mac);
         let bindings = container["HostConfig"]["PortBindings"].clone();
         for (port, bound) in container["NetworkSettings"]["Ports"].as_object_mut().into_iter().flatten() {
             let asked = bindings[port.as_str()].as_array().cloned().unwrap_or_default();
@@ -163,7 +167,7 @@ fn addresses(snapshot: &mut Value) {
     }
 }
 
-fn unless_asked(endpoint: &mut Value, asked_mac: bool) {
+fn unless_asked(endpoint: &mut Value, asked_mac: &Value) {
     let asked = endpoint["IPAMConfig"]["IPv4Address"].is_string();
     if let Some(address) = endpoint.get_mut("IPAddress").filter(|address| !asked && **address != "") {
         *address = "<picked>".into();
@@ -171,7 +175,7 @@ fn unless_asked(endpoint: &mut Value, asked_mac: bool) {
     if endpoint["Gateway"] == "<picked>" {
         endpoint["IPPrefixLen"] = "<picked>".into();
     }
-    let ours = endpoint.get_mut("MacAddress").filter(|mac| !asked_mac && **mac != "");
+    let ours = endpoint.get_mut("MacAddress").filter(|mac| *mac != asked_mac && **mac != "");
     if let Some(mac) = ours.filter(|mac| mac.as_str().is_some_and(|mac| mac.starts_with("02:42:"))) {
         *mac = "<made from the address>".into();
     }

@@ -57,6 +57,7 @@ pub fn same(case: Case<'_>) {
     let asked: Vec<_> = case.asked.iter().map(|(service, line)| (*service, scene.fill(line))).collect();
     let left = both(&scene, &scene.dir("one"), &project, &asked, How::Started);
     drop(images);
+    drop(Images(built(&project)));
     report(&left.unwrap_or_else(|problem| panic!("{problem}")));
 }
 
@@ -108,6 +109,13 @@ fn subnets_of(config: &Value) -> Vec<String> {
     let networks = config["networks"].as_object().into_iter().flatten();
     let pools = networks.flat_map(|(_, network)| network["ipam"]["config"].as_array().cloned().unwrap_or_default());
     pools.filter_map(|pool| pool["subnet"].as_str().map(str::to_owned)).collect()
+}
+
+/// The images that were built for services without a name of their own for them.
+fn built(project: &str) -> Vec<String> {
+    let filter = format!("label=com.docker.compose.project={project}");
+    let found = docker_ok(&["image", "ls", "--filter", &filter, "--format", "{{.Repository}}:{{.Tag}}"]);
+    found.lines().map(str::to_owned).collect()
 }
 
 /// Images of one case, taken away with it.

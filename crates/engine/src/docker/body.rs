@@ -1,6 +1,6 @@
 //! From a container's spec to the engine's create body: pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerCreateBody, DeviceMapping, DeviceRequest, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig,
@@ -183,8 +183,8 @@ fn host_of(
         restart_policy: Some(restart_of(spec.restart)),
         volumes_from: some_list(settled.volumes_from),
         annotations: some_map(&spec.annotations).filter(|_| minor >= 43),
-        cap_add: some_list(spec.cap_add.clone()),
-        cap_drop: some_list(spec.cap_drop.clone()),
+        cap_add: some_list(capabilities(&spec.cap_add)),
+        cap_drop: some_list(capabilities(&spec.cap_drop)),
         cgroupns_mode: cgroup_namespace(spec)?,
         dns: some_list(spec.dns.clone()),
         dns_options: some_list(spec.dns_opt.clone()),
@@ -216,6 +216,16 @@ fn host_of(
     };
     set_limits(&mut host, &spec.limits);
     Ok(host)
+}
+
+/// `NET_ADMIN`, `net_admin` and `CAP_NET_ADMIN` as the kernel calls it, as Compose gives them to the engine.
+fn capabilities(names: &[String]) -> Vec<String> {
+    let full = |name: &String| match name.to_ascii_uppercase() {
+        all if all == "ALL" => all,
+        whole if whole.starts_with("CAP_") => whole,
+        short => format!("CAP_{short}"),
+    };
+    names.iter().map(full).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn set_limits(host: &mut HostConfig, limits: &Limits) {

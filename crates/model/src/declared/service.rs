@@ -21,7 +21,7 @@ pub struct Service {
     pub container_name: Option<String>,
     pub depends_on: BTreeMap<ServiceName, Dependency>,
     pub network_mode: NetworkMode,
-    /// Sorted by falling priority, then by network name. Empty unless `network_mode` is [`NetworkMode::Attached`].
+    /// Sorted by falling priority, then by the key in the file. Empty unless `network_mode` is [`NetworkMode::Attached`].
     pub attachments: Vec<Attachment>,
     pub container: ContainerSpec,
     /// Compose's own hash of the service: `docker compose up` leaves a container alone that carries it.

@@ -17,6 +17,12 @@ pub(super) fn of_service(printed: &Value) -> String {
         if let Some(deploy) = map.get_mut("deploy").and_then(Value::as_object_mut) {
             deploy.shift_remove("replicas");
         }
+        for limit in map.get_mut("ulimits").and_then(Value::as_object_mut).into_iter().flat_map(|all| all.values_mut()) {
+            // Go leaves a zero out, and with it all that the limit says.
+            if limit.as_i64() == Some(0) {
+                *limit = Value::Object(serde_json::Map::new());
+            }
+        }
     }
     let text = escaped(&unescaped(service).to_string());
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -52,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    /// The two hashes are what Compose 2.40 printed for these services.
+    /// These hashes are what Compose 2.40 printed for these services.
     #[test]
     fn a_service_is_hashed_as_compose_hashes_it() {
         let web = json!({
@@ -74,5 +80,9 @@ mod tests {
             "healthcheck": {"test": ["CMD-SHELL", "true"], "interval": "1m30s"}, "image": "mainstay-test/tiny:1",
             "networks": {"default": null}, "stop_grace_period": "1s"});
         assert_eq!(of_service(&db), "94baab43a0b8b511e2c5304f26151a84a340f7e79fd1bf53e483ccda0748391e");
+        let limited = json!({
+            "command": null, "entrypoint": null, "image": "x", "networks": {"default": null},
+            "ulimits": {"core": 0, "nofile": {"soft": 1000, "hard": 2000}, "nproc": 600}});
+        assert_eq!(of_service(&limited), "bd221b73e4737532d615266c620478847643075ad0101e2ce8800bb6abd3fb1d");
     }
 }

@@ -118,7 +118,8 @@ pub(super) fn attachments(
             .collect(),
         None => vec![plain(name, DEFAULT, &engine_name(project, DEFAULT, networks))],
     };
-    found.sort_by(|a, b| (-a.priority, &a.network).cmp(&(-b.priority, &b.network)));
+    // By their keys, and not by the engine's names: the first one gives the default route, as in Compose.
+    found.sort_by(|a, b| (-a.priority, &a.key).cmp(&(-b.priority, &b.key)));
     for attachment in &mut found {
         attachment.links.clone_from(&links);
     }
