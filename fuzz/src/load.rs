@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use mainstay_model::compose::{Diagnostic, FileProblem, Files, LoadRequest, Loaded, Node, Sources, Span, Value, load, print};
+use mainstay_model::compose::{
+    Diagnostic, FileProblem, Files, LoadRequest, Loaded, Node, Sources, Span, Value, load, print,
+};
 use mainstay_model::declared::declare;
 
 use crate::places;

@@ -27,6 +27,10 @@ fuzz_target!(|bytes: &[u8]| {
     CHOSEN.get_or_init(|| {
         let name = std::env::var("MAINSTAY_FUZZ_TARGET").unwrap_or_default();
         let found = TARGETS.iter().find(|(known, _)| *known == name);
-        found.unwrap_or_else(|| panic!("MAINSTAY_FUZZ_TARGET is `{name}`, and must be one of {:?}", TARGETS.map(|(known, _)| known))).1
+        found
+            .unwrap_or_else(|| {
+                panic!("MAINSTAY_FUZZ_TARGET is `{name}`, and must be one of {:?}", TARGETS.map(|(known, _)| known))
+            })
+            .1
     })(bytes);
 });

@@ -6,12 +6,36 @@ use crate::load;
 
 /// Keys whose items, or whose value, have a short form.
 const LISTS: &[&str] = &[
-    "ports", "volumes", "expose", "env_file", "devices", "extra_hosts", "tmpfs", "links", "volumes_from", "configs",
-    "secrets", "environment", "labels", "sysctls", "dns",
+    "ports",
+    "volumes",
+    "expose",
+    "env_file",
+    "devices",
+    "extra_hosts",
+    "tmpfs",
+    "links",
+    "volumes_from",
+    "configs",
+    "secrets",
+    "environment",
+    "labels",
+    "sysctls",
+    "dns",
 ];
 const SINGLE: &[&str] = &[
-    "stop_grace_period", "mem_limit", "shm_size", "command", "entrypoint", "build", "restart", "network_mode", "gpus",
-    "pull_policy", "cpus", "pids_limit", "image",
+    "stop_grace_period",
+    "mem_limit",
+    "shm_size",
+    "command",
+    "entrypoint",
+    "build",
+    "restart",
+    "network_mode",
+    "gpus",
+    "pull_policy",
+    "cpus",
+    "pids_limit",
+    "image",
 ];
 
 pub fn run(input: &[u8]) {

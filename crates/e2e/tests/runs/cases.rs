@@ -74,7 +74,10 @@ services:
     labels: [a=b=c, "b=", c]
 "##,
         files: &[
-            ("a.env", "PLAIN=a b  c\nSINGLE='$NOT \"x\" #y'\nDOUBLE=\"one\\ntwo ${PLAIN}\"\nexport EXPORTED=yes\nINLINE=v # gone\nBOTH=file\nLATER=a\nNONE\n"),
+            (
+                "a.env",
+                "PLAIN=a b  c\nSINGLE='$NOT \"x\" #y'\nDOUBLE=\"one\\ntwo ${PLAIN}\"\nexport EXPORTED=yes\nINLINE=v # gone\nBOTH=file\nLATER=a\nNONE\n",
+            ),
             ("b.env", "RAW='kept' # too $HOME\nLATER=b\n"),
             ("a.labels", "from.file=yes\nboth=file\n"),
             (".env", "SHARED=\"a # b\"\n"),
@@ -110,8 +113,13 @@ services:
     extra_hosts: { a.test: 10.0.0.9, b.test: ["10.0.0.8", "10.0.0.7"], six.test: "::1" }
   linked: { image: "mainstay-test/tiny:1", links: [host, "fixed:other", many], external_links: ["{stack:fixed}:outside"] }
 "#,
-        asked: &[("hosts", "grep test /etc/hosts | sort"), ("hosts", "getent hosts $(hostname) | wc -l"), ("fixed", "getent hosts {stack:one}-many-2 {stack:fixed} many-1 | wc -l"),
-            ("linked", "getent hosts host-1 {stack:one}-host-1 other outside many-1 | wc -l"), ("dns", "cat /etc/resolv.conf | grep -v '^#'")],
+        asked: &[
+            ("hosts", "grep test /etc/hosts | sort"),
+            ("hosts", "getent hosts $(hostname) | wc -l"),
+            ("fixed", "getent hosts {stack:one}-many-2 {stack:fixed} many-1 | wc -l"),
+            ("linked", "getent hosts host-1 {stack:one}-host-1 other outside many-1 | wc -l"),
+            ("dns", "cat /etc/resolv.conf | grep -v '^#'"),
+        ],
         ..Case::default()
     });
 }
@@ -174,6 +182,7 @@ services:
   host: { image: "mainstay-test/tiny:1", network_mode: host, environment: { PORT: "47391" } }
   none: { image: "mainstay-test/tiny:1", network_mode: none }
   bridge: { image: "mainstay-test/tiny:1", network_mode: bridge }
+  bridge-linked: { image: "mainstay-test/tiny:1", network_mode: bridge, links: ["bridge:other"] }
   joins-net: { image: "mainstay-test/tiny:1", network_mode: "service:base", environment: { PORT: "9001" } }
   named: { image: "mainstay-test/tiny:1", network_mode: "container:{stack:by-hand}", environment: { PORT: "9002" } }
   joins-ipc: { image: "mainstay-test/tiny:1", ipc: "service:base" }
@@ -383,7 +392,10 @@ volumes:
             &["volume", "create", "{stack:outside}"],
             &["run", "--detach", "--name", "{stack:by-hand}", "--volume", "/byhand", "mainstay-test/tiny:1"],
         ],
-        asked: &[("long", "stat -c '%a %n' /scratch /scratch-plain; grep -c scratch /proc/mounts"), ("short", "cat /hello.txt")],
+        asked: &[
+            ("long", "stat -c '%a %n' /scratch /scratch-plain; grep -c scratch /proc/mounts"),
+            ("short", "cat /hello.txt"),
+        ],
         ..Case::default()
     });
 }
@@ -502,7 +514,10 @@ services:
 "#,
         files: &[
             ("src/Dockerfile", "FROM mainstay-test/tiny:1\nCOPY hello.txt /hello\nENV BUILT=1\n"),
-            ("src/Other.Dockerfile", "FROM mainstay-test/tiny:1 AS first\nFROM first AS second\nARG NAME\nENV NAME=$NAME\nFROM second AS third\nENV TOO=far\n"),
+            (
+                "src/Other.Dockerfile",
+                "FROM mainstay-test/tiny:1 AS first\nFROM first AS second\nARG NAME\nENV NAME=$NAME\nFROM second AS third\nENV TOO=far\n",
+            ),
             ("src/hello.txt", "hello"),
             ("src/.dockerignore", "*.md\n"),
         ],

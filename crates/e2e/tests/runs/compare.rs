@@ -59,7 +59,9 @@ pub fn means(pattern: &str, path: &str) -> bool {
 fn matches(pattern: &[&str], path: &[&str]) -> bool {
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,
-        (Some((&"**", rest)), _) => matches(rest, path) || path.split_first().is_some_and(|(_, left)| matches(pattern, left)),
+        (Some((&"**", rest)), _) => {
+            matches(rest, path) || path.split_first().is_some_and(|(_, left)| matches(pattern, left))
+        }
         (Some((want, rest)), Some((have, left))) => is_like(want, have) && matches(rest, left),
         _ => false,
     }
@@ -69,7 +71,8 @@ fn is_like(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, rest)) => text.strip_prefix(start).is_some_and(|left| {
-            rest.is_empty() || left.char_indices().map(|(at, _)| &left[at..]).chain([""]).any(|left| is_like(rest, left))
+            rest.is_empty()
+                || left.char_indices().map(|(at, _)| &left[at..]).chain([""]).any(|left| is_like(rest, left))
         }),
     }
 }

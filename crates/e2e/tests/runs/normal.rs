@@ -26,8 +26,19 @@ const OF_THE_RUN: &[&str] = &[
 ];
 
 /// Lists whose order means nothing to the engine.
-const SETS: &[&str] =
-    &["Aliases", "Binds", "CapAdd", "CapDrop", "DNSNames", "Env", "ExtraHosts", "Links", "Mounts", "SecurityOpt", "Ulimits"];
+const SETS: &[&str] = &[
+    "Aliases",
+    "Binds",
+    "CapAdd",
+    "CapDrop",
+    "DNSNames",
+    "Env",
+    "ExtraHosts",
+    "Links",
+    "Mounts",
+    "SecurityOpt",
+    "Ulimits",
+];
 /// A label that lists what is a set.
 const DEPENDS_ON: &str = "com.docker.compose.depends_on";
 
@@ -140,7 +151,8 @@ fn picked(text: &str) -> bool {
 }
 
 fn inside(address: &str, subnet: &str) -> bool {
-    let number = |text: &str| text.split('/').next().and_then(|ip| ip.parse::<std::net::Ipv4Addr>().ok()).map(u32::from);
+    let number =
+        |text: &str| text.split('/').next().and_then(|ip| ip.parse::<std::net::Ipv4Addr>().ok()).map(u32::from);
     let bits = subnet.split('/').nth(1).and_then(|bits| bits.parse::<u32>().ok()).unwrap_or(32);
     let mask = u32::MAX.checked_shl(32 - bits.min(32)).unwrap_or(0);
     matches!((number(address), number(subnet)), (Some(a), Some(b)) if a & mask == b & mask)

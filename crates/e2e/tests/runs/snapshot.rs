@@ -43,8 +43,11 @@ fn inspected(kind: &str, project: &str) -> Map<String, Value> {
 fn images_of(containers: &Value) -> Map<String, Value> {
     let mut found = Map::new();
     for container in containers.as_object().into_iter().flat_map(Map::values) {
-        let (Some(name), Some(id)) = (container["Config"]["Image"].as_str(), container["Image"].as_str()) else { continue };
-        let list: Value = serde_json::from_str(&docker_ok(&["image", "inspect", id])).expect("docker inspect prints JSON");
+        let (Some(name), Some(id)) = (container["Config"]["Image"].as_str(), container["Image"].as_str()) else {
+            continue;
+        };
+        let list: Value =
+            serde_json::from_str(&docker_ok(&["image", "inspect", id])).expect("docker inspect prints JSON");
         let kept = ["Id", "Config", "Architecture", "Os", "RepoTags"].map(|key| (key.to_owned(), list[0][key].clone()));
         found.insert(name.to_owned(), Value::Object(kept.into_iter().collect()));
     }

@@ -60,7 +60,8 @@ fn a_changed_file_is_seen_by_docker_compose() {
         return;
     }
     let scene = Scene::new("changed");
-    let folder = scene.stack("one", "services: { web: { image: \"mainstay-test/tiny:1\", environment: { A: \"1\" } } }\n");
+    let folder =
+        scene.stack("one", "services: { web: { image: \"mainstay-test/tiny:1\", environment: { A: \"1\" } } }\n");
     scene.on("one", &["up"]).ok();
     let container = scene.container("one", "web");
     let before = id_of(&container);

@@ -17,7 +17,8 @@ pub(super) fn of_service(printed: &Value) -> String {
         if let Some(deploy) = map.get_mut("deploy").and_then(Value::as_object_mut) {
             deploy.shift_remove("replicas");
         }
-        for limit in map.get_mut("ulimits").and_then(Value::as_object_mut).into_iter().flat_map(|all| all.values_mut()) {
+        for limit in map.get_mut("ulimits").and_then(Value::as_object_mut).into_iter().flat_map(|all| all.values_mut())
+        {
             // Go leaves a zero out, and with it all that the limit says.
             if limit.as_i64() == Some(0) {
                 *limit = Value::Object(serde_json::Map::new());

@@ -89,6 +89,7 @@ fn secrets(project: &Project, place: &Place) -> BTreeMap<String, Injected> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{declared, warned};
+    use super::{PROJECT, SERVICE};
     use crate::declared::Build;
 
     fn build(keys: &str) -> Build {

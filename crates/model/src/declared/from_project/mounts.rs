@@ -33,8 +33,7 @@ fn one(item: &Place, declared: &BTreeMap<String, Volume>) -> Option<Mount> {
         source: source(item, kind, declared)?,
         target,
         read_only: item.flag("read_only"),
-        create_host_path: kind == MountKind::Bind
-            && bind.as_ref().is_none_or(|bind| bind.flag("create_host_path")),
+        create_host_path: kind == MountKind::Bind && bind.as_ref().is_none_or(|bind| bind.flag("create_host_path")),
         propagation: bind.as_ref().and_then(|bind| bind.word("propagation")),
         selinux: bind.as_ref().and_then(|bind| bind.word("selinux")),
         no_copy: volume.as_ref().is_some_and(|volume| volume.flag("nocopy")),
