@@ -396,7 +396,6 @@ volumes:
             ("long", "stat -c '%a %n' /scratch /scratch-plain; grep -c scratch /proc/mounts"),
             ("short", "cat /hello.txt"),
         ],
-        ..Case::default()
     });
 }
 

@@ -90,7 +90,7 @@ impl Normal<'_> {
 
     fn map(&self, key: &str, map: Map<String, Value>) -> Value {
         // Of a network: who is on it, which the containers tell as well.
-        let of_the_run = |name: &str| OF_THE_RUN.contains(&name) || (name == "Containers" && key != "");
+        let of_the_run = |name: &str| OF_THE_RUN.contains(&name) || (name == "Containers" && !key.is_empty());
         let keep = map.into_iter().filter(|(name, _)| !of_the_run(name));
         Value::Object(keep.map(|(name, value)| (self.text(&name), self.value(&name, value))).collect())
     }
