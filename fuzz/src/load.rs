@@ -75,10 +75,10 @@ fn inside(complaints: &[Diagnostic], sources: &Sources, given: &Given) {
     places::check(complaints, &|span: Span| given.0.get(sources.path(span.file)).cloned());
 }
 
-/// What `config` prints is a Compose file that says the same. Not where a key has a `$`: Compose doubles it when it prints,
-/// as in a value, and does not read it as one.
+/// What `config` prints is a Compose file that says the same. In two cases Compose prints something else itself, and so
+/// must we: a key with a `$`, which it doubles as in a value and does not read as one, and a build without a context.
 fn reads_back(loaded: &Loaded) {
-    if has_dollar_key(&loaded.project) {
+    if has_dollar_key(&loaded.project) || builds_nowhere(&loaded.project) {
         return;
     }
     let printed = print::to_yaml(loaded);
@@ -90,6 +90,12 @@ fn reads_back(loaded: &Loaded) {
         }
         Err(complaints) => panic!("what was printed is refused:\n{printed}\n{}", complaints.render()),
     }
+}
+
+fn builds_nowhere(project: &Node) -> bool {
+    let services = project.get("services").and_then(Node::as_map);
+    let mut builds = services.into_iter().flat_map(|all| all.iter()).filter_map(|(_, entry)| entry.node.get("build"));
+    builds.any(|build| build.as_map().is_some() && build.get("context").is_none())
 }
 
 fn has_dollar_key(node: &Node) -> bool {

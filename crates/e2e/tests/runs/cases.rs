@@ -182,7 +182,6 @@ services:
   host: { image: "mainstay-test/tiny:1", network_mode: host, environment: { PORT: "47391" } }
   none: { image: "mainstay-test/tiny:1", network_mode: none }
   bridge: { image: "mainstay-test/tiny:1", network_mode: bridge }
-  bridge-linked: { image: "mainstay-test/tiny:1", network_mode: bridge, links: ["bridge:other"] }
   joins-net: { image: "mainstay-test/tiny:1", network_mode: "service:base", environment: { PORT: "9001" } }
   named: { image: "mainstay-test/tiny:1", network_mode: "container:{stack:by-hand}", environment: { PORT: "9002" } }
   joins-ipc: { image: "mainstay-test/tiny:1", ipc: "service:base" }

@@ -190,7 +190,6 @@ fn host_of(
         dns_options: some_list(spec.dns_opt.clone()),
         dns_search: some_list(spec.dns_search.clone()),
         extra_hosts: some_list(spec.extra_hosts.clone()),
-        links: some_list(spec.bridge_links.clone()),
         group_add: some_list(spec.group_add.clone()),
         ipc_mode: settled.ipc,
         pid_mode: settled.pid,

@@ -81,8 +81,6 @@ pub struct ContainerSpec {
     pub dns_opt: Vec<String>,
     /// `name:address`, as the engine takes them.
     pub extra_hosts: Vec<String>,
-    /// `container:alias`, on the engine's own bridge; on other networks links belong to the attachment.
-    pub bridge_links: Vec<String>,
     pub group_add: Vec<String>,
     pub ipc: Option<String>,
     pub pid: Option<String>,

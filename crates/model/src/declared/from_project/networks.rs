@@ -108,7 +108,7 @@ pub(super) fn attachments(
     let links = links(project, service);
     let declared = service.child("networks");
     if *mode != NetworkMode::Attached {
-        refuse_beside_mode(service, if *mode == NetworkMode::Bridge { &[] } else { &links });
+        refuse_beside_mode(service, &links);
         return Vec::new();
     }
     let mut found: Vec<Attachment> = match declared {
@@ -192,11 +192,6 @@ fn attachment(
 
 fn engine_name(project: &Project, key: &str, networks: &BTreeMap<String, Network>) -> String {
     networks.get(key).map_or_else(|| default_resource_name(&project.stack, key), |network| network.name.clone())
-}
-
-/// The links of a container on the engine's own bridge, where there are no names but by them.
-pub(super) fn bridge_links(project: &Project, service: &Place, mode: &NetworkMode) -> Vec<String> {
-    if *mode == NetworkMode::Bridge { links(project, service) } else { Vec::new() }
 }
 
 /// `links` and `external_links` as the engine takes them: `container:alias`.
@@ -288,19 +283,6 @@ mod tests {
         assert_eq!(mode("container:old"), NetworkMode::Container("old".into()));
         assert_eq!(refused(&web_project(r#""network_mode": "their_net""#)).len(), 1);
         assert_eq!(refused(&web_project(r#""network_mode": "service:gone""#)).len(), 1);
-    }
-
-    #[test]
-    fn links_on_the_engines_own_bridge_belong_to_the_container() {
-        let with = |mode: &str| {
-            format!(
-                r#"{{"services": {{"db": {{"image": "a", "network_mode": "bridge"}},
-                    "web": {{"image": "nginx", "network_mode": "{mode}", "links": ["db:d"]}}}}}}"#
-            )
-        };
-        let web = &declared(&with("bridge")).services[&ServiceName::new("web").expect("a name")];
-        assert_eq!(web.container.bridge_links, ["shop-db-1:d", "shop-db-1:db-1", "shop-db-1:shop-db-1"]);
-        assert_eq!(refused(&with("host")).len(), 1);
     }
 
     #[test]

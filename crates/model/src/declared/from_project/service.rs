@@ -40,8 +40,7 @@ fn one(
     let replicas = replicas(place);
     let network_mode = networks::mode(project, place);
     let attachments = networks::attachments(project, name, place, &network_mode, networks);
-    let mut container = container::read(project, place, volumes);
-    container.bridge_links = networks::bridge_links(project, place, &network_mode);
+    let container = container::read(project, place, volumes);
     Service {
         name: name.clone(),
         image: image(project, name, place, build.is_some()),
