@@ -273,6 +273,9 @@ mod tests {
         );
         assert_eq!(restart(r#""deploy": {"restart_policy": {"condition": "any"}}"#), Restart::Always);
         assert_eq!(refused(&web_project(r#""restart": "maybe""#)).len(), 1);
+        let silent = web_project(r#""restart": "always", "deploy": {"restart_policy": {"max_attempts": 3}}"#);
+        assert_eq!(super::super::testing::warned(&silent).len(), 2, "no condition, and it differs from `restart`");
+        assert_eq!(restart(r#""deploy": {"restart_policy": {"max_attempts": 3}}"#), Restart::No);
         let both = web_project(r#""restart": "always", "deploy": {"restart_policy": {"condition": "none"}}"#);
         assert_eq!(
             super::super::testing::warned(&both),
