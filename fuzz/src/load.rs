@@ -53,13 +53,15 @@ pub fn whole(files: &[(&str, Vec<u8>)]) {
     };
     inside(&loaded.warnings, &loaded.sources, &given);
     match declare(&loaded) {
-        Ok(settled) => inside(&settled.warnings, &loaded.sources, &given),
+        Ok(settled) => {
+            inside(&settled.warnings, &loaded.sources, &given);
+            reads_back(&loaded);
+        }
         Err(complaints) => {
             assert!(!complaints.is_empty(), "refused without a word");
             inside(&complaints, &loaded.sources, &given);
         }
     }
-    reads_back(&loaded);
 }
 
 fn request() -> LoadRequest {
@@ -75,10 +77,12 @@ fn inside(complaints: &[Diagnostic], sources: &Sources, given: &Given) {
     places::check(complaints, &|span: Span| given.0.get(sources.path(span.file)).cloned());
 }
 
-/// What `config` prints is a Compose file that says the same. In two cases Compose prints something else itself, and so
-/// must we: a key with a `$`, which it doubles as in a value and does not read as one, and a build without a context.
+/// What `config` prints of a stack that `up` takes is a Compose file that says the same. In three cases Compose itself
+/// prints something else, and so must we: a key with a `$`, which it doubles as in a value and does not read as one; a
+/// build without a context; and an empty network mode, which keeps the default network from being written.
 fn reads_back(loaded: &Loaded) {
-    if has_dollar_key(&loaded.project) || builds_nowhere(&loaded.project) {
+    if has_dollar_key(&loaded.project) || services(loaded).any(|service| builds_nowhere(service) || is_nowhere(service))
+    {
         return;
     }
     let printed = print::to_yaml(loaded);
@@ -92,10 +96,18 @@ fn reads_back(loaded: &Loaded) {
     }
 }
 
-fn builds_nowhere(project: &Node) -> bool {
-    let services = project.get("services").and_then(Node::as_map);
-    let mut builds = services.into_iter().flat_map(|all| all.iter()).filter_map(|(_, entry)| entry.node.get("build"));
-    builds.any(|build| build.as_map().is_some() && build.get("context").is_none())
+fn services(loaded: &Loaded) -> impl Iterator<Item = &Node> {
+    let all = loaded.project.get("services").and_then(Node::as_map);
+    all.into_iter().flat_map(|all| all.iter()).map(|(_, entry)| &entry.node)
+}
+
+fn builds_nowhere(service: &Node) -> bool {
+    let build = service.get("build").filter(|build| build.as_map().is_some());
+    build.is_some_and(|build| build.get("context").and_then(Node::as_str).is_none_or(str::is_empty))
+}
+
+fn is_nowhere(service: &Node) -> bool {
+    service.get("network_mode").is_some_and(|mode| mode.as_str() == Some(""))
 }
 
 fn has_dollar_key(node: &Node) -> bool {
