@@ -41,6 +41,9 @@ section 'unit tests, laws, engine and end-to-end tests'
 cargo build --workspace --locked
 run_tests
 
+section 'generated files thrown at the reader'
+scripts/fuzz.sh 12
+
 section 'the demo, as a newcomer runs it'
 scripts/demo-test.sh
 

@@ -174,8 +174,8 @@ async fn all_of_a_spec_is_seen_in_the_engine() {
         ("Init", json!(true)),
         ("ReadonlyRootfs", json!(true)),
         ("Tmpfs", json!({"/scratch": "size=1m,mode=1777"})),
-        ("CapAdd", json!(["NET_ADMIN"])),
-        ("CapDrop", json!(["MKNOD"])),
+        ("CapAdd", json!(["CAP_NET_ADMIN"])),
+        ("CapDrop", json!(["CAP_MKNOD"])),
         ("SecurityOpt", json!(["no-new-privileges:true"])),
         ("Sysctls", json!({"net.core.somaxconn": "777"})),
         ("Ulimits", json!([{"Name": "nofile", "Hard": 2000, "Soft": 1000}])),
@@ -195,7 +195,7 @@ async fn all_of_a_spec_is_seen_in_the_engine() {
         ("PidsLimit", json!(50)),
         ("ShmSize", json!(2 << 20)),
         ("OomScoreAdj", json!(100)),
-        ("Binds", json!(["/tmp:/host:ro"])),
+        ("Binds", json!([format!("{volume}:/data:rw"), "/tmp:/host:ro"])),
     ] {
         assert_eq!(host[key], value, "{key}");
     }

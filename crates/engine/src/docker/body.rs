@@ -1,6 +1,6 @@
 //! From a container's spec to the engine's create body: pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerCreateBody, DeviceMapping, DeviceRequest, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig,
@@ -55,6 +55,9 @@ pub(super) fn body_of(spec: &ContainerSpec, settled: Settled<'_>, minor: u32) ->
         domainname: spec.domainname.clone(),
         user: spec.user.clone(),
         exposed_ports: some_list(exposed),
+        // As Compose writes it; it means something only to a client that attaches when it creates.
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
         tty: Some(spec.tty),
         open_stdin: Some(spec.stdin_open),
         env: some_list(environment_of(spec)?),
@@ -82,7 +85,10 @@ fn environment_of(spec: &ContainerSpec) -> Result<Vec<String>, WorldError> {
         }
         Ok(format!("{name}={}", value.reveal()))
     };
-    spec.environment.iter().map(entry).collect()
+    // The engine takes a bare name as an order to leave the image's own value out.
+    let unset = spec.unset_environment.iter().filter(|name| !name.is_empty() && !name.contains(['=', '\0'])).cloned();
+    let set: Result<Vec<String>, WorldError> = spec.environment.iter().map(entry).collect();
+    Ok(set?.into_iter().chain(unset).collect())
 }
 
 fn healthcheck_of(spec: &ContainerSpec, minor: u32, left_out: &mut Vec<String>) -> Option<HealthConfig> {
@@ -179,8 +185,8 @@ fn host_of(
         restart_policy: Some(restart_of(spec.restart)),
         volumes_from: some_list(settled.volumes_from),
         annotations: some_map(&spec.annotations).filter(|_| minor >= 43),
-        cap_add: some_list(spec.cap_add.clone()),
-        cap_drop: some_list(spec.cap_drop.clone()),
+        cap_add: some_list(capabilities(&spec.cap_add)),
+        cap_drop: some_list(capabilities(&spec.cap_drop)),
         cgroupns_mode: cgroup_namespace(spec)?,
         dns: some_list(spec.dns.clone()),
         dns_options: some_list(spec.dns_opt.clone()),
@@ -212,6 +218,16 @@ fn host_of(
     };
     set_limits(&mut host, &spec.limits);
     Ok(host)
+}
+
+/// `NET_ADMIN`, `net_admin` and `CAP_NET_ADMIN` as the kernel calls it, as Compose gives them to the engine.
+fn capabilities(names: &[String]) -> Vec<String> {
+    let full = |name: &String| match name.to_ascii_uppercase() {
+        all if all == "ALL" => all,
+        whole if whole.starts_with("CAP_") => whole,
+        short => format!("CAP_{short}"),
+    };
+    names.iter().map(full).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn set_limits(host: &mut HostConfig, limits: &Limits) {

@@ -10,7 +10,7 @@ use mainstay_model::declared::container::{Mount, MountKind, Occupant, VolumesSou
 use mainstay_model::declared::{Attachment, Declared, NetworkMode, Service};
 use mainstay_model::identity::ServiceName;
 use mainstay_model::identity::labels::KEEPER;
-use mainstay_model::identity::labels::{CONFIG_HASH, IMAGE, MADE_BY, NUMBER, ONE_OFF, PROJECT, SERVICE};
+use mainstay_model::identity::labels::{FIELDS, IMAGE, MADE_BY, NUMBER, ONE_OFF, PROJECT, SERVICE};
 use mainstay_model::observed::AnonymousVolume;
 
 use super::acts::Act;
@@ -257,7 +257,7 @@ impl Docker {
         }
         let Ok(there) = self.inspect(name).await else { return Err(refusal.explain(error)) };
         let theirs = there.config.and_then(|config| config.labels).unwrap_or_default();
-        let same = [MADE_BY, PROJECT, SERVICE, NUMBER, CONFIG_HASH, IMAGE];
+        let same = [MADE_BY, PROJECT, SERVICE, NUMBER, FIELDS, IMAGE];
         let there_mounts = there.mounts.unwrap_or_default();
         let has_volume = |mount: &Mount| there_mounts.iter().any(|other| other.name == mount.source);
         let has_volumes = mounts.iter().filter(|m| m.kind == MountKind::Volume && !m.is_anonymous()).all(has_volume);

@@ -29,7 +29,7 @@ pub(super) fn of_container(
     put(SERVICE, service.name.to_string());
     put(NUMBER, number.to_string());
     put(ONE_OFF, "False".into());
-    put(CONFIG_HASH, digest(&fields));
+    put(CONFIG_HASH, service.compose_hash.clone());
     put(IMAGE, image_id.to_owned());
     put(DEPENDS_ON, depends_on(service));
     put(WORKING_DIR, declared.directory.clone());

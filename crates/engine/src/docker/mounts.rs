@@ -41,11 +41,16 @@ pub(super) fn mounts_of(declared: &[Mount], minor: u32) -> Result<Mounts, WorldE
 }
 
 /// The short form, which alone makes missing host folders on every engine and relabels for SELinux. A path with a
-/// colon cannot be said in it.
+/// colon cannot be said in it. A plain named volume takes it as well: so Compose writes it, and what one made the other
+/// reads.
 fn bind_text(mount: &Mount) -> Option<String> {
     let source = mount.source.as_deref()?;
-    let needed = mount.kind == MountKind::Bind && (mount.create_host_path || mount.selinux.is_some());
-    if !needed || source.contains(':') || mount.target.contains(':') {
+    let serves = match mount.kind {
+        MountKind::Bind => mount.create_host_path || mount.selinux.is_some(),
+        MountKind::Volume => !mount.no_copy && mount.subpath.is_none(),
+        _ => false,
+    };
+    if !serves || source.contains(':') || mount.target.contains(':') {
         return None;
     }
     let mut options = vec![if mount.read_only { "ro" } else { "rw" }];

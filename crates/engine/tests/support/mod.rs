@@ -87,6 +87,7 @@ impl Stack {
             build: None,
             pull_policy: PullPolicy::Never,
             platform: None,
+            compose_hash: String::new(),
             replicas: 1,
             container_name: None,
             depends_on: BTreeMap::new(),

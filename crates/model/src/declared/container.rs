@@ -1,6 +1,6 @@
 //! Everything that a container is given through the engine's API, in settled units.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -35,8 +35,11 @@ impl fmt::Debug for Hidden {
 pub struct ContainerSpec {
     pub command: Option<Vec<String>>,
     pub entrypoint: Option<Vec<String>>,
-    /// Byte for byte; a variable without a value was dropped before.
+    /// Byte for byte.
     pub environment: BTreeMap<String, Hidden>,
+    /// Variables that were named without a value and are not set where the files were read: the image's own are taken
+    /// away, as Compose does.
+    pub unset_environment: BTreeSet<String>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
     pub user: Option<String>,
@@ -168,7 +171,7 @@ pub struct Mount {
     pub source: Option<String>,
     pub target: String,
     pub read_only: bool,
-    /// Bind: make a missing host folder, as the short form does.
+    /// Bind: make a missing host folder, as the short form does, and the long one without `bind`.
     pub create_host_path: bool,
     /// Bind: `rprivate`, `rslave`…
     pub propagation: Option<String>,

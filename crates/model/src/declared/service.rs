@@ -21,7 +21,7 @@ pub struct Service {
     pub container_name: Option<String>,
     pub depends_on: BTreeMap<ServiceName, Dependency>,
     pub network_mode: NetworkMode,
-    /// Sorted by falling priority, then by network name. Empty unless `network_mode` is [`NetworkMode::Attached`].
+    /// Sorted by falling priority, then by the key in the file. Empty unless `network_mode` is [`NetworkMode::Attached`].
     pub attachments: Vec<Attachment>,
     pub container: ContainerSpec,
     /// Where it is reached from outside.
@@ -35,6 +35,9 @@ pub struct Service {
     /// Nobody waits until it is ready, save those who depend on it: `x-mainstay: { wait: false }`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unwaited: bool,
+    /// Compose's own hash of the service: `docker compose up` leaves a container alone that carries it.
+    #[serde(default)]
+    pub compose_hash: String,
 }
 
 impl Service {

@@ -154,6 +154,7 @@ pub fn plain_service(name: &str) -> Service {
         build: None,
         pull_policy: PullPolicy::Missing,
         platform: None,
+        compose_hash: String::new(),
         replicas: 1,
         container_name: None,
         depends_on: BTreeMap::new(),

@@ -6,6 +6,8 @@ mod natural;
 mod plain;
 mod yaml;
 
+use std::collections::BTreeMap;
+
 use super::load::Loaded;
 use super::tree::{Map, Node};
 
@@ -36,8 +38,8 @@ pub fn escaped(json: &str) -> String {
     out
 }
 
-/// What `config --hash` prints for each service that is on.
-pub fn hashes(loaded: &Loaded) -> std::collections::BTreeMap<String, String> {
+/// Each active service's hash: what `config --hash` prints, and what Compose writes into the label of its containers.
+pub fn hashes(loaded: &Loaded) -> BTreeMap<String, String> {
     let services = loaded.project.get("services").and_then(Node::as_map);
     services.into_iter().flat_map(Map::iter).map(|(name, entry)| (name.to_owned(), hash::of(&entry.node))).collect()
 }

@@ -10,8 +10,17 @@ use super::{Project, volumes};
 use crate::declared::Build;
 use crate::declared::container::{Hidden, Injected};
 use crate::identity::ServiceName;
+use crate::identity::labels::{PROJECT, SERVICE};
 
 pub(super) fn read(project: &Project, name: &ServiceName, place: &Place) -> Build {
+    let mut build = as_written(project, name, place);
+    // As Compose does: so an image says whose it is.
+    build.labels.insert(PROJECT.to_owned(), project.stack.to_string());
+    build.labels.insert(SERVICE.to_owned(), name.to_string());
+    build
+}
+
+fn as_written(project: &Project, name: &ServiceName, place: &Place) -> Build {
     if place.node.as_map().is_none() {
         return Build { context: context(project, place.as_text()), ..Build::default() };
     }
@@ -80,6 +89,7 @@ fn secrets(project: &Project, place: &Place) -> BTreeMap<String, Injected> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{declared, warned};
+    use super::{PROJECT, SERVICE};
     use crate::declared::Build;
 
     fn build(keys: &str) -> Build {
@@ -100,6 +110,8 @@ mod tests {
         assert_eq!(build.args["A"].as_ref().map(|value| value.reveal()), Some("1"));
         assert_eq!(build.args["B"], None);
         assert!(build.no_cache && build.pull);
+        let labels: Vec<_> = build.labels.iter().map(|(label, value)| (label.as_str(), value.as_str())).collect();
+        assert_eq!(labels, [(PROJECT, "shop"), (SERVICE, "web"), ("l", "v")]);
         assert_eq!(
             (build.shm_size_bytes, build.extra_hosts.as_slice()),
             (Some(64 << 20), ["a:10.0.0.1".to_owned()].as_slice())

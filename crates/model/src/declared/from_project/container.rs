@@ -1,6 +1,6 @@
 //! What every container of a service is made with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
 use super::service::{is_service, missing_service};
@@ -10,10 +10,12 @@ use crate::declared::container::{ContainerSpec, Device, Hidden, Logging, Ulimit,
 use crate::identity::ServiceName;
 
 pub(super) fn read(project: &Project, place: &Place, declared: &BTreeMap<String, Volume>) -> ContainerSpec {
+    let (environment, unset_environment) = environment(place);
     let mut spec = ContainerSpec {
         command: argv(place, "command"),
         entrypoint: argv(place, "entrypoint"),
-        environment: environment(place),
+        environment,
+        unset_environment,
         labels: volumes::labels(place),
         annotations: place.pairs("annotations"),
         user: place.word("user"),
@@ -80,10 +82,17 @@ fn argv(place: &Place, key: &str) -> Option<Vec<String>> {
     Some(child.as_strings())
 }
 
-/// Values byte for byte; a name without a value was not set where the files were read, and is dropped as Compose does.
-fn environment(place: &Place) -> BTreeMap<String, Hidden> {
-    let Some(child) = place.child("environment") else { return BTreeMap::new() };
-    child.as_options().into_iter().filter_map(|(name, value)| Some((name, Hidden::new(value?)))).collect()
+/// Values byte for byte, and the names without one, which were not set where the files were read.
+fn environment(place: &Place) -> (BTreeMap<String, Hidden>, BTreeSet<String>) {
+    let Some(child) = place.child("environment") else { return Default::default() };
+    let (mut set, mut unset) = (BTreeMap::new(), BTreeSet::new());
+    for (name, value) in child.as_options() {
+        match value {
+            Some(value) => drop(set.insert(name, Hidden::new(value))),
+            None => drop(unset.insert(name)),
+        }
+    }
+    (set, unset)
 }
 
 fn logging_of(place: &Place) -> Logging {
@@ -223,11 +232,12 @@ mod tests {
     use crate::declared::container::Restart;
 
     #[test]
-    fn environment_is_taken_byte_for_byte_and_unset_names_are_dropped() {
+    fn environment_is_taken_byte_for_byte_and_unset_names_are_kept_apart() {
         let spec = container(r#""environment": {"A": " a=\"b\" $x\n", "B": "", "C": null, "D": 5, "E": true}"#);
         let values: Vec<(&str, &str)> =
             spec.environment.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
         assert_eq!(values, [("A", " a=\"b\" $x\n"), ("B", ""), ("D", "5"), ("E", "true")]);
+        assert_eq!(spec.unset_environment, BTreeSet::from(["C".to_owned()]));
     }
 
     #[test]
@@ -263,6 +273,9 @@ mod tests {
         );
         assert_eq!(restart(r#""deploy": {"restart_policy": {"condition": "any"}}"#), Restart::Always);
         assert_eq!(refused(&web_project(r#""restart": "maybe""#)).len(), 1);
+        let silent = web_project(r#""restart": "always", "deploy": {"restart_policy": {"max_attempts": 3}}"#);
+        assert_eq!(super::super::testing::warned(&silent).len(), 2, "no condition, and it differs from `restart`");
+        assert_eq!(restart(r#""deploy": {"restart_policy": {"max_attempts": 3}}"#), Restart::No);
         let both = web_project(r#""restart": "always", "deploy": {"restart_policy": {"condition": "none"}}"#);
         assert_eq!(
             super::super::testing::warned(&both),

@@ -91,7 +91,11 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
     let project = Project { stack: stack.clone(), directory: &loaded.project_directory, root };
     let networks = networks::declared(&project);
     let volumes = volumes::declared(&project);
-    let services = service::all(&project, &networks, &volumes);
+    let mut services = service::all(&project, &networks, &volumes);
+    let mut hashes = crate::compose::print::hashes(loaded);
+    for (name, service) in &mut services {
+        service.compose_hash = hashes.remove(name.as_str()).unwrap_or_default();
+    }
     let requires = x_mainstay::requires(&project);
     routes::clashes(&project.root, &services);
     Some(Declared {

@@ -51,7 +51,7 @@ fn one(item: &Place, declared: &BTreeMap<String, Volume>) -> Option<Mount> {
         source: source(item, kind, declared)?,
         target,
         read_only: item.flag("read_only"),
-        create_host_path: kind == MountKind::Bind && bind.as_ref().is_some_and(|bind| bind.flag("create_host_path")),
+        create_host_path: kind == MountKind::Bind && bind.as_ref().is_none_or(|bind| bind.flag("create_host_path")),
         propagation: bind.as_ref().and_then(|bind| bind.word("propagation")),
         selinux: bind.as_ref().and_then(|bind| bind.word("selinux")),
         no_copy: volume.as_ref().is_some_and(|volume| volume.flag("nocopy")),
@@ -199,7 +199,7 @@ mod tests {
         let mounts = container(
             r#""volumes": [
                 {"type": "bind", "source": "/etc/a", "target": "/a", "bind": {"create_host_path": true, "selinux": "Z", "propagation": "rslave"}},
-                {"type": "bind", "source": "/etc/b", "target": "/b", "read_only": true},
+                {"type": "bind", "source": "/etc/b", "target": "/b", "read_only": true, "bind": {}},
                 {"type": "tmpfs", "target": "/t", "tmpfs": {"size": "64m", "mode": 511}},
                 {"type": "image", "source": "nginx:alpine", "target": "/i", "image": {"subpath": "usr"}}]"#,
         )

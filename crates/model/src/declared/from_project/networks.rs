@@ -118,7 +118,8 @@ pub(super) fn attachments(
             .collect(),
         None => vec![plain(name, DEFAULT, &engine_name(project, DEFAULT, networks))],
     };
-    found.sort_by(|a, b| (-a.priority, &a.network).cmp(&(-b.priority, &b.network)));
+    // By their keys, and not by the engine's names: the first one gives the default route, as in Compose.
+    found.sort_by(|a, b| (-a.priority, &a.key).cmp(&(-b.priority, &b.key)));
     for attachment in &mut found {
         attachment.links.clone_from(&links);
     }
@@ -203,7 +204,9 @@ fn links(project: &Project, service: &Place) -> Vec<String> {
         match (place, ServiceName::new(target)) {
             (Some(place), Ok(target)) => {
                 let names = container_names(project, &target, &place);
-                found.extend(names.into_iter().map(|name| format!("{name}:{alias}")));
+                // The two more are Compose's: what version 1 called a container.
+                let called = [alias.to_owned(), format!("{target}-1"), format!("{}-{target}-1", project.stack)];
+                found.extend(names.iter().flat_map(|name| called.iter().map(move |alias| format!("{name}:{alias}"))));
             }
             _ => item.say(missing_service(&item, target)),
         }
@@ -288,7 +291,10 @@ mod tests {
             r#"{"services": {"db": {"image": "a"}, "web": {"image": "nginx", "links": ["db:database"],
                 "external_links": ["old_1:old"]}}}"#,
         );
-        assert_eq!(attached(&project, "web")[0].links, ["old_1:old", "shop-db-1:database"]);
+        assert_eq!(
+            attached(&project, "web")[0].links,
+            ["old_1:old", "shop-db-1:database", "shop-db-1:db-1", "shop-db-1:shop-db-1"]
+        );
     }
 
     #[test]

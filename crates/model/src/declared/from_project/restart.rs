@@ -45,12 +45,16 @@ fn of_text(place: &Place) -> Option<Restart> {
 }
 
 fn of_policy(place: &Place) -> Option<Restart> {
-    if place.node.as_map().is_some_and(|map| map.is_empty()) {
-        return None;
-    }
     let times: Option<u32> = place.int("max_attempts");
     let found = match place.word("condition").as_deref() {
-        None | Some("any" | "always") => Restart::Always,
+        None => {
+            place.warn(
+                "restart-condition",
+                "has no `condition`: Compose then restarts nothing, although its specification says `any`; write `condition: any`, or `none`",
+            );
+            return Some(Restart::No);
+        }
+        Some("any" | "always") => Restart::Always,
         Some("none" | "no") => Restart::No,
         Some("unless-stopped") => Restart::UnlessStopped,
         Some("on-failure") => return Some(Restart::OnFailure { max_retries: times.unwrap_or(0) }),

@@ -59,6 +59,7 @@ fn one(
         probe: words.probe,
         files: mounts::files(place),
         unwaited: words.unwaited,
+        compose_hash: String::new(),
     }
 }
 
