@@ -62,7 +62,8 @@ fn token(line: &str, span: Span) -> &str {
 }
 
 fn warning(span: Span, written: &str, reading: &str) -> Diagnostic {
-    let message = format!("Compose reads `{written}` as a value of its own, and passes it on as `{reading}`");
+    let kind = if matches!(reading, "true" | "false") { "as true or false" } else { "as a number" };
+    let message = format!("Compose reads `{written}` {kind}, and passes it on as `{reading}`");
     Diagnostic::warning("value-changed", span, message)
         .hint(format!("write \"{written}\" in quotes to pass it on as it stands, or `{reading}` if that is meant"))
 }
@@ -88,7 +89,8 @@ mod tests {
         );
         let readings = [(22, "1.20", "1.2"), (31, "0440", "288"), (65, "True", "true"), (82, "1e3", "1000")];
         let wanted = readings.map(|(column, written, reading)| {
-            (column, format!("Compose reads `{written}` as a value of its own, and passes it on as `{reading}`"))
+            let kind = if reading == "true" { "as true or false" } else { "as a number" };
+            (column, format!("Compose reads `{written}` {kind}, and passes it on as `{reading}`"))
         });
         assert_eq!(found, wanted);
     }
