@@ -275,7 +275,10 @@ mod tests {
         assert_eq!(refused(&web_project(r#""restart": "maybe""#)).len(), 1);
         let silent = web_project(r#""restart": "always", "deploy": {"restart_policy": {"max_attempts": 3}}"#);
         assert_eq!(super::super::testing::warned(&silent).len(), 2, "no condition, and it differs from `restart`");
-        assert_eq!(restart(r#""deploy": {"restart_policy": {"max_attempts": 3}}"#), Restart::No);
+        let settled =
+            super::super::testing::settled(&web_project(r#""deploy": {"restart_policy": {"max_attempts": 3}}"#));
+        let web = settled.declared.services.into_values().next().expect("the project has a service");
+        assert_eq!(web.container.restart, Restart::No);
         let both = web_project(r#""restart": "always", "deploy": {"restart_policy": {"condition": "none"}}"#);
         assert_eq!(
             super::super::testing::warned(&both),
