@@ -661,7 +661,6 @@ volumes: { data: {}, unused: {} }
         "config --no-interpolate --format json",
         "config --no-normalize",
         "config --no-path-resolution",
-        "config --no-env-resolution",
         "config --no-consistency",
         "config db",
         "config hidden",
