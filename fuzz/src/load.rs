@@ -78,11 +78,12 @@ fn inside(complaints: &[Diagnostic], sources: &Sources, given: &Given) {
 }
 
 /// What `config` prints of a stack that `up` takes is a Compose file that says the same. In three cases Compose itself
-/// prints something else, and so must we: a key with a `$`, which it doubles as in a value and does not read as one; a
-/// build without a context; and an empty network mode, which keeps the default network from being written.
+/// prints something else, and so must we: a key with a `$`, which it doubles as in a value and does not read as one; an
+/// empty text, which it leaves out, so that a default takes its place when it is read again; and services that are off,
+/// which are not printed, though others may name them.
 fn reads_back(loaded: &Loaded) {
-    if has_dollar_key(&loaded.project) || services(loaded).any(|service| builds_nowhere(service) || is_nowhere(service))
-    {
+    let is_off = loaded.disabled_services.as_map().is_some_and(|services| !services.is_empty());
+    if is_off || has_dollar_key(&loaded.project) || says_nothing(&loaded.project) {
         return;
     }
     let printed = print::to_yaml(loaded);
@@ -96,18 +97,22 @@ fn reads_back(loaded: &Loaded) {
     }
 }
 
-fn services(loaded: &Loaded) -> impl Iterator<Item = &Node> {
-    let all = loaded.project.get("services").and_then(Node::as_map);
-    all.into_iter().flat_map(|all| all.iter()).map(|(_, entry)| &entry.node)
-}
+/// Mappings whose values are the user's own: an empty one is kept.
+const FREE: [&str; 7] = ["environment", "labels", "args", "annotations", "options", "driver_opts", "sysctls"];
 
-fn builds_nowhere(service: &Node) -> bool {
-    let build = service.get("build").filter(|build| build.as_map().is_some());
-    build.is_some_and(|build| build.get("context").and_then(Node::as_str).is_none_or(str::is_empty))
-}
-
-fn is_nowhere(service: &Node) -> bool {
-    service.get("network_mode").is_some_and(|mode| mode.as_str() == Some(""))
+/// Has an empty text where Compose would put a default, or a build without a context.
+fn says_nothing(node: &Node) -> bool {
+    match &node.value {
+        Value::Map(map) => map.iter().any(|(key, entry)| match key {
+            key if FREE.contains(&key) => false,
+            // Of devices: none, which is left out, and then means all.
+            "count" if matches!(entry.node.value, Value::Int(0)) => true,
+            "build" if entry.node.as_map().is_some() && entry.node.get("context").is_none() => true,
+            _ => entry.node.as_str() == Some("") || says_nothing(&entry.node),
+        }),
+        Value::List(items) => items.iter().any(says_nothing),
+        _ => false,
+    }
 }
 
 fn has_dollar_key(node: &Node) -> bool {
