@@ -51,6 +51,8 @@ pub(crate) struct Inner {
     /// What happens is told to them, as an engine does.
     pub listeners: Vec<UnboundedSender<Result<EngineEvent, WorldError>>>,
     pub told: Vec<EngineEvent>,
+    /// The times of the events that acts of this world's own caused.
+    own: BTreeSet<i64>,
     next_id: u32,
     last_nanos: i64,
 }
@@ -180,6 +182,11 @@ impl Inner {
         };
         self.listeners.retain(|listener| listener.send(Ok(event.clone())).is_ok());
         self.told.push(event);
+    }
+
+    /// As a new process, which did not announce what the one before it did.
+    pub fn forget_own(&mut self) {
+        self.own.clear();
     }
 
     pub fn fresh_id(&mut self) -> String {
@@ -375,7 +382,10 @@ impl World for FakeWorld {
         if inner.contradicting.contains(&step.id) {
             return Err(WorldError::new("the engine says that it is otherwise").contradicting());
         }
+        let before = inner.told.len();
         let acted = if inner.lying { Acted::default() } else { inner.play(step, context)? };
+        let own: Vec<i64> = inner.told.iter().skip(before).map(|event| event.time_nanos).collect();
+        inner.own.extend(own);
         inner.done.push(step.action.clone());
         Ok(acted)
     }
@@ -395,6 +405,14 @@ impl Watched for FakeWorld {
             inner.listeners.push(listener);
         }
         unfold(heard, |mut heard| async move { heard.recv().await.map(|event| (event, heard)) }).boxed()
+    }
+
+    fn did(&self, event: &EngineEvent) -> bool {
+        self.lock().own.contains(&event.time_nanos)
+    }
+
+    async fn given_back(&self) -> Vec<EngineEvent> {
+        std::future::pending().await
     }
 
     async fn glance(&self, container: &str) -> Result<Option<Glance>, WorldError> {

@@ -85,8 +85,27 @@ impl<W: World + Clone> Keeper<W> {
     /// # Errors
     /// When the world cannot be looked at.
     pub async fn plan(&self, order: &Order) -> Result<Plan, KeeperError> {
+        self.plan_as_it_is(&self.with_held(order).await?).await
+    }
+
+    async fn plan_as_it_is(&self, order: &Order) -> Result<Plan, KeeperError> {
         let observed = self.docker.look(&scope_of(order)).await?;
         Ok(decided(order, &observed))
+    }
+
+    /// `start` and `restart` with the attachments that are held of the stack: by the journal, and where it does not
+    /// know the stack, by the labels of the containers.
+    async fn with_held(&self, order: &Order) -> Result<Order, KeeperError> {
+        let mut order = order.clone();
+        if let Order::Start(order) | Order::Restart(order) = &mut order {
+            let known =
+                self.journal.stack(&order.stack).map_err(|source| KeeperError::Journal { doing: "read", source })?;
+            order.held = match known {
+                Some(known) => known.held,
+                None => known::held_by_labels(&self.docker.look(&Scope::of_stack(order.stack.clone())).await?),
+            };
+        }
+        Ok(order)
     }
 
     /// Looks again, decides again, and walks the plan if it is still the one with this digest.
@@ -113,9 +132,10 @@ impl<W: World + Clone> Keeper<W> {
             () = cancel.cancelled() => return Ok(Verdict::Cancelled),
         };
         let _writing = writing.map_err(|operation| KeeperError::Busy { stack, operation })?;
+        let order = self.with_held(&order).await?;
         let plan = match nothing_to_do(&order, shown_digest) {
             Some(empty) => empty,
-            None => self.plan(&order).await?,
+            None => self.plan_as_it_is(&order).await?,
         };
         if plan.refusals().next().is_some() {
             return Err(KeeperError::Refused { plan: Box::new(plan) });
@@ -181,7 +201,12 @@ pub(crate) fn scope_of(order: &Order) -> Scope {
             scope.members = true;
             scope
         }
-        Order::Start(order) | Order::Stop(order) | Order::Restart(order) => Scope::of_stack(order.stack.clone()),
+        Order::Start(order) | Order::Stop(order) | Order::Restart(order) => {
+            let mut scope = Scope::of_stack(order.stack.clone());
+            let held = order.held.iter().flat_map(|service| &service.attachments);
+            scope.networks.extend(held.map(|attachment| attachment.network.clone()));
+            scope
+        }
         Order::Hold { stack, services } => {
             let mut scope = Scope::of_stack(stack.clone());
             for service in services {

@@ -264,6 +264,7 @@ async fn our_own_orders_are_not_fought() {
         stack: stack.declared.stack.clone(),
         services: Default::default(),
         volumes: Default::default(),
+        held: Default::default(),
         timeout_secs: Some(1),
         no_wait: false,
     };

@@ -1,7 +1,5 @@
 //! `GET /v1/history`: what happened, newest last; with `follow=true` one line of JSON an entry, without an end.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
@@ -11,14 +9,12 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use mainstay_engine::World;
 use mainstay_engine::journal::HistoryFilter;
+use tokio::sync::watch;
 
 use super::Api;
 use super::error::ApiError;
 use crate::problem::Problem;
 use crate::wire::HistoryQuery;
-
-/// How often a follower's journal is asked for what is new.
-const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 
 pub async fn list<W: World + Clone>(
     State(api): State<Api<W>>,
@@ -31,27 +27,30 @@ pub async fn list<W: World + Clone>(
     if !follow {
         return Ok(Json(api.keeper.history(&filter)?).into_response());
     }
-    let stream = stream::unfold((api, filter, true), |(api, mut filter, at_once)| async move {
-        let lines = next_lines(&api, &mut filter, at_once).await?;
-        Some((Ok::<_, std::convert::Infallible>(lines), (api, filter, false)))
+    // Before the first reading, so that nothing falls between the two.
+    let mut changes = api.keeper.journal.changes();
+    changes.mark_changed();
+    let stream = stream::unfold((api, filter, changes), |(api, mut filter, mut changes)| async move {
+        let lines = next_lines(&api, &mut filter, &mut changes).await?;
+        Some((Ok::<_, std::convert::Infallible>(lines), (api, filter, changes)))
     });
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response())
 }
 
 /// The next entries as lines; `None` when the server stops or the journal cannot be read any more.
-async fn next_lines<W: World + Clone>(api: &Api<W>, filter: &mut HistoryFilter, at_once: bool) -> Option<Bytes> {
-    let mut at_once = at_once;
+async fn next_lines<W: World + Clone>(
+    api: &Api<W>,
+    filter: &mut HistoryFilter,
+    changes: &mut watch::Receiver<u64>,
+) -> Option<Bytes> {
     loop {
-        if !at_once {
-            tokio::select! {
-                () = api.stopping.cancelled() => return None,
-                () = tokio::time::sleep(FOLLOW_EVERY) => {}
-            }
+        tokio::select! {
+            biased;
+            changed = changes.changed() => changed.ok()?,
+            () = api.stopping.cancelled() => return None,
         }
-        at_once = false;
         let entries = api.keeper.history(filter).ok()?;
-        filter.limit = None;
-        filter.after = entries.last().map(|entry| entry.id).or(filter.after).or(Some(0));
+        filter.go_on_after(&entries);
         if entries.is_empty() {
             continue;
         }

@@ -54,6 +54,7 @@ impl Down {
                 stack,
                 services: services(&self.services),
                 volumes,
+                held: Vec::new(),
                 timeout_secs: self.timeout,
                 no_wait: false,
             }));

@@ -1,7 +1,7 @@
 //! `mainstay history`
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use mainstay_engine::journal::{Entry, EntryKind, HistoryFilter};
@@ -13,8 +13,8 @@ use crate::client::Memory;
 use crate::problem::{Outcome, Problem};
 use crate::ui::{Paint, Tone};
 
-/// How often `--follow` asks for what is new.
-const FOLLOW_EVERY: Duration = Duration::from_millis(500);
+/// How long a server takes to end at most.
+const LAST_BREATH: Duration = Duration::from_secs(10);
 
 /// Show what happened: orders, repairs, what others did, and why.
 #[derive(Debug, Args)]
@@ -48,22 +48,37 @@ pub async fn run(boot: &Boot, args: History) -> Outcome {
         limit: Some(args.limit),
         steps: args.steps,
     };
-    let memory = Memory::open(&boot.settings).await?;
-    let mut entries = memory.history(&filter).await?;
+    let mut memory = Memory::open(&boot.settings).await?;
+    let entries = memory.history(&filter).await?;
     if entries.is_empty() && !args.follow && !boot.ui.json {
         boot.ui.talk("nothing is recorded");
     }
+    entries.iter().try_for_each(|entry| tell(boot, entry))?;
+    if !args.follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    filter.go_on_after(&entries);
     loop {
-        for entry in &entries {
-            tell(boot, entry)?;
+        let mut follow = memory.follow(&boot.settings, &filter).await?;
+        while let Some(entries) = follow.next().await? {
+            entries.iter().try_for_each(|entry| tell(boot, entry))?;
+            filter.go_on_after(&entries);
         }
-        if !args.follow {
-            return Ok(ExitCode::SUCCESS);
+        // The server went away, and the journal is still there.
+        memory = after_the_server(boot).await?;
+    }
+}
+
+/// One that is just ending may take a connection and break it off.
+async fn after_the_server(boot: &Boot) -> Result<Memory, Problem> {
+    let began = Instant::now();
+    loop {
+        match Memory::open(&boot.settings).await {
+            Err(problem) if problem.code == "server-lost" && began.elapsed() < LAST_BREATH => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            opened => return opened,
         }
-        filter.after = entries.last().map(|entry| entry.id).or(filter.after).or(Some(0));
-        filter.limit = None;
-        tokio::time::sleep(FOLLOW_EVERY).await;
-        entries = memory.history(&filter).await?;
     }
 }
 

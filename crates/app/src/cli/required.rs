@@ -164,19 +164,71 @@ pub async fn names_in_order(
     names: Vec<StackName>,
     known: &[KnownStack],
 ) -> Result<Vec<StackName>, Problem> {
-    if names.len() < 2 {
-        return Ok(names);
+    in_order(&needs(boot, names, known).await?)
+}
+
+/// The chosen names in groups that have nothing to do with each other; in a group each after those that it requires.
+///
+/// # Errors
+/// As [`names_in_order`].
+pub async fn groups_in_order(
+    boot: &Boot,
+    names: Vec<StackName>,
+    known: &[KnownStack],
+) -> Result<Vec<Vec<StackName>>, Problem> {
+    let needs = needs(boot, names, known).await?;
+    Ok(groups(in_order(&needs)?, &needs))
+}
+
+fn groups(order: Vec<StackName>, needs: &BTreeMap<StackName, Vec<StackName>>) -> Vec<Vec<StackName>> {
+    let mut groups: Vec<Vec<StackName>> = Vec::new();
+    for name in order {
+        let needed = |group: &Vec<StackName>| group.iter().any(|one| needs[&name].contains(one));
+        let (joined, mut apart): (Vec<_>, Vec<_>) = groups.into_iter().partition(needed);
+        let mut joined = joined.concat();
+        joined.push(name);
+        apart.push(joined);
+        groups = apart;
+    }
+    groups
+}
+
+/// What each of these stacks requires, directly or by way of others, of those that are known.
+async fn needs(
+    boot: &Boot,
+    names: Vec<StackName>,
+    known: &[KnownStack],
+) -> Result<BTreeMap<StackName, Vec<StackName>>, Problem> {
+    if let [only] = names.as_slice() {
+        return Ok([(only.clone(), Vec::new())].into());
     }
     let docker = boot.docker().await?;
     let mut requires = BTreeMap::new();
     for name in names {
-        let mut needs: Vec<StackName> =
-            known.iter().filter(|one| one.stack == name).flat_map(|one| one.requires.clone()).collect();
         let observed = engine::look(&docker, &Scope::of_stack(name.clone())).await?;
-        needs.extend(observed.containers.iter().flat_map(|container| container.requires.clone()));
+        let labelled = observed.containers.iter().flat_map(|container| container.requires.clone());
+        let needs = beyond(labelled.chain(required_by(&name, known)).collect(), known);
         requires.insert(name, needs);
     }
-    in_order(&requires)
+    Ok(requires)
+}
+
+/// These stacks and those that they require in turn.
+fn beyond(mut needs: Vec<StackName>, known: &[KnownStack]) -> Vec<StackName> {
+    let mut next = 0;
+    while let Some(need) = needs.get(next).cloned() {
+        for further in required_by(&need, known) {
+            if !needs.contains(&further) {
+                needs.push(further);
+            }
+        }
+        next += 1;
+    }
+    needs
+}
+
+fn required_by(name: &StackName, known: &[KnownStack]) -> Vec<StackName> {
+    known.iter().filter(|one| one.stack == *name).flat_map(|one| one.requires.clone()).collect()
 }
 
 #[cfg(test)]
@@ -207,17 +259,45 @@ mod tests {
     #[test]
     fn dependents_must_be_found_through_each_other_and_only_where_they_are_up() {
         let known = |stack: &str, needs: &[&str], is_up: bool| KnownStack {
+            requires: needs.iter().map(|need| name(need)).collect(),
+            held: if is_up { vec![held()] } else { Vec::new() },
+            ..known_stack(stack)
+        };
+        let all = [known("app", &["api"], true), known("api", &["db"], true), known("old", &["db"], false)];
+        assert_eq!(dependents(&[name("db")], &all), [name("api"), name("app")]);
+    }
+
+    #[test]
+    fn a_stack_must_be_required_also_by_way_of_one_that_was_not_chosen() {
+        let known = |stack: &str, needs: &[&str]| KnownStack {
+            requires: needs.iter().map(|need| name(need)).collect(),
+            ..known_stack(stack)
+        };
+        let all = [known("app", &["api"]), known("api", &["zoo"])];
+        assert_eq!(beyond(required_by(&name("app"), &all), &all), [name("api"), name("zoo")]);
+        let circle = [known("a", &["b"]), known("b", &["a"])];
+        assert_eq!(beyond(required_by(&name("a"), &circle), &circle), [name("b"), name("a")]);
+    }
+
+    #[test]
+    fn groups_must_have_nothing_to_do_with_each_other() {
+        let needs = requires(&[("app", &["db"]), ("db", &[]), ("edge", &["app", "mail"]), ("mail", &[]), ("zoo", &[])]);
+        let groups = groups(in_order(&needs).expect("an order"), &needs);
+        let groups: Vec<Vec<&str>> = groups.iter().map(|group| group.iter().map(StackName::as_str).collect()).collect();
+        assert_eq!(groups, [vec!["db", "app", "mail", "edge"], vec!["zoo"]]);
+    }
+
+    fn known_stack(stack: &str) -> KnownStack {
+        KnownStack {
             stack: name(stack),
             directory: String::new(),
             files: Vec::new(),
             env: None,
             profiles: Vec::new(),
-            requires: needs.iter().map(|need| name(need)).collect(),
-            held: if is_up { vec![held()] } else { Vec::new() },
+            requires: Vec::new(),
+            held: Vec::new(),
             up_at: None,
-        };
-        let all = [known("app", &["api"], true), known("api", &["db"], true), known("old", &["db"], false)];
-        assert_eq!(dependents(&[name("db")], &all), [name("api"), name("app")]);
+        }
     }
 
     fn held() -> mainstay_model::plan::HeldService {

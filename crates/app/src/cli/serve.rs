@@ -22,8 +22,6 @@ use crate::ui::show::count;
 
 /// The longest pause between two tries to reach the engine.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How often the log is brought up to date with the journal.
-const LOG_EVERY: Duration = Duration::from_secs(1);
 /// What a cancelled operation may take to end, and an open answer to close.
 const LAST_GRACE: Duration = Duration::from_secs(5);
 
@@ -139,16 +137,16 @@ impl Tasks {
 
 /// Writes repairs, problems and operations to the log as the journal gets them.
 async fn log(ui: Ui, api: Api) {
-    let newest = HistoryFilter { limit: Some(1), ..HistoryFilter::default() };
-    let after = |entries: &[mainstay_engine::journal::Entry]| entries.last().map(|entry| entry.id);
-    let mut seen = api.keeper.history(&newest).ok().as_deref().and_then(after).unwrap_or(0);
+    let mut changes = api.keeper.journal.changes();
+    let mut filter = HistoryFilter { limit: Some(1), ..HistoryFilter::default() };
+    filter.go_on_after(&api.keeper.history(&filter).unwrap_or_default());
     loop {
         tokio::select! {
             () = api.stopping.cancelled() => return,
-            () = tokio::time::sleep(LOG_EVERY) => {}
+            changed = changes.changed() => if changed.is_err() { return },
         }
-        let filter = HistoryFilter { after: Some(seen), ..HistoryFilter::default() };
         let Ok(entries) = api.keeper.history(&filter) else { continue };
+        filter.go_on_after(&entries);
         for entry in &entries {
             if matches!(entry.kind, EntryKind::Event | EntryKind::Step) {
                 continue;
@@ -157,6 +155,5 @@ async fn log(ui: Ui, api: Api) {
             let cause = entry.cause.as_ref().map_or(String::new(), |cause| format!(" (because {cause})"));
             ui.say(&format!("{stack}{}{cause}", entry.summary));
         }
-        seen = after(&entries).unwrap_or(seen);
     }
 }

@@ -38,6 +38,7 @@ impl Start {
                 stack,
                 services: services(&self.services),
                 volumes: Default::default(),
+                held: Default::default(),
                 timeout_secs: None,
                 no_wait: self.no_wait,
             })

@@ -39,6 +39,7 @@ impl Stop {
                 stack,
                 services: services(&self.services),
                 volumes: Default::default(),
+                held: Default::default(),
                 timeout_secs: self.timeout,
                 no_wait: false,
             })

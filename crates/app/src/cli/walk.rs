@@ -1,8 +1,10 @@
 //! The walk of every command that changes something: plan, show, consent, apply, report.
 
+use std::cell::OnceCell;
 use std::time::Instant;
 
 use mainstay_engine::journal::{KnownStack, new_operation_id};
+use mainstay_model::identity::StackName;
 use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Impact, Order, Plan, consent};
 use tokio::sync::mpsc;
@@ -33,6 +35,10 @@ pub struct Walk<'a> {
     pub client: Client,
     /// The stacks that the journal knows.
     pub known: Vec<KnownStack>,
+    /// As it was typed, for what is said about going on.
+    command: String,
+    /// Heard from the first apply to the end of the command: a Ctrl-C between two orders counts as well.
+    interrupt: OnceCell<Interrupt>,
 }
 
 /// An order with the plan that was shown for it.
@@ -50,7 +56,7 @@ impl<'a> Walk<'a> {
         let actor = format!("`mainstay {command}` by {}", boot.environment.user());
         let client = Client::open(boot, actor.into()).await?;
         let known = client.memory().stacks().await?;
-        Ok(Walk { boot, client, known })
+        Ok(Walk { boot, client, known, command: command.to_owned(), interrupt: OnceCell::new() })
     }
 
     /// Plans and shows all orders, asks once, and carries them out one after the other. Gives the plans that were
@@ -61,7 +67,7 @@ impl<'a> Walk<'a> {
     pub async fn carry_out(&self, orders: Vec<Order>) -> Result<Vec<Plan>, Problem> {
         let mut jobs = Vec::new();
         for order in orders {
-            let plan = self.client.plan(&order).await?;
+            let plan = self.plan(&order).await?;
             refuse(&plan)?;
             self.show(&plan)?;
             jobs.push(Job { order, plan });
@@ -73,9 +79,31 @@ impl<'a> Walk<'a> {
         self.consent(&jobs).await?;
         let mut plans = Vec::new();
         for job in jobs {
+            self.go_on_with(job.order.stack())?;
             plans.push(self.apply(job).await?);
         }
         Ok(plans)
+    }
+
+    async fn plan(&self, order: &Order) -> Result<Plan, Problem> {
+        let planning = self.client.plan(order);
+        let Some(interrupt) = self.interrupt.get() else { return planning.await };
+        tokio::select! {
+            planned = planning => planned,
+            () = interrupt.token().cancelled() => Err(self.not_begun(order.stack())),
+        }
+    }
+
+    /// After a Ctrl-C nothing more is begun.
+    fn go_on_with(&self, stack: &StackName) -> Result<(), Problem> {
+        let is_over = self.interrupt.get().is_some_and(|interrupt| interrupt.token().is_cancelled());
+        if is_over { Err(self.not_begun(stack)) } else { Ok(()) }
+    }
+
+    fn not_begun(&self, stack: &StackName) -> Problem {
+        let command = &self.command;
+        Problem::new(Kind::Interrupted, "cancelled", format!("`{command}` was cancelled before it came to `{stack}`"))
+            .hint(format!("`mainstay {command}` again goes on from here"))
     }
 
     fn show(&self, plan: &Plan) -> Result<(), Problem> {
@@ -163,7 +191,7 @@ impl<'a> Walk<'a> {
 
     /// One apply with its events on the screen.
     async fn run(&self, job: &Job) -> (Result<Verdict, ClientError>, Tally) {
-        let interrupt = Interrupt::listen(&self.boot.ui);
+        let interrupt = self.interrupt.get_or_init(|| Interrupt::listen(&self.boot.ui));
         let (events, mut heard) = mpsc::unbounded_channel();
         let digest = job.plan.digest();
         let apply =
@@ -212,8 +240,8 @@ impl<'a> Walk<'a> {
                 ui.talk(&format!("{mark} {} of `{}` is done: {steps} in {elapsed}", plan.verb, plan.stack));
                 Ok(())
             }
-            Verdict::Failed => Err(failed(plan, tally)),
-            Verdict::Cancelled => Err(cancelled(plan, tally)),
+            Verdict::Failed => Err(failed(plan, tally, &self.command)),
+            Verdict::Cancelled => Err(cancelled(plan, tally, &self.command)),
         }
     }
 }
@@ -248,7 +276,7 @@ async fn ask_person(ui: &Ui, question: String) -> Result<bool, Problem> {
     }
 }
 
-fn failed(plan: &Plan, tally: &Tally) -> Problem {
+fn failed(plan: &Plan, tally: &Tally, command: &str) -> Problem {
     let first = tally.failures.first().map(|(_, failure)| failure).or(tally.afterwards.as_ref());
     let mut problem = match first {
         Some(failure) => Problem::failed(failure),
@@ -260,28 +288,27 @@ fn failed(plan: &Plan, tally: &Tally) -> Problem {
     if let (Some(afterwards), false) = (&tally.afterwards, tally.failures.is_empty()) {
         problem.causes.push(afterwards.message.clone());
     }
-    problem.hints.push(left_behind(plan, tally));
+    problem.hints.push(left_behind(plan, tally, command));
     problem.operation = tally.operation.clone();
     problem
 }
 
-fn cancelled(plan: &Plan, tally: &Tally) -> Problem {
+fn cancelled(plan: &Plan, tally: &Tally, command: &str) -> Problem {
     let mut problem =
         Problem::new(Kind::Interrupted, "cancelled", format!("`{}` of `{}` was cancelled", plan.verb, plan.stack))
-            .hint(left_behind(plan, tally));
+            .hint(left_behind(plan, tally, command));
     problem.operation = tally.operation.clone();
     problem
 }
 
 /// What was done, what was not, and how to go on.
-fn left_behind(plan: &Plan, tally: &Tally) -> String {
+fn left_behind(plan: &Plan, tally: &Tally, command: &str) -> String {
     let total = tally.total.max(plan.steps.len());
     let open = total.saturating_sub(tally.done + tally.failures.len());
     format!(
-        "of {}, {} done, {} failed, {open} not run; `mainstay {}` again goes on from here",
+        "of {}, {} done, {} failed, {open} not run; `mainstay {command}` again goes on from here",
         show::count(total, "step"),
         tally.done,
         tally.failures.len(),
-        plan.verb
     )
 }

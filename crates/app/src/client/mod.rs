@@ -1,5 +1,6 @@
 //! Who does the work: the server of this state folder when one answers, else this process, under the same lock.
 
+pub mod follow;
 pub mod served;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::boot::Boot;
 use crate::config::Settings;
 use crate::problem::Problem;
 use crate::wire::ApplyRequest;
+use follow::{Folder, Follow};
 use served::Served;
 
 /// How long another owner of the state folder is waited for: an `up` that hosts the engine takes minutes at most.
@@ -167,6 +169,19 @@ impl Memory {
             Memory::Hosted(journal) => Ok(journal.history(filter).map_err(unreadable)?),
             Memory::Folder(reading) => Ok(reading.history(filter).map_err(unreadable)?),
             Memory::Served(served) => served.history(filter).await,
+        }
+    }
+
+    /// What the filter lets through from now on.
+    ///
+    /// # Errors
+    /// When the journal cannot be followed.
+    pub async fn follow(&self, settings: &Settings, filter: &HistoryFilter) -> Result<Follow, Problem> {
+        match self {
+            Memory::Served(served) => Ok(Follow::Served(served.follow(filter).await?)),
+            Memory::Hosted(_) | Memory::Folder(_) => {
+                Ok(Follow::Folder(Box::new(Folder::new(&settings.state_dir, filter.clone())?)))
+            }
         }
     }
 }

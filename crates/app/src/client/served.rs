@@ -112,6 +112,16 @@ impl Served {
         answer(self.send(Method::GET, &path, None::<&()>).await?).await
     }
 
+    /// Entries as they are written, without an end.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn follow(&self, filter: &HistoryFilter) -> Result<Lines, Problem> {
+        let path = format!("/v1/history?{}&follow=true", history_query(filter));
+        let response = self.send(Method::GET, &path, None::<&()>).await?;
+        if response.status().is_success() { Ok(Lines::of(response)) } else { Err(error_body(response).await?.into()) }
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -236,7 +246,7 @@ fn escape(text: &str) -> String {
 }
 
 /// The lines of a streamed answer.
-struct Lines {
+pub struct Lines {
     body: Incoming,
     buffer: Vec<u8>,
     searched: usize,
@@ -245,6 +255,17 @@ struct Lines {
 impl Lines {
     fn of(response: Response<Incoming>) -> Self {
         Lines { body: response.into_body(), buffer: Vec::new(), searched: 0 }
+    }
+
+    /// The next entry of a followed history; `None` when the server went away, in whatever manner.
+    ///
+    /// # Errors
+    /// When a line is no entry.
+    pub async fn next_entry(&mut self) -> Result<Option<Entry>, Problem> {
+        match self.next().await {
+            Ok(Some(line)) => serde_json::from_slice(&line).map(Some).map_err(|error| garbled(&error)),
+            Ok(None) | Err(_) => Ok(None),
+        }
     }
 
     /// The next line without its end, or `None` at the end of the answer. May be dropped and called again.

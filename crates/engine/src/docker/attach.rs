@@ -15,6 +15,7 @@ use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnect
 use mainstay_model::declared::Attachment;
 use mainstay_model::observed::Endpoint;
 
+use super::acts::Act;
 use super::body::endpoint_of;
 use super::inspected;
 use super::refusal::{Refusal, is_missing, message};
@@ -90,8 +91,12 @@ impl Docker {
         let request = NetworkConnectRequest { container: id.to_owned(), endpoint_config };
         let mut collisions = 0;
         loop {
-            let call = self.client.connect_network(&attachment.network, request.clone());
-            match timed(CHANGE_WITHIN, call).await {
+            let act = Act::Connect { id: id.to_owned(), network: attachment.network.clone() };
+            let act = self.acts.announce(act);
+            let connected =
+                timed(CHANGE_WITHIN, self.client.connect_network(&attachment.network, request.clone())).await;
+            act.answered(&connected);
+            match connected {
                 Err(error) if collides(&error) && collisions < COLLISIONS => collisions += 1,
                 other => return other,
             }
@@ -158,7 +163,10 @@ impl Docker {
 
     async fn disconnect_from(&self, network: &str, id: &str) -> Result<(), Error> {
         let request = NetworkDisconnectRequest { container: id.to_owned(), force: Some(true) };
-        timed(CHANGE_WITHIN, self.client.disconnect_network(network, request)).await
+        let act = self.acts.announce(Act::Disconnect { id: id.to_owned(), network: network.to_owned() });
+        let disconnected = timed(CHANGE_WITHIN, self.client.disconnect_network(network, request)).await;
+        act.answered(&disconnected);
+        disconnected
     }
 
     /// The container's entry for a network, and whether it runs (so that the entry must have an address).

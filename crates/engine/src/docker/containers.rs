@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use bollard::errors::Error;
+use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
     ListContainersOptions, RemoveContainerOptions, RenameContainerOptions, RestartContainerOptions,
-    StopContainerOptions, WaitContainerOptions,
+    WaitContainerOptions,
 };
 use futures_util::StreamExt;
 use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode};
 
+use super::acts::{Act, Stop};
 use super::refusal::{Refusal, is_missing, message, status, taken_port};
 use super::{ANSWER_WITHIN, CHANGE_WITHIN, Docker, timed, wire};
 use crate::world::{Acted, WorldError};
 
+/// The remark of a start that the engine tells as a restart.
+pub(crate) const HURRIED: &str = "started out of its crash pause";
 /// How many of a container's last lines an error carries.
 const LOG_TAIL: u32 = 20;
 /// How long they may take. An error is worth little without them, and while an engine starts a container, which on a busy
@@ -30,19 +34,23 @@ impl Docker {
     /// `start` does nothing and says so with success, while `restart` does it and forgets the crashes.
     pub(super) async fn start(&self, id: &str, name: &str) -> Result<Acted, WorldError> {
         let path = format!("/containers/{id}/start");
+        let act = self.acts.announce(Act::Start { id: id.to_owned() });
         let call = self.wire.open(Method::POST, &path, HeaderMap::new(), wire::no_body());
-        let error = match timed(CHANGE_WITHIN, call).await {
+        let answer = timed(CHANGE_WITHIN, call).await;
+        match &answer {
+            Ok(answer) if answer.status() == StatusCode::NOT_MODIFIED => act.came_to_nothing(),
+            answer => act.answered(answer),
+        }
+        let error = match answer {
             Ok(answer) if answer.status() != StatusCode::NOT_MODIFIED => return Ok(Acted::default()),
             Ok(_) => match self.hurry(id).await {
                 Ok(detail) => return Ok(Acted { detail: Some(detail.into()), ..Acted::default() }),
                 Err(error) => error,
             },
-            Err(error) if message(&error).contains("paused container") => {
-                match timed(CHANGE_WITHIN, self.client.unpause_container(id)).await {
-                    Ok(()) => return Ok(Acted { detail: Some("unpaused".into()), ..Acted::default() }),
-                    Err(error) => error,
-                }
-            }
+            Err(error) if message(&error).contains("paused container") => match self.unpause(id).await {
+                Ok(()) => return Ok(Acted { detail: Some("unpaused".into()), ..Acted::default() }),
+                Err(error) => error,
+            },
             Err(error) => error,
         };
         Err(self.start_failure(id, name, error).await)
@@ -54,8 +62,18 @@ impl Docker {
             return Ok("was running");
         }
         let options = RestartContainerOptions { t: Some(0), ..Default::default() };
-        timed(CHANGE_WITHIN, self.client.restart_container(id, Some(options))).await?;
-        Ok("started out of its crash pause")
+        let act = self.acts.announce(Act::Restart { id: id.to_owned() });
+        let restarted = timed(CHANGE_WITHIN, self.client.restart_container(id, Some(options))).await;
+        act.answered(&restarted);
+        restarted?;
+        Ok(HURRIED)
+    }
+
+    async fn unpause(&self, id: &str) -> Result<(), Error> {
+        let act = self.acts.announce(Act::Unpause { id: id.to_owned() });
+        let unpaused = timed(CHANGE_WITHIN, self.client.unpause_container(id)).await;
+        act.answered(&unpaused);
+        unpaused
     }
 
     async fn start_failure(&self, id: &str, name: &str, error: Error) -> WorldError {
@@ -95,23 +113,17 @@ impl Docker {
     pub(super) async fn stop(&self, id: &str, name: &str, grace_secs: Option<u64>) -> Result<Acted, WorldError> {
         let refusal = || Refusal::new(format!("`{name}` could not be stopped"));
         let was_gone = || Acted { detail: Some("was gone".into()), ..Acted::default() };
-        let grace = match grace_secs {
-            Some(secs) => secs,
-            None => match self.inspect(id).await {
-                Ok(seen) => own_grace(seen.config.and_then(|config| config.stop_timeout)),
-                Err(error) if is_missing(&error) => return Ok(was_gone()),
-                Err(error) => return Err(refusal().explain(error)),
-            },
+        let mut stop = match self.inspect(id).await {
+            Ok(seen) => how_it_stops(id, &seen),
+            Err(error) if is_missing(&error) => return Ok(was_gone()),
+            Err(error) => return Err(refusal().explain(error)),
         };
-        let limit = Duration::from_secs(grace) + BEYOND_GRACE;
-        let t = grace_secs.map(|secs| i32::try_from(secs).unwrap_or(i32::MAX));
-        let stop = || self.client.stop_container(id, Some(StopContainerOptions { t, ..Default::default() }));
-        let stopped = match timed(limit, stop()).await {
+        stop.grace = grace_secs.map_or(stop.grace, Duration::from_secs);
+        let stopped = match self.stop_once(&stop, grace_secs).await {
             // Engines differ on whether a paused container can be signalled.
             Err(error) if message(&error).contains("paused") => {
-                let unpaused = timed(CHANGE_WITHIN, self.client.unpause_container(id)).await;
-                unpaused.map_err(|error| refusal().explain(error))?;
-                timed(limit, stop()).await
+                self.unpause(id).await.map_err(|error| refusal().explain(error))?;
+                self.stop_once(&Stop { paused: false, ..stop }, grace_secs).await
             }
             other => other,
         };
@@ -122,10 +134,27 @@ impl Docker {
         }
     }
 
+    async fn stop_once(&self, stop: &Stop, grace_secs: Option<u64>) -> Result<(), Error> {
+        let seconds = grace_secs.map(|secs| i32::try_from(secs).unwrap_or(i32::MAX).to_string());
+        let query = wire::query(seconds.map(|seconds| ("t", seconds)));
+        let path = format!("/containers/{}/stop{query}", stop.id);
+        let act = self.acts.announce(Act::Stop(stop.clone()));
+        let call = self.wire.open(Method::POST, &path, HeaderMap::new(), wire::no_body());
+        let answer = timed(stop.grace + BEYOND_GRACE, call).await;
+        match &answer {
+            Ok(answer) if answer.status() == StatusCode::NOT_MODIFIED => act.came_to_nothing(),
+            answer => act.answered(answer),
+        }
+        answer.map(drop)
+    }
+
     /// Removes a container that does not run.
     pub(super) async fn remove(&self, id: &str, name: &str, volumes: bool) -> Result<Acted, WorldError> {
         let options = RemoveContainerOptions { v: volumes, force: false, ..Default::default() };
-        let error = match timed(CHANGE_WITHIN, self.client.remove_container(id, Some(options))).await {
+        let act = self.acts.announce(Act::Remove { id: id.to_owned() });
+        let removed = timed(CHANGE_WITHIN, self.client.remove_container(id, Some(options))).await;
+        act.answered(&removed);
+        let error = match removed {
             Ok(()) => return Ok(Acted::default()),
             Err(error) => error,
         };
@@ -146,7 +175,10 @@ impl Docker {
 
     pub(super) async fn rename(&self, id: &str, name: &str, to: &str) -> Result<Acted, WorldError> {
         let options = RenameContainerOptions { name: to.to_owned() };
-        let error = match timed(CHANGE_WITHIN, self.client.rename_container(id, options)).await {
+        let act = self.acts.announce(Act::Rename { id: id.to_owned(), to: to.to_owned() });
+        let renamed = timed(CHANGE_WITHIN, self.client.rename_container(id, options)).await;
+        act.answered(&renamed);
+        let error = match renamed {
             Ok(()) => return Ok(Acted::default()),
             Err(error) => error,
         };
@@ -164,6 +196,16 @@ impl Docker {
             None => Err(told.explain(error)),
         }
     }
+}
+
+/// Its own signal and grace.
+fn how_it_stops(id: &str, seen: &ContainerInspectResponse) -> Stop {
+    let config = seen.config.as_ref();
+    let signal = config.and_then(|config| config.stop_signal.as_deref()).unwrap_or_default();
+    let kills = matches!(signal.trim_start_matches("SIG"), "KILL" | "9");
+    let grace = Duration::from_secs(own_grace(config.and_then(|config| config.stop_timeout)));
+    let paused = seen.state.as_ref().is_some_and(|state| state.paused == Some(true));
+    Stop { id: id.to_owned(), grace, kills, paused }
 }
 
 fn own_grace(stop_timeout: Option<i64>) -> u64 {

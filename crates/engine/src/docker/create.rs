@@ -13,6 +13,7 @@ use mainstay_model::identity::labels::KEEPER;
 use mainstay_model::identity::labels::{CONFIG_HASH, IMAGE, MADE_BY, NUMBER, ONE_OFF, PROJECT, SERVICE};
 use mainstay_model::observed::AnonymousVolume;
 
+use super::acts::Act;
 use super::body::{Settled, body_of};
 use super::labels::Seen;
 use super::look::SeenImage;
@@ -98,7 +99,12 @@ impl Docker {
     ) -> Result<ContainerCreateResponse, Error> {
         let until = tokio::time::Instant::now() + CHANGE_WITHIN;
         loop {
+            let act = self.acts.announce(Act::Create { name: name.to_owned() });
             let answer = timed(CHANGE_WITHIN, self.wire.post::<ContainerCreateResponse>(path, create)).await;
+            match &answer {
+                Ok(made) => act.made(&made.id),
+                refused => act.answered(refused),
+            }
             let Err(error) = answer else { return answer };
             if !is_name_in_use(&error) || tokio::time::Instant::now() >= until {
                 return Err(error);
@@ -121,7 +127,8 @@ impl Docker {
     /// A container that could not be completed is not left behind half made; nothing can be done if that fails too.
     async fn take_back(&self, id: &str) {
         let options = RemoveContainerOptions { v: true, force: true, ..Default::default() };
-        let _ = timed(CHANGE_WITHIN, self.client.remove_container(id, Some(options))).await;
+        let act = self.acts.announce(Act::Remove { id: id.to_owned() });
+        act.answered(&timed(CHANGE_WITHIN, self.client.remove_container(id, Some(options))).await);
     }
 
     /// What depends on the world as it is when the step runs.

@@ -19,6 +19,14 @@ impl Watched for Docker {
         self.events(since_nanos).boxed()
     }
 
+    fn did(&self, event: &EngineEvent) -> bool {
+        self.acts.did(event)
+    }
+
+    async fn given_back(&self) -> Vec<EngineEvent> {
+        self.acts.given_back().await
+    }
+
     async fn glance(&self, container: &str) -> Result<Option<Glance>, WorldError> {
         let networks = timed(ANSWER_WITHIN, self.client.list_networks(None::<ListNetworksOptions>));
         let (inspected, networks) = tokio::join!(self.inspect(container), networks);

@@ -2,9 +2,10 @@
 //!
 //! A file a noun: [`look`](self) takes the snapshot, `act` does one step, `create` and `body` make a container of a
 //! spec, `attach` joins and leaves networks, `await_ready` waits by events, `build` and `images` make images there,
-//! `refusal` says in words what the engine said in its own. `wire` is the road to the engine.
+//! `refusal` says in words what the engine said in its own. `acts` knows our own doings in the events. `wire` is the road to the engine.
 
 mod act;
+mod acts;
 mod attach;
 mod await_ready;
 mod body;
@@ -45,10 +46,12 @@ use hyper::header::HeaderMap;
 use mainstay_model::observed::{EngineFacts, Observed, Scope};
 use mainstay_model::plan::Step;
 
+pub(crate) use containers::HURRIED;
 pub use events::{EngineEvent, EventKind};
 pub use exec::{Exec, ExecOptions, ExecOutput};
 pub use logs::{Following, LogLine, LogNews, LogOptions, LogSource, LogStream, LogsWanted};
 
+use self::acts::Acts;
 use self::refusal::Refusal;
 use self::wire::Wire;
 use crate::world::{Acted, Context, Progress, World, WorldError};
@@ -70,6 +73,8 @@ pub struct Docker {
     api: u32,
     /// Docker's own configuration, for the logins to registries.
     registry_config: Option<PathBuf>,
+    /// What is being done through this connection, for the reader of its events.
+    acts: Acts,
 }
 
 impl std::fmt::Debug for Docker {
@@ -104,7 +109,7 @@ impl Docker {
         let client = typed_client(&wire, api).map_err(refused)?;
         let facts = Arc::new(EngineFacts { version, api_version: format!("1.{api}") });
         let registry_config = std::env::home_dir().map(|home| home.join(".docker/config.json"));
-        Ok(Docker { client, wire, facts, api, registry_config })
+        Ok(Docker { client, wire, facts, api, registry_config, acts: Acts::default() })
     }
 
     /// The engine's version and the API version spoken with it.

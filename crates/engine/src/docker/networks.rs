@@ -9,6 +9,7 @@ use mainstay_model::declared::network::IpamPool;
 use mainstay_model::identity::StackName;
 use mainstay_model::identity::labels::{DIGEST, PROJECT};
 
+use super::acts::Act;
 use super::refusal::{Refusal, is_missing, message, status};
 use super::{ANSWER_WITHIN, CHANGE_WITHIN, Docker, labels, timed};
 use crate::world::{Acted, WorldError};
@@ -30,7 +31,15 @@ impl Docker {
         if let (false, Some(body)) = (self.speaks(44), body.as_object_mut()) {
             body.insert("CheckDuplicate".into(), true.into());
         }
-        let make = || timed(CHANGE_WITHIN, self.wire.post::<NetworkCreateResponse>("/networks/create", &body));
+        let make = async || {
+            let act = self.acts.announce(Act::CreateNetwork { name: network.name.clone() });
+            let made = timed(CHANGE_WITHIN, self.wire.post::<NetworkCreateResponse>("/networks/create", &body)).await;
+            match &made {
+                Ok(made) => act.made(&made.id),
+                refused => act.answered(refused),
+            }
+            made
+        };
         let refusal = Refusal::new(format!("network `{}` could not be made", network.name));
         let until = tokio::time::Instant::now() + CHANGE_WITHIN;
         let (error, there) = loop {
@@ -72,7 +81,10 @@ impl Docker {
 
     /// Removes a network by its id; one that is gone is removed.
     pub(super) async fn remove_network(&self, id: &str, name: &str) -> Result<Acted, WorldError> {
-        let error = match timed(CHANGE_WITHIN, self.client.remove_network(id)).await {
+        let act = self.acts.announce(Act::RemoveNetwork { id: id.to_owned() });
+        let removed = timed(CHANGE_WITHIN, self.client.remove_network(id)).await;
+        act.answered(&removed);
+        let error = match removed {
             Ok(()) => return Ok(Acted::default()),
             Err(error) if is_missing(&error) => {
                 return Ok(Acted { detail: Some("was gone".into()), ..Acted::default() });

@@ -1,7 +1,7 @@
 //! Lines of history: written by operations and by the loop, read by `history`, `why` and whoever follows.
 
 use mainstay_model::identity::{OperationId, StackName};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, Row, ToSql, params};
 
 use super::stacks::{json, parsed, parsed_name};
 use super::{Entry, EntryKind, HistoryFilter, Journal, JournalError, now_text};
@@ -50,17 +50,6 @@ impl Journal {
     /// When the file cannot be read.
     pub fn history(&self, filter: &HistoryFilter) -> Result<Vec<Entry>, JournalError> {
         self.read(|connection| select(connection, filter))
-    }
-
-    /// When the newest entry was written; `None` in a new journal.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn newest(&self) -> Result<Option<String>, JournalError> {
-        self.read(|connection| {
-            let sql = "SELECT at FROM history ORDER BY id DESC LIMIT 1";
-            connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()
-        })
     }
 
     /// Writes an entry and gives its id.

@@ -10,8 +10,12 @@ use crate::keeper::KeeperError;
 
 /// Held as long as it lives; the operating system gives it back when the process dies, however it dies.
 pub(super) struct StateLock {
-    _file: File,
+    file: File,
 }
+
+/// The file's name inside the state folder. Its time of change is that of the journal's last commit, so that whoever
+/// watches it hears of each: SQLite's own files are written to before a commit can be seen.
+pub const LOCK_NAME: &str = "lock";
 
 impl StateLock {
     pub(super) fn take(folder: &Path) -> Result<StateLock, KeeperError> {
@@ -31,7 +35,7 @@ impl StateLock {
             .read(true)
             .write(true)
             .mode(0o600)
-            .open(folder.join("lock"))
+            .open(folder.join(LOCK_NAME))
             .map_err(|source| trouble("written to", source))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -42,7 +46,14 @@ impl StateLock {
         }
         // The pid is a courtesy to whoever comes second: a disk too full for it must not keep the owner out.
         let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(StateLock { _file: file })
+        Ok(StateLock { file })
+    }
+
+    /// The same file, for the writer to mark commits on. To be dropped before the lock: it holds it as well.
+    pub(super) fn mark(&self) -> Result<File, JournalError> {
+        self.file
+            .try_clone()
+            .map_err(|source| JournalError::of_file("the state folder's lock could not be shared", source))
     }
 }
 

@@ -5,6 +5,7 @@
 //! steps side by side do not queue up behind a hundred commits, and no async caller ever sits on a disk. Reads have a
 //! connection of their own: WAL lets them see the last commit while a write is under way.
 
+mod heard;
 mod history;
 mod id;
 mod lock;
@@ -25,7 +26,9 @@ use mainstay_model::identity::{OperationId, StackName, digest};
 use mainstay_model::plan::HeldService;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
+pub use heard::PastAct;
 pub use history::NewEntry;
 pub use id::new_operation_id;
 pub(crate) use operations::verdict_text;
@@ -35,6 +38,7 @@ pub(crate) use time::{now_text, text_of};
 pub use trouble::JournalError;
 
 use crate::keeper::KeeperError;
+pub use lock::LOCK_NAME;
 use lock::StateLock;
 use writer::Writer;
 
@@ -98,6 +102,14 @@ pub struct HistoryFilter {
     pub steps: bool,
 }
 
+impl HistoryFilter {
+    /// Asks for what comes after these entries; for following.
+    pub fn go_on_after(&mut self, entries: &[Entry]) {
+        self.limit = None;
+        self.after = entries.last().map(|entry| entry.id).or(self.after).or(Some(0));
+    }
+}
+
 /// A stack that was brought up here: where its files are, and what is held of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KnownStack {
@@ -126,11 +138,12 @@ impl Journal {
         let path = state_dir.join(FILE_NAME);
         let mut connection = schema::open_for_writing(&path).map_err(opened)?;
         schema::bring_up_to_date(&mut connection, &path).map_err(opened)?;
-        operations::close_interrupted(&mut connection)
+        heard::begin(&connection)
+            .and_then(|()| operations::close_interrupted(&mut connection))
             .and_then(|()| history::trim(&connection))
             .map_err(|source| opened(JournalError::of(&path, source)))?;
         let reader = schema::open_for_reading(&path).map_err(opened)?;
-        let writer = Writer::start(connection, path.clone()).map_err(opened)?;
+        let writer = lock.mark().and_then(|mark| Writer::start(connection, path.clone(), mark)).map_err(opened)?;
         // By its path, so that a folder whose content was lost still knows what it kept.
         let folder = std::fs::canonicalize(state_dir).unwrap_or_else(|_| state_dir.to_owned());
         let keeper = digest(&folder.to_string_lossy()).into();
@@ -145,6 +158,11 @@ impl Journal {
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Changes whenever something was written down, for those who follow the history.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.writer.commits()
     }
 
     /// From now on the disk is full, or has room again.

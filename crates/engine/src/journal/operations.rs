@@ -174,17 +174,6 @@ impl Journal {
         });
     }
 
-    /// Whether an operation on a stack was under way at a time (RFC 3339 as the journal writes it).
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn was_at_work(&self, stack: &StackName, at: &str) -> Result<bool, JournalError> {
-        self.read(|connection| {
-            let sql = "SELECT EXISTS (SELECT 1 FROM operations WHERE stack = ?1 AND started <= ?2 AND ended >= ?2)";
-            connection.prepare_cached(sql)?.query_row([stack.as_str(), at], |row| row.get(0))
-        })
-    }
-
     /// # Errors
     /// When the file cannot be read.
     pub fn operation(&self, id: &OperationId) -> Result<Option<OperationRecord>, JournalError> {

@@ -24,6 +24,17 @@ impl Reading {
         Ok(Reading { path, connection })
     }
 
+    /// Opens the file when it was made since.
+    ///
+    /// # Errors
+    /// When there is a file now and it cannot be read.
+    pub fn look_for_file(&mut self) -> Result<(), JournalError> {
+        if self.connection.is_none() && self.path.exists() {
+            self.connection = Some(Mutex::new(schema::open_for_reading(&self.path)?));
+        }
+        Ok(())
+    }
+
     /// By name.
     ///
     /// # Errors

@@ -9,7 +9,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::JournalError;
 
 /// One text a version: what has to be run on a file of the version before. Never changed once released.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE operations (
         id      TEXT PRIMARY KEY,
         stack   TEXT NOT NULL,
@@ -57,7 +58,14 @@ const MIGRATIONS: &[&str] = &["
         held      TEXT NOT NULL,
         up_at     TEXT
     );
-"];
+",
+    "
+    CREATE TABLE heard (
+        only  INTEGER PRIMARY KEY CHECK (only = 1),
+        nanos INTEGER NOT NULL
+    );
+",
+];
 
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> {
     // SQLite gives its `-wal` and `-shm` files the mode of the file that it finds, so it has to find one.

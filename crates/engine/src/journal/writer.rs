@@ -7,12 +7,14 @@
 //! of an operation can thus lose the newest intents, but never that the operation was under way; and what the world
 //! looks like then is asked of the world.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::JournalError;
 
@@ -28,6 +30,8 @@ pub(super) struct Writer {
     // Taken away to tell the thread that no more will come.
     queue: Option<Sender<Write>>,
     thread: Option<JoinHandle<()>>,
+    /// Counts commits.
+    commits: watch::Sender<u64>,
 }
 
 /// So many writes share one transaction at most.
@@ -36,13 +40,25 @@ const BATCH: usize = 256;
 const CHECKPOINT_AFTER: usize = 500;
 
 impl Writer {
-    pub(super) fn start(connection: Connection, path: PathBuf) -> Result<Writer, JournalError> {
+    pub(super) fn start(connection: Connection, path: PathBuf, mark: File) -> Result<Writer, JournalError> {
         let (queue, waiting) = channel();
+        let commits = watch::Sender::new(0);
+        let told = commits.clone();
+        let committed = move || {
+            told.send_modify(|count| *count += 1);
+            // For followers in other processes; without it they hear of the next one.
+            let _ = mark.set_modified(SystemTime::now());
+        };
         let thread = std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || run(&connection, &path, &waiting))
+            .spawn(move || run(&connection, &path, &waiting, &committed))
             .map_err(|source| JournalError::of_file("the journal's writer could not be started", source))?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread) })
+        Ok(Writer { queue: Some(queue), thread: Some(thread), commits })
+    }
+
+    /// Changes whenever something was committed.
+    pub(super) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 
     /// Queues a write and waits until it is committed. The job gives a row id, or 0.
@@ -78,7 +94,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(connection: &Connection, path: &Path, waiting: &Receiver<Write>) {
+fn run(connection: &Connection, path: &Path, waiting: &Receiver<Write>, committed: &dyn Fn()) {
     let mut since_checkpoint = 0;
     let mut durable_now = false;
     while let Ok(first) = waiting.recv() {
@@ -91,6 +107,7 @@ fn run(connection: &Connection, path: &Path, waiting: &Receiver<Write>) {
         let full = batch.len() == BATCH;
         since_checkpoint += batch.len();
         commit(connection, path, batch, &mut durable_now);
+        committed();
         if since_checkpoint >= CHECKPOINT_AFTER && !full {
             since_checkpoint = 0;
             // After the answers went out, so that nobody waits for it; a failure shows at the next write.

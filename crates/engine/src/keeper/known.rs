@@ -1,9 +1,10 @@
 //! What is remembered of a stack when an order on it has succeeded: where its files are, and what the loop holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_model::declared::{Declared, NetworkMode, Service};
 use mainstay_model::identity::{ServiceName, container_name};
+use mainstay_model::observed::Observed;
 use mainstay_model::plan::{HeldService, Order, Plan, UpOptions};
 
 use crate::journal::{KnownChange, KnownStack, now_text};
@@ -39,6 +40,23 @@ fn known_stack(declared: &Declared, options: &UpOptions, plan: &Plan, before: Op
         held,
         up_at: Some(now_text()),
     }
+}
+
+/// What the containers of a stack say of themselves.
+pub(super) fn held_by_labels(observed: &Observed) -> Vec<HeldService> {
+    let mut held: BTreeMap<ServiceName, HeldService> = BTreeMap::new();
+    for container in observed.containers.iter().filter(|container| !container.one_off) {
+        let (Some(service), Some(attachments)) = (&container.service, &container.declared_attachments) else {
+            continue;
+        };
+        let empty = || HeldService {
+            service: service.clone(),
+            container_names: BTreeSet::new(),
+            attachments: attachments.clone(),
+        };
+        held.entry(service.clone()).or_insert_with(empty).container_names.insert(container.name.clone());
+    }
+    held.into_values().collect()
 }
 
 fn hold(declared: &Declared, service: &Service) -> Option<HeldService> {

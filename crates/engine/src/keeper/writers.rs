@@ -1,14 +1,14 @@
-//! One writer a stack: who writes to it now, and who did a moment ago.
+//! One writer a stack: who writes to it now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::{SignedDuration, Timestamp};
 use mainstay_model::identity::{OperationId, StackName};
 use tokio::sync::watch;
 
 pub(crate) struct Writers {
-    stacks: Mutex<BTreeMap<StackName, Slot>>,
+    /// Those to which somebody writes.
+    stacks: Mutex<BTreeMap<StackName, Writer>>,
     /// Stacks on which an order ended, for the loop to look at.
     ended: Mutex<BTreeSet<StackName>>,
     /// Counts releases, so that whoever waits for one misses none.
@@ -21,25 +21,8 @@ impl Default for Writers {
     }
 }
 
-#[derive(Default)]
-struct Slot {
-    now: Option<Writer>,
-    /// The last order that ended: the engine's events about it may still be on their way.
-    last: Option<(Timestamp, Timestamp)>,
-}
-
-/// Some events are told a moment after the call that caused them has returned.
-const ECHO: SignedDuration = SignedDuration::from_millis(200);
-
-impl Slot {
-    fn ordered_at(&self, at: Timestamp) -> bool {
-        let now = matches!(&self.now, Some(Writer::Order(_, since)) if at >= *since);
-        now || self.last.is_some_and(|(since, until)| at >= since && at.duration_since(until) <= ECHO)
-    }
-}
-
 enum Writer {
-    Order(OperationId, Timestamp),
+    Order(OperationId),
     Repair,
 }
 
@@ -61,12 +44,11 @@ impl Writers {
         loop {
             {
                 let mut stacks = self.stacks();
-                let slot = stacks.entry(stack.clone()).or_default();
-                match &slot.now {
-                    Some(Writer::Order(other, _)) => return Err(other.clone()),
+                match stacks.get(stack) {
+                    Some(Writer::Order(other)) => return Err(other.clone()),
                     Some(Writer::Repair) => {}
                     None => {
-                        slot.now = Some(Writer::Order(operation.clone(), Timestamp::now()));
+                        stacks.insert(stack.clone(), Writer::Order(operation.clone()));
                         return Ok(Writing { writers: self.clone(), stack: stack.clone() });
                     }
                 }
@@ -79,31 +61,20 @@ impl Writers {
     /// For the loop: `None` while anybody writes to the stack.
     pub(crate) fn repair(self: &Arc<Self>, stack: &StackName) -> Option<Writing> {
         let mut stacks = self.stacks();
-        let slot = stacks.entry(stack.clone()).or_default();
-        if slot.now.is_some() {
+        if stacks.contains_key(stack) {
             return None;
         }
-        slot.now = Some(Writer::Repair);
+        stacks.insert(stack.clone(), Writer::Repair);
         Some(Writing { writers: self.clone(), stack: stack.clone() })
-    }
-
-    /// Whether an order of ours was at a stack then; what happened to the stack was no stranger's doing.
-    pub(crate) fn ordered_at(&self, stack: &StackName, at: Timestamp) -> bool {
-        self.stacks().get(stack).is_some_and(|slot| slot.ordered_at(at))
-    }
-
-    /// Whether an order of ours was at any stack then.
-    pub(crate) fn any_ordered_at(&self, at: Timestamp) -> bool {
-        self.stacks().values().any(|slot| slot.ordered_at(at))
     }
 
     /// Whether an order of ours is at a stack now.
     pub(crate) fn is_ordered(&self, stack: &StackName) -> bool {
-        self.stacks().get(stack).is_some_and(|slot| matches!(slot.now, Some(Writer::Order(..))))
+        matches!(self.stacks().get(stack), Some(Writer::Order(_)))
     }
 
     pub(crate) fn is_free(&self, stack: &StackName) -> bool {
-        self.stacks().get(stack).is_none_or(|slot| slot.now.is_none())
+        !self.stacks().contains_key(stack)
     }
 
     /// How many releases there were so far.
@@ -126,7 +97,7 @@ impl Writers {
         self.released.subscribe()
     }
 
-    fn stacks(&self) -> MutexGuard<'_, BTreeMap<StackName, Slot>> {
+    fn stacks(&self) -> MutexGuard<'_, BTreeMap<StackName, Writer>> {
         // The map is whole between any two lines that hold it.
         self.stacks.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -134,10 +105,7 @@ impl Writers {
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        if let Some(slot) = self.writers.stacks().get_mut(&self.stack)
-            && let Some(Writer::Order(_, since)) = slot.now.take()
-        {
-            slot.last = Some((since, Timestamp::now()));
+        if let Some(Writer::Order(_)) = self.writers.stacks().remove(&self.stack) {
             let mut ended = self.writers.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             ended.insert(self.stack.clone());
         }

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::memory::{Cause, Memory};
+use super::past::Past;
 use super::repair::Looked;
 use super::strangers::{entry_of, evidence_of, moment_of, told_at};
 use super::watched::Watched;
@@ -28,6 +29,7 @@ pub(super) struct Holding<'k, W> {
     memory: Mutex<Memory>,
     /// What happened before is told by the engine as well, but only for the record: the first look sees what is left.
     began: Timestamp,
+    past: Past,
     /// Full looks are costly for the engine: a few side by side at most, when everything has to be seen at once.
     pub full_looks: Semaphore,
 }
@@ -47,8 +49,8 @@ pub(super) enum Over {
 }
 
 impl<'k, W: Watched> Holding<'k, W> {
-    pub(super) fn new(keeper: &'k Keeper<W>) -> Self {
-        Holding { keeper, memory: Mutex::default(), began: Timestamp::now(), full_looks: Semaphore::new(4) }
+    pub(super) fn new(keeper: &'k Keeper<W>, past: Past) -> Self {
+        Holding { keeper, memory: Mutex::default(), began: Timestamp::now(), past, full_looks: Semaphore::new(4) }
     }
 
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -89,6 +91,11 @@ impl<'k, W: Watched> Holding<'k, W> {
                         return Over::Lost(lost.and_then(Result::err));
                     }
                 },
+                not_ours = self.keeper.docker.given_back() => {
+                    for event in not_ours {
+                        self.hear_of_others(&event, &under_way);
+                    }
+                }
                 _ = releases.changed() => self.look_where_others_are_done(&mut releases, &under_way),
                 () = sleep_until(self.next_due()) => self.look_where_it_is_due(&under_way),
             }
@@ -119,15 +126,27 @@ impl<'k, W: Watched> Holding<'k, W> {
     }
 
     fn hear<'a>(&'a self, event: &EngineEvent, under_way: &UnderWay<'a>) {
-        let stacks = {
-            let mut memory = self.memory();
-            if memory.was_expected(event) {
-                return;
-            }
-            stacks_of(event, &memory, &self.keeper.journal.keeper())
-        };
+        if !self.did(event) {
+            self.hear_of_others(event, under_way);
+        } else if (event.kind, event.action.as_str()) == (EventKind::Network, "create") {
+            // Made by an order of ours on one stack while another one holds a place on it.
+            self.network_is_back(event, self.stacks_of(event), under_way);
+        }
+    }
+
+    /// Whether an event tells of what we did ourselves, now or before the loop began.
+    fn did(&self, event: &EngineEvent) -> bool {
+        self.keeper.docker.did(event) || self.is_past(event) && self.past.did(event)
+    }
+
+    fn is_past(&self, event: &EngineEvent) -> bool {
+        moment_of(event).is_some_and(|at| at < self.began)
+    }
+
+    fn hear_of_others<'a>(&'a self, event: &EngineEvent, under_way: &UnderWay<'a>) {
+        let stacks = self.stacks_of(event);
         self.record(event, &stacks);
-        if moment_of(event).is_some_and(|at| at < self.began) {
+        if self.is_past(event) {
             return;
         }
         let writers = &self.keeper.writers;
@@ -149,26 +168,19 @@ impl<'k, W: Watched> Holding<'k, W> {
 
     /// What somebody else did becomes a line of history; what an order of ours did stands in its steps.
     fn record(&self, event: &EngineEvent, stacks: &[StackName]) {
-        let writers = &self.keeper.writers;
-        let Some(at) = moment_of(event) else { return };
-        // A network of one stack may be made by an order on that stack while another holds a place on it.
-        let is_ours = match event.kind {
-            EventKind::Network => writers.any_ordered_at(at),
-            _ => stacks.iter().any(|stack| writers.ordered_at(stack, at)),
-        };
-        // An order of a process before this one is known to the journal alone.
-        let was_ours = at < self.began && {
-            let at = told_at(event);
-            stacks.iter().any(|stack| self.keeper.journal.was_at_work(stack, &at).unwrap_or(false))
-        };
-        if is_ours || was_ours {
+        let entries: Vec<_> = stacks.iter().filter_map(|stack| entry_of(event, stack.clone())).collect();
+        if entries.is_empty() {
             return;
         }
-        for stack in stacks {
-            if let Some(entry) = entry_of(event, stack.clone()) {
-                self.keeper.journal.post(entry);
-            }
+        for entry in entries {
+            self.keeper.journal.post(entry);
         }
+        // Together with its line, so that it is told once, whenever this process ends.
+        self.keeper.journal.post_heard(event.time_nanos);
+    }
+
+    fn stacks_of(&self, event: &EngineEvent) -> Vec<StackName> {
+        stacks_of(event, &self.memory(), &self.keeper.journal.keeper())
     }
 
     fn network_is_back<'a>(&'a self, event: &EngineEvent, holders: Vec<StackName>, under_way: &UnderWay<'a>) {

@@ -1,14 +1,13 @@
-//! What the loop has in mind: who is held, what waits for its turn, and what it is about to do itself.
+//! What the loop has in mind: who is held, and what waits for its turn.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::Container;
-use mainstay_model::plan::{Action, HeldService, Plan, TargetContainer};
+use mainstay_model::plan::HeldService;
 
 use super::fights::Fights;
-use crate::docker::{EngineEvent, EventKind};
 
 /// Why something is looked at, in the words of the record.
 #[derive(Clone, Debug)]
@@ -37,7 +36,6 @@ pub(super) struct Memory {
     pub told: BTreeSet<(StackName, String)>,
     /// Who was told to have been taken off which network. Engines tell of one disconnect twice.
     taken_off: BTreeSet<(String, String)>,
-    expected: Vec<(Instant, Doing)>,
 }
 
 struct Held {
@@ -45,17 +43,6 @@ struct Held {
     /// From the labels of containers: the journal does not know the stack.
     from_labels: bool,
 }
-
-/// An act of the loop itself, as its event will tell it.
-#[derive(PartialEq, Eq)]
-struct Doing {
-    action: &'static str,
-    container: String,
-    network: String,
-}
-
-/// The engine tells of an act within a blink; an event that did not come by then will not.
-const EXPECTED_FOR: Duration = Duration::from_secs(30);
 
 impl Memory {
     /// What the journal says of a stack, in place of what was known before.
@@ -145,22 +132,6 @@ impl Memory {
         }
     }
 
-    /// Notes what a plan will do, so that its events are not taken for somebody else's.
-    pub(super) fn expect(&mut self, plan: &Plan, now: Instant) {
-        self.expected.retain(|(since, _)| now.duration_since(*since) < EXPECTED_FOR);
-        for step in &plan.steps {
-            let (action, network) = match &step.action {
-                Action::Attach { attachment, .. } => ("connect", attachment.network.clone()),
-                Action::Detach { network, .. } => ("disconnect", network.clone()),
-                Action::StartContainer { .. } => ("start", String::new()),
-                _ => continue,
-            };
-            if let Some(TargetContainer::Id(id)) = step.action.target().map(|target| &target.container) {
-                self.expected.push((now, Doing { action, container: id.clone(), network }));
-            }
-        }
-    }
-
     /// Notes that a container is off a network; `true` when that is new.
     pub(super) fn is_taken_off(&mut self, container: &str, network: &str) -> bool {
         if self.taken_off.len() > 1000 {
@@ -173,22 +144,5 @@ impl Memory {
     /// Notes that a container is on a network.
     pub(super) fn is_back_on(&mut self, container: &str, network: &str) {
         self.taken_off.remove(&(container.to_owned(), network.to_owned()));
-    }
-
-    /// Whether an event tells of something that the loop itself did; each expected event comes once.
-    pub(super) fn was_expected(&mut self, event: &EngineEvent) -> bool {
-        let (container, network) = match event.kind {
-            EventKind::Network => (event.container_id.as_deref().unwrap_or_default(), event.name.as_str()),
-            _ => (event.actor_id.as_str(), ""),
-        };
-        let same =
-            |doing: &Doing| doing.action == event.action && doing.container == container && doing.network == network;
-        match self.expected.iter().position(|(_, doing)| same(doing)) {
-            Some(position) => {
-                self.expected.remove(position);
-                true
-            }
-            None => false,
-        }
     }
 }

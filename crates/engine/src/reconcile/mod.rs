@@ -8,6 +8,7 @@
 mod fights;
 mod holding;
 mod memory;
+mod past;
 mod repair;
 mod strangers;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::keeper::Keeper;
 use holding::{Holding, Over};
 use memory::Cause;
+use past::Past;
 pub use watched::{Glance, Watched};
 
 /// The wait before the engine is called again: short at first, since an engine that restarts is back in a moment.
@@ -33,9 +35,10 @@ const GOOD_CONNECTION: Duration = Duration::from_secs(5);
 impl<W: Watched> Keeper<W> {
     /// Watches the engine's events and holds declared attachments until cancelled. Never polls while events flow.
     pub async fn hold(&self, cancel: CancellationToken) {
-        let holding = Holding::new(self);
         let mut wait = FIRST_WAIT;
-        let mut last_nanos = self.last_known_nanos();
+        let mut last_nanos = self.last_heard_nanos();
+        // What cannot be read is told as somebody else's rather than not at all.
+        let holding = Holding::new(self, Past::new(self.journal.acts_since(last_nanos).unwrap_or_default()));
         let mut cause = Cause::new("found at start");
         let mut told_lost = false;
         loop {
@@ -43,6 +46,7 @@ impl<W: Watched> Keeper<W> {
             // The stream is asked for everything since the last event, so nothing falls between it and the look.
             let events = self.docker.watch(Some(last_nanos));
             let over = holding.run(events, &mut last_nanos, cause, &cancel).await;
+            self.journal.post_heard(last_nanos);
             let Over::Lost(error) = over else { return };
             if began.elapsed() > GOOD_CONNECTION {
                 (wait, told_lost) = (FIRST_WAIT, false);
@@ -60,13 +64,10 @@ impl<W: Watched> Keeper<W> {
         }
     }
 
-    /// From when on events are asked for: since the newest line of the journal, so that what others did while nobody
-    /// watched is remembered as far as the engine remembers it itself.
-    fn last_known_nanos(&self) -> i64 {
-        let newest = self.journal.newest().ok().flatten().and_then(|at| at.parse::<Timestamp>().ok());
-        // The journal cuts off below the millisecond; without adding it, the last event would be told twice.
-        let since = newest.map(|newest| newest.as_nanosecond() + 999_999);
-        let now = Timestamp::now().as_nanosecond();
-        i64::try_from(since.unwrap_or(now).min(now)).unwrap_or_default()
+    /// From when on events are asked for, so that what others did while nobody watched is remembered as far as the
+    /// engine remembers it itself.
+    fn last_heard_nanos(&self) -> i64 {
+        let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default();
+        self.journal.heard().ok().flatten().unwrap_or(now).min(now)
     }
 }

@@ -15,7 +15,7 @@ use super::holding::Holding;
 use super::memory::Cause;
 use super::watched::{Glance, Watched};
 use crate::apply::{Manner, Teller, Walk};
-use crate::journal::{Beginning, EntryKind, NewEntry, StepOutcome, new_operation_id};
+use crate::journal::{Beginning, EntryKind, NewEntry, StepOutcome, new_operation_id, text_of};
 use crate::keeper::writers::Writing;
 use crate::keeper::{decided, scope_of};
 use crate::world::WorldError;
@@ -110,7 +110,6 @@ impl<W: Watched> Holding<'_, W> {
             self.tell_once(&stack, words, &cause);
             return later(cause);
         }
-        self.memory().expect(&plan, now);
         let (verdict, failed) = self.walk(&plan, &cause).await;
         match self.after(&plan, verdict, &failed, cause.clone()) {
             Looked::Well => later(cause),
@@ -214,9 +213,7 @@ impl<W: Watched> Holding<'_, W> {
             self.memory().is_back_on(&container.id, network);
             return;
         }
-        let at = evidence["time_nanos"].as_i64().and_then(|at| Timestamp::from_nanosecond(i128::from(at)).ok());
-        let by_an_order = at.is_some_and(|at| self.keeper.writers.ordered_at(stack, at));
-        if by_an_order || !self.memory().is_taken_off(&container.id, network) {
+        if !self.memory().is_taken_off(&container.id, network) {
             return;
         }
         let summary = format!("`{}` was disconnected from `{network}`", container.name);
@@ -224,6 +221,9 @@ impl<W: Watched> Holding<'_, W> {
         entry.subject.clone_from(&container.name);
         entry.service = container.service.as_ref().map(|service| service.as_str().to_owned());
         entry.cause = Some("another client of the engine ordered it".into());
+        if let Some(at) = evidence["time_nanos"].as_i64().and_then(|at| Timestamp::from_nanosecond(at.into()).ok()) {
+            entry.at = text_of(at);
+        }
         entry.evidence = evidence.clone();
         self.keeper.journal.post(entry);
     }

@@ -302,6 +302,7 @@ fn order() -> StackOrder {
         stack: stack("nocodb"),
         services: Default::default(),
         volumes: Default::default(),
+        held: Default::default(),
         timeout_secs: None,
         no_wait: true,
     }
@@ -370,14 +371,14 @@ async fn what_others_did_while_nobody_watched_is_remembered_once() {
     let bench = Bench::new().await;
     bench.world.tell_of(NOCODB, "kill");
     let bench = bench.hold().await;
-    assert!(bench.told(EntryKind::Event).is_empty(), "a new journal begins now");
+    assert_eq!(bench.told(EntryKind::Event).len(), 1, "a journal remembers from its birth on");
     assert_eq!(apply(&bench, Order::Stop(order())).await, Verdict::Done);
     bench.settle().await;
     bench.cancel.cancel();
     bench.settle().await;
+    // While no loop runs: in the midst of orders of ours, and just behind them.
+    bench.world.tell_of(NOCODB, "pause");
     assert_eq!(apply(&bench, Order::Start(order())).await, Verdict::Done);
-    // Beyond the echo of our own order.
-    tokio::time::sleep(Duration::from_millis(300)).await;
     bench.world.tell_of(NOCODB, "restart");
     bench.settle().await;
     for _ in 0..2 {
@@ -386,9 +387,44 @@ async fn what_others_did_while_nobody_watched_is_remembered_once() {
         bench.settle().await;
         held.abort();
     }
-    let events = bench.told(EntryKind::Event);
-    assert_eq!(events.len(), 1, "{events:?}");
-    assert_eq!(events[0].0, "`nocodb-nocodb-1` was restarted");
+    let events: Vec<String> = bench.told(EntryKind::Event).into_iter().map(|(summary, _)| summary).collect();
+    let name = "`nocodb-nocodb-1`";
+    assert_eq!(
+        events,
+        [format!("{name} was sent signal ?"), format!("{name} was paused"), format!("{name} was restarted")]
+    );
+}
+
+#[tokio::test]
+async fn what_an_order_of_a_former_process_did_is_known_by_the_journal_and_the_rest_is_told() {
+    let bench = Bench::new().await;
+    assert_eq!(apply(&bench, Order::Stop(order())).await, Verdict::Done);
+    assert_eq!(apply(&bench, Order::Start(order())).await, Verdict::Done);
+    // The same things once more, at the same time: those are somebody else's.
+    for action in ["stop", "start"] {
+        bench.world.tell_of(NOCODB, action);
+    }
+    bench.world.lock().forget_own();
+    let bench = bench.hold().await;
+    let events: Vec<String> = bench.told(EntryKind::Event).into_iter().map(|(summary, _)| summary).collect();
+    assert_eq!(events, ["`nocodb-nocodb-1` was stopped", "`nocodb-nocodb-1` started"]);
+}
+
+#[tokio::test]
+async fn what_others_do_in_the_middle_of_an_order_is_remembered() {
+    let bench = Bench::new().await.hold().await;
+    bench.world.lock().slowness = Duration::from_millis(100);
+    let stopping = apply(&bench, Order::Stop(order()));
+    let meddling = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        bench.world.tell_of(NOCODB, "kill");
+    };
+    let (verdict, ()) = tokio::join!(stopping, meddling);
+    assert_eq!(verdict, Verdict::Done);
+    bench.world.tell_of(NOCODB, "start");
+    bench.settle().await;
+    let events: Vec<String> = bench.told(EntryKind::Event).into_iter().map(|(summary, _)| summary).collect();
+    assert_eq!(events, ["`nocodb-nocodb-1` was sent signal ?", "`nocodb-nocodb-1` started"]);
 }
 
 #[tokio::test]

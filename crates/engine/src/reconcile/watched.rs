@@ -15,6 +15,12 @@ pub trait Watched: World + Clone {
     /// The events from a moment on (nanoseconds since 1970), or from now. The stream ends with the connection.
     fn watch(&self, since_nanos: Option<i64>) -> BoxStream<'static, Result<EngineEvent, WorldError>>;
 
+    /// Whether an event tells of what was done through this very world. To be asked once for each event that is heard.
+    fn did(&self, event: &EngineEvent) -> bool;
+
+    /// Resolves with events that [`Watched::did`] claimed, once it is known that somebody else did it.
+    fn given_back(&self) -> impl Future<Output = Vec<EngineEvent>> + Send;
+
     /// One container by id or name, and every network; `None` when the container is gone.
     ///
     /// # Errors

@@ -97,6 +97,9 @@ pub struct StackOrder {
     /// `down`: the engine's names of the volumes to remove.
     #[serde(default)]
     pub volumes: BTreeSet<String>,
+    /// `start`, `restart`: the networks that the containers are to be on before they start. The keeper knows them.
+    #[serde(default)]
+    pub held: Vec<HeldService>,
     /// Seconds of grace instead of each container's own.
     #[serde(default)]
     pub timeout_secs: Option<u64>,

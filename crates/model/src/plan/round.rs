@@ -243,6 +243,7 @@ mod tests {
             stack: StackName::new("shop").unwrap(),
             services: Default::default(),
             volumes: Default::default(),
+            held: Vec::new(),
             timeout_secs: None,
             no_wait: false,
         });

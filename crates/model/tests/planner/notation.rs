@@ -68,6 +68,7 @@ pub fn stack_order(told: &Told) -> StackOrder {
         stack: told.declared.stack.clone(),
         services: Default::default(),
         volumes: Default::default(),
+        held: Default::default(),
         timeout_secs: None,
         no_wait: false,
     }

@@ -1,9 +1,9 @@
 //! `start`, `stop` and `restart` from labels alone.
 
-use mainstay_model::plan::Order;
+use mainstay_model::plan::{Order, StackOrder};
 
 use crate::check;
-use crate::notation::{service_name, stack_order};
+use crate::notation::{held, service_name, stack_order};
 
 const STACK: &str = "
     service db check restart
@@ -45,4 +45,38 @@ fn of_two_for_one_place_the_later_one_starts() {
     check("of_two_for_one_place_the_later_one_starts", "service web env=A:b", world, |told| {
         Order::Start(stack_order(told))
     });
+}
+
+const JOINED: &str = "
+    network default
+    network supabase external=supabase_default
+    service db restart
+    service nocodb on=default,supabase after=db:started restart
+";
+
+fn joined(name: &str, world: &str, order: fn(StackOrder) -> Order) {
+    check(name, JOINED, &format!("network supabase_default foreign\nup\n{world}"), |told| {
+        order(StackOrder { held: held(&told.declared), ..stack_order(told) })
+    });
+}
+
+#[test]
+fn start_puts_a_container_back_on_its_networks_first() {
+    let world = "stop shop-nocodb-1\ndisconnect shop-nocodb-1 supabase_default";
+    joined("start_attaches_first", world, Order::Start);
+}
+
+#[test]
+fn start_leaves_a_network_that_was_made_anew_for_the_new_one() {
+    joined("start_attaches_to_a_network_made_anew", "stop shop-nocodb-1\nrenew supabase_default", Order::Start);
+}
+
+#[test]
+fn start_leaves_what_runs_alone() {
+    joined("start_leaves_what_runs", "disconnect shop-nocodb-1 supabase_default", Order::Start);
+}
+
+#[test]
+fn restart_attaches_between_the_stop_and_the_start() {
+    joined("restart_attaches_in_between", "disconnect shop-nocodb-1 supabase_default", Order::Restart);
 }

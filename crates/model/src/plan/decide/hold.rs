@@ -46,7 +46,7 @@ fn stands_for(container: &Container, stack: &StackName, service: &HeldService) -
 }
 
 /// A held network that is not there, or there twice, is told and waited for: the hold makes and removes no network.
-fn places(draft: &mut Draft, held: &[&HeldService], world: &Observed) -> BTreeMap<String, Place> {
+pub(super) fn places(draft: &mut Draft, held: &[&HeldService], world: &Observed) -> BTreeMap<String, Place> {
     let mut places = BTreeMap::new();
     for attachment in held.iter().flat_map(|service| &service.attachments) {
         let name = &attachment.network;
@@ -73,12 +73,20 @@ fn places(draft: &mut Draft, held: &[&HeldService], world: &Observed) -> BTreeMa
     places
 }
 
+/// Brings a container's attachments back; gives the last step of each repair.
+pub(super) fn repair_all(
+    draft: &mut Draft,
+    container: &Container,
+    service: &HeldService,
+    places: &BTreeMap<String, Place>,
+) -> Vec<StepId> {
+    let place = |network| places.get(network).unwrap_or(&Place::Nowhere);
+    let attachments = service.attachments.iter();
+    attachments.filter_map(|held| repair(draft, container, held, place(&held.network))).collect()
+}
+
 fn hold_container(draft: &mut Draft, container: &Container, service: &HeldService, places: &BTreeMap<String, Place>) {
-    let mut repairs: Vec<StepId> = Vec::new();
-    for attachment in &service.attachments {
-        let place = places.get(&attachment.network).unwrap_or(&Place::Nowhere);
-        repairs.extend(repair(draft, container, attachment, place));
-    }
+    let repairs = repair_all(draft, container, service, places);
     if repairs.is_empty() {
         return;
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::containers::{is_later, is_up};
 use super::dependencies::in_order;
 use super::draft::Draft;
+use super::hold::{places, repair_all};
 use super::listed;
 use super::waits::{READY_WITHIN_SECS, is_still_to_come, steady_ms};
 use crate::declared::Condition;
@@ -165,6 +166,7 @@ impl Starting<'_> {
                 }
                 let mut needs = self.ready_dependencies(draft, container, &started, &mut waits);
                 needs.extend(self.stops.get(&container.id));
+                needs.extend(self.attach(draft, container));
                 let why = format!("`{}` was ordered", self.verb);
                 let action = Action::StartContainer { target: Target::observed(container) };
                 let step = draft.add(action, Impact::Live, why, needs);
@@ -175,6 +177,20 @@ impl Starting<'_> {
                 }
             }
         }
+    }
+
+    /// Puts a container back on the networks that it lost, before it starts.
+    fn attach(&self, draft: &mut Draft, container: &Container) -> Vec<StepId> {
+        let held = self.order.held.iter().find(|held| Some(&held.service) == container.service.as_ref());
+        let Some(held) = held else { return Vec::new() };
+        let before = draft.steps().len();
+        let places = places(draft, &[held], self.world);
+        let attached = repair_all(draft, container, held, &places);
+        if let Some(stop) = self.stops.get(&container.id) {
+            let added: Vec<StepId> = draft.steps()[before..].iter().map(|step| step.id).collect();
+            added.into_iter().for_each(|step| draft.need(step, *stop));
+        }
+        attached
     }
 
     /// Of the containers that a cut-off replacement left for one place, the one that ran last.
