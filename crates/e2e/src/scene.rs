@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::between::Between;
 use crate::engine::{docker, docker_ok};
 use crate::running::Running;
 use crate::server::Server;
@@ -59,6 +60,14 @@ impl Scene {
     /// The same scene with its commands given to another engine.
     pub fn with_engine(mut self, host: &str) -> Scene {
         self.engine = Some(host.to_owned());
+        self
+    }
+
+    /// The same scene with its commands given to the machine's engine by way of one who listens.
+    pub fn with_between(mut self, between: &Between) -> Scene {
+        // The engine is the one of all tests, so its servers still come one scene after the other.
+        self.only_servers_here();
+        self.engine = Some(between.host());
         self
     }
 

@@ -218,7 +218,6 @@ services:
 }
 
 #[test]
-#[ignore = "known gap: several stacks are restarted one after the other"]
 fn restart_goes_across_stacks_in_the_order_of_requires() {
     if !require_engine() {
         return;
@@ -251,6 +250,28 @@ fn restart_goes_across_stacks_in_the_order_of_requires() {
 }
 
 #[test]
+fn a_restart_across_stacks_that_is_cut_off_is_finished_by_the_same_command() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("cutoff");
+    scene.stack("data", &noting("db", "", ""));
+    scene.stack("web", &noting("app", "", "x-mainstay: { requires: ['{stack:data}'] }\n"));
+    scene.on("web", &["up"]).ok();
+    let (db, app) = (scene.container("data", "db"), scene.container("web", "app"));
+    let (data, web) = (scene.dir("data"), scene.dir("web"));
+    let restart = scene.start("data", &["restart", "--with-dependents"]);
+    eventually("the first one is down", SOON, || (!runs(&app)).then_some(()));
+    restart.interrupt();
+    let restart = restart.ends(Duration::from_secs(20)).code(130);
+    assert!(restart.stderr.contains("`mainstay restart` again"), "{}", restart.stderr);
+    scene.mainstay(&["--stack", data.to_str().expect("text"), "--stack", web.to_str().expect("text"), "restart"]).ok();
+    assert!(runs(&db) && runs(&app));
+    // The one that nobody chose is in between.
+    scene.mainstay(&["--stack", web.to_str().expect("text"), "plan", "--check"]).ok();
+}
+
+#[test]
 fn within_a_stack_the_order_is_that_of_depends_on() {
     if !require_engine() {
         return;
@@ -275,7 +296,6 @@ fn within_a_stack_the_order_is_that_of_depends_on() {
 }
 
 #[test]
-#[ignore = "known gap: `start` does not yet bring back a network that was lost while the container was stopped"]
 fn a_restarted_container_is_back_on_all_its_networks() {
     if !require_engine() {
         return;
@@ -298,7 +318,6 @@ networks: { front: {}, back: {} }
 }
 
 #[test]
-#[ignore = "known gap: what others do within a second after an order of ours may be missing in the history"]
 fn history_says_what_was_ordered_and_what_others_did() {
     if !require_engine() {
         return;
@@ -327,6 +346,129 @@ fn history_says_what_was_ordered_and_what_others_did() {
     assert!(of_it.stdout.contains(&scene.name("one")));
     let of_other = scene.mainstay(&["history", "--json", "--stack", "nobody-knows-it"]);
     assert!(!of_other.stdout.contains(&scene.name("one")), "{of_other:?}");
+}
+
+/// What the history says that others did, without the cause.
+fn done_by_others(scene: &Scene) -> Vec<String> {
+    scene.history_of("event").iter().map(|entry| text(&entry["summary"])).collect()
+}
+
+#[test]
+fn history_tells_what_others_do_in_the_middle_of_an_order_on_the_same_stack() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("meddle");
+    let _server = scene.serve();
+    // While `slow` gets ready the order is under way, and while it heeds no signal so is its end.
+    let deaf = "trap '' TERM; sleep 4; echo up >/tmp/up; while :; do sleep 0.1; done";
+    scene.stack(
+        "one",
+        &format!(
+            "{TWO}  slow:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 4s
+    command: [sh, -c, \"{deaf}\"]
+    healthcheck: {{ test: [CMD, test, -f, /tmp/up], interval: 300ms, retries: 50 }}
+"
+        ),
+    );
+    let (web, api, slow) =
+        (scene.container("one", "web"), scene.container("one", "api"), scene.container("one", "slow"));
+    let expected = |lines: &[String]| {
+        eventually(&format!("{lines:#?} is what others did"), SOON, || (done_by_others(&scene) == lines).then_some(()));
+    };
+    let mut lines = Vec::new();
+    let up = scene.start("one", &["up"]);
+    eventually("all run", SOON, || (runs(&api) && runs(&slow)).then_some(()));
+    docker_ok(&["restart", "--time", "1", &web]);
+    docker_ok(&["kill", &api]);
+    docker_ok(&["start", &api]);
+    up.ends(Duration::from_secs(30)).ok();
+    let killed = |name: &str| [format!("`{name}` was sent signal 9"), format!("`{name}` ended with exit code 137")];
+    let by_term = format!("`{web}` was sent signal 15");
+    let told = done_by_others(&scene);
+    let rest = told.iter().position(|line| *line == by_term).map(|at| told[at..].to_vec()).unwrap_or_default();
+    // The web server of busybox ends by the signal or by the kill.
+    let how: Vec<&String> = rest.iter().filter(|line| line.contains(&web) && !line.contains("signal")).collect();
+    assert_eq!(how.len(), 4, "ended, was stopped, started, was restarted: {told:#?}");
+    assert!(
+        how[1].ends_with("was stopped") && how[2].ends_with("started") && how[3].ends_with("restarted"),
+        "{told:#?}"
+    );
+    lines.extend(told.iter().filter(|line| line.contains(&web)).cloned());
+    lines.extend(killed(&api));
+    lines.push(format!("`{api}` started"));
+    expected(&lines);
+    // The same container, in the middle of our own stop of it.
+    let stop = scene.start("one", &["stop"]);
+    eventually("the others are down already", SOON, || (!runs(&web) && !runs(&api)).then_some(()));
+    assert!(runs(&slow));
+    docker_ok(&["kill", &slow]);
+    stop.ends(Duration::from_secs(30)).ok();
+    lines.push(killed(&slow)[0].clone());
+    expected(&lines);
+    // Ours alone tell nothing of others; the moment after an order is nobody's.
+    scene.on("one", &["start"]).ok();
+    docker_ok(&["pause", &web]);
+    docker_ok(&["unpause", &web]);
+    scene.on("one", &["restart"]).ok();
+    docker_ok(&["rename", &api, &format!("{api}-renamed")]);
+    scene.on("one", &["down"]).ok();
+    lines.extend([format!("`{web}` was paused"), format!("`{web}` was resumed")]);
+    lines.push(format!("`{api}` was renamed to `{api}-renamed`"));
+    expected(&lines);
+}
+
+#[test]
+fn history_tells_what_others_did_while_a_command_hosted_the_engine_and_after_it() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("unwatched");
+    scene.stack("one", TWO);
+    scene.on("one", &["up"]).ok();
+    let web = scene.container("one", "web");
+    docker_ok(&["pause", &web]);
+    docker_ok(&["unpause", &web]);
+    scene.on("one", &["restart"]).ok();
+    let lines = [format!("`{web}` was paused"), format!("`{web}` was resumed")];
+    for _ in 0..2 {
+        let server = scene.serve();
+        eventually("it is told", SOON, || (done_by_others(&scene) == lines).then_some(()));
+        server.kill();
+    }
+}
+
+#[test]
+fn history_follows_where_no_server_runs_and_goes_on_when_one_comes_and_goes() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("followfile");
+    scene.stack("one", TWO);
+    scene.mainstay(&["history", "--follow"]).code(4).says("state");
+    scene.on("one", &["up"]).ok();
+    let follow = scene.start("one", &["history", "--follow", "--json", "--limit", "1"]);
+    scene.on("one", &["stop"]).ok();
+    follow.awaits_stdout("`stop` done", SOON);
+    let server = scene.serve();
+    scene.on("one", &["start"]).ok();
+    follow.awaits_stdout("`start` done", SOON);
+    let served = scene.start("one", &["history", "--follow", "--json", "--limit", "1"]);
+    scene.on("one", &["stop", "api"]).ok();
+    served.awaits_stdout("`stop` done", SOON);
+    server.kill();
+    scene.on("one", &["restart"]).ok();
+    for follower in [&follow, &served] {
+        follower.awaits_stdout("`restart` done", SOON);
+        let told = follower.stdout();
+        let ids: Vec<i64> = told
+            .iter()
+            .map(|line| serde_json::from_str::<Value>(line).expect("an entry")["id"].as_i64().expect("an id"))
+            .collect();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "each once and in order: {ids:?}");
+    }
 }
 
 #[test]

@@ -4,8 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use mainstay_e2e::{Scene, Server, compose_v2, docker, docker_json, docker_ok, eventually, exists, id_of, logs_of};
-use mainstay_e2e::{networks_of, require_engine, resolves, runs, started_at, texts};
+use mainstay_e2e::{
+    Between, Scene, Server, compose_v2, docker, docker_json, docker_ok, eventually, exists, id_of, logs_of,
+};
+use mainstay_e2e::{networks_of, require_engine, resolves, runs, started_at, text, texts};
 
 const MOMENTS: Duration = Duration::from_secs(5);
 
@@ -620,22 +622,56 @@ fn an_idle_server_asks_the_engine_nothing() {
     if !require_engine() {
         return;
     }
-    let scene = Scene::new("idle");
-    let server: Server = scene.serve();
+    let between = Between::start();
+    let scene = Scene::new("idle").with_between(&between);
+    let _server: Server = scene.serve();
     let pair = pair(&scene, CONSUMER);
     settled(&pair, &scene);
-    let spent = || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("the server runs");
-        let after = stat.rsplit(')').next().expect("fields").split_whitespace().collect::<Vec<_>>();
-        // User and system time, in hundredths of a second.
-        after[11].parse::<u64>().expect("a number") + after[12].parse::<u64>().expect("a number")
-    };
-    std::thread::sleep(Duration::from_secs(1));
-    let before = spent();
-    std::thread::sleep(Duration::from_secs(3));
-    let busy = spent() - before;
-    // Other tests make events on the shared engine meanwhile; polling would still cost more than this.
-    assert!(busy <= 30, "{busy} hundredths of a second of processor in three seconds of nothing");
+    assert!(between.asked() > 0, "what is asked is counted");
+    // The looks after the last order may still be under way.
+    let mut before = between.asked();
+    eventually("the server is done", MOMENTS, || {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = between.asked();
+        std::mem::replace(&mut before, now).eq(&now).then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(between.asked(), before, "not one byte in five seconds");
+    // It is not asleep.
+    docker_ok(&["network", "disconnect", &scene.network("data"), &pair.app]);
+    eventually("the consumer is back", MOMENTS, || {
+        networks_of(&pair.app).contains(&scene.network("data")).then_some(())
+    });
+    assert!(between.asked() > before);
+}
+
+#[test]
+fn what_others_do_while_the_connection_to_the_engine_is_lost_is_in_the_history_once() {
+    if !require_engine() {
+        return;
+    }
+    let between = Between::start();
+    let scene = Scene::new("gap").with_between(&between);
+    let _server = scene.serve();
+    scene.stack("one", "services: { web: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s } }");
+    scene.on("one", &["up"]).ok();
+    let web = scene.container("one", "web");
+    docker_ok(&["pause", &web]);
+    let told = || -> Vec<String> { scene.history_of("event").iter().map(|entry| text(&entry["summary"])).collect() };
+    let mut lines = vec![format!("`{web}` was paused")];
+    eventually("the first one is told", MOMENTS, || (told() == lines).then_some(()));
+    between.cut();
+    docker_ok(&["unpause", &web]);
+    docker_ok(&["rename", &web, &format!("{web}-other")]);
+    docker_ok(&["rename", &format!("{web}-other"), &web]);
+    between.mend();
+    lines.push(format!("`{web}` was resumed"));
+    lines.push(format!("`{web}` was renamed to `{web}-other`"));
+    lines.push(format!("`{web}-other` was renamed to `{web}`"));
+    eventually("what was missed is told", MOMENTS, || (told() == lines).then_some(()));
+    docker_ok(&["pause", &web]);
+    lines.push(format!("`{web}` was paused"));
+    eventually("and nothing twice", MOMENTS, || (told() == lines).then_some(()));
 }
 
 #[test]
