@@ -11,6 +11,7 @@ pub mod history;
 pub mod logs;
 pub mod plan;
 pub mod ps;
+pub mod recorded;
 pub mod required;
 pub mod restart;
 pub mod serve;

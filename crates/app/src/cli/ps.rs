@@ -63,6 +63,7 @@ pub async fn run(boot: &Boot, args: Ps) -> Outcome {
 }
 
 async fn known_names(boot: &Boot) -> Result<Vec<StackName>, Problem> {
+    chosen::state_dir_must_exist(boot)?;
     let known = Memory::open(&boot.settings).await?.stacks().await?;
     Ok(known.into_iter().map(|one| one.stack).collect())
 }
