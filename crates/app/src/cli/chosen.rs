@@ -17,6 +17,11 @@ use crate::problem::Problem;
 /// File names by which Compose knows a stack's folder.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
+/// What labels make possible.
+const WITHOUT_FILES: &str = "a stack can also be named without its files: `--stack NAME`";
+/// No more known stacks are named in a hint.
+const NAMED_IN_A_HINT: usize = 5;
+
 /// One stack as the command line names it.
 enum Named {
     Files(Box<Find>),
@@ -197,6 +202,20 @@ pub async fn must_be_known(boot: &Boot, names: &[StackName]) -> Result<(), Probl
     }
 }
 
+/// Adds the stacks that could be meant to a report that there are no files here.
+pub async fn or_known(boot: &Boot, mut problem: Problem) -> Problem {
+    let Ok(memory) = Memory::open(&boot.settings).await else { return problem };
+    let known = memory.stacks().await.unwrap_or_default();
+    let names: Vec<String> = known.iter().map(|one| format!("`--stack {}`", one.stack)).collect();
+    let more = if names.len() > NAMED_IN_A_HINT { ", … (`mainstay stacks`)" } else { "" };
+    if !names.is_empty() {
+        let names = names[..names.len().min(NAMED_IN_A_HINT)].join(", ");
+        problem.hints.retain(|hint| hint != WITHOUT_FILES);
+        problem.hints.push(format!("what was brought up here can be named from anywhere: {names}{more}"));
+    }
+    problem
+}
+
 /// A stack was named that was never brought up here.
 pub fn unknown_name(name: &StackName, known: &[KnownStack]) -> Problem {
     let problem = Problem::usage("unknown-stack", format!("nobody knows a stack `{name}` here"));
@@ -298,8 +317,7 @@ fn only(stacks: Vec<Chosen>, command: &str) -> Result<Chosen, Problem> {
 }
 
 fn chosen_by(find: &Find) -> Result<Chosen, Problem> {
-    let loaded = sources::load(find)
-        .map_err(|error| Problem::from(error).hint("a stack can also be named without its files: `--stack NAME`"))?;
+    let loaded = sources::load(find).map_err(|error| Problem::from(error).hint(WITHOUT_FILES))?;
     let services = services_of(&loaded);
     Ok(Chosen { name: StackName::new(loaded.name)?, services: Some(services) })
 }

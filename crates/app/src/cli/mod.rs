@@ -82,6 +82,13 @@ impl Command {
     /// # Errors
     /// The one problem to report.
     pub async fn run(self, boot: &Boot) -> Outcome {
+        match self.run_here(boot).await {
+            Err(problem) if problem.code == "no-compose-file" => Err(chosen::or_known(boot, problem).await),
+            ended => ended,
+        }
+    }
+
+    async fn run_here(self, boot: &Boot) -> Outcome {
         match self {
             Command::Up(args) => up::run(boot, args).await,
             Command::Plan(args) => plan::run(boot, args).await,

@@ -68,3 +68,12 @@ fn a_state_folder_that_is_named_and_not_there_must_be_told() {
         sealed.command(&["history"]).env("MAINSTAY_STATE_DIR", sealed.path().join("file")).output().expect("runs");
     assert_eq!(ran.status.code(), Some(4), "{}", String::from_utf8_lossy(&ran.stderr));
 }
+
+#[test]
+fn without_files_the_stacks_that_are_known_must_be_named() {
+    let sealed = known();
+    for command in ["up", "plan", "ps", "config"] {
+        let ran = sealed.run(&[command]);
+        assert!(ran.code == Some(3) && ran.stderr.contains("from anywhere: `--stack shop`"), "{}", ran.whole());
+    }
+}
