@@ -39,10 +39,8 @@ fn tip(error: &clap::Error) -> Option<String> {
         ErrorKind::UnknownArgument if text(ContextKind::InvalidArg) == Some("-f") => {
             Some("a Compose file is named with '-f' before the command, or with '--file'".to_owned())
         }
-        ErrorKind::InvalidSubcommand => {
-            let word = text(ContextKind::InvalidSubcommand)?;
-            let of_plan = error.render().to_string().contains("Usage: mainstay plan");
-            of_plan.then(|| format!("what `up` would do with one service: 'mainstay plan up {word}'"))
+        ErrorKind::UnknownArgument if error.render().to_string().contains("Usage: mainstay plan [") => {
+            Some("flags of a command stand behind its name, as in 'mainstay plan up --build'".to_owned())
         }
         _ => None,
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mainstay_engine::journal::KnownStack;
 use mainstay_engine::sources::{self, Find, Read};
 use mainstay_model::compose::schema::suggest;
-use mainstay_model::compose::{LoadOptions, Node};
+use mainstay_model::compose::{LoadOptions, Loaded, Node};
 use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::observed::Scope;
 
@@ -16,6 +16,11 @@ use crate::problem::Problem;
 
 /// File names by which Compose knows a stack's folder.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/// What labels make possible.
+const WITHOUT_FILES: &str = "a stack can also be named without its files: `--stack NAME`";
+/// No more known stacks are named in a hint.
+const NAMED_IN_A_HINT: usize = 5;
 
 /// One stack as the command line names it.
 enum Named {
@@ -192,9 +197,45 @@ pub async fn must_be_known(boot: &Boot, names: &[StackName]) -> Result<(), Probl
     let by_name = boot.global.stack.iter().filter_map(|named| StackName::new(named.as_str()).ok());
     let unknown = by_name.filter(|name| names.contains(name)).find(|name| known.iter().all(|one| one.stack != *name));
     match unknown {
-        Some(name) => Err(Problem::usage("unknown-stack", format!("nobody knows a stack `{name}` here"))
-            .hint("`mainstay stacks` lists what was brought up here, `mainstay ps --all` what is there")),
+        Some(name) => Err(unknown_name(&name, &known)),
         None => Ok(()),
+    }
+}
+
+/// Adds the stacks that could be meant to a report that there are no files here.
+pub async fn or_known(boot: &Boot, mut problem: Problem) -> Problem {
+    let Ok(memory) = Memory::open(&boot.settings).await else { return problem };
+    let known = memory.stacks().await.unwrap_or_default();
+    let names: Vec<String> = known.iter().map(|one| format!("`--stack {}`", one.stack)).collect();
+    let more = if names.len() > NAMED_IN_A_HINT { ", … (`mainstay stacks`)" } else { "" };
+    if !names.is_empty() {
+        let names = names[..names.len().min(NAMED_IN_A_HINT)].join(", ");
+        problem.hints.retain(|hint| hint != WITHOUT_FILES);
+        problem.hints.push(format!("what was brought up here can be named from anywhere: {names}{more}"));
+    }
+    problem
+}
+
+/// A stack was named that was never brought up here.
+pub fn unknown_name(name: &StackName, known: &[KnownStack]) -> Problem {
+    let problem = Problem::usage("unknown-stack", format!("nobody knows a stack `{name}` here"));
+    match suggest(name.as_str(), known.iter().map(|one| one.stack.as_str())) {
+        Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
+        None => problem.hint("`mainstay stacks` lists what was brought up here, `mainstay ps --all` what is there"),
+    }
+}
+
+/// A folder for the state that is named in so many words and is not there: reading finds nothing in it.
+///
+/// # Errors
+/// When it is so.
+pub fn state_dir_must_exist(boot: &Boot) -> Result<(), Problem> {
+    match &boot.global.state_dir {
+        Some(named) if !boot.settings.state_dir.exists() => {
+            let message = format!("`--state-dir {}`: there is no such folder", named.display());
+            Err(Problem::usage("no-such-folder", message).hint("`mainstay up` or `mainstay serve` makes one"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -276,12 +317,16 @@ fn only(stacks: Vec<Chosen>, command: &str) -> Result<Chosen, Problem> {
 }
 
 fn chosen_by(find: &Find) -> Result<Chosen, Problem> {
-    let loaded = sources::load(find)
-        .map_err(|error| Problem::from(error).hint("a stack can also be named without its files: `--stack NAME`"))?;
+    let loaded = sources::load(find).map_err(|error| Problem::from(error).hint(WITHOUT_FILES))?;
+    let services = services_of(&loaded);
+    Ok(Chosen { name: StackName::new(loaded.name)?, services: Some(services) })
+}
+
+/// Every service of a stack's files, those that are off too.
+pub fn services_of(loaded: &Loaded) -> BTreeSet<ServiceName> {
     let on = loaded.project.get("services").and_then(Node::as_map);
     let all = on.into_iter().chain(loaded.disabled_services.as_map()).flat_map(|services| services.0.keys());
-    let services = all.filter_map(|name| ServiceName::new(name.as_str()).ok()).collect();
-    Ok(Chosen { name: StackName::new(loaded.name)?, services: Some(services) })
+    all.filter_map(|name| ServiceName::new(name.as_str()).ok()).collect()
 }
 
 /// Every `--stack`; flags that do not go together are refused.

@@ -7,7 +7,7 @@ use clap::Args;
 use mainstay_engine::journal::{Entry, EntryKind, HistoryFilter};
 use mainstay_model::identity::{OperationId, StackName};
 
-use super::chosen;
+use super::{chosen, recorded};
 use crate::boot::Boot;
 use crate::client::Memory;
 use crate::problem::{Outcome, Problem};
@@ -48,8 +48,12 @@ pub async fn run(boot: &Boot, args: History) -> Outcome {
         limit: Some(args.limit),
         steps: args.steps,
     };
+    chosen::state_dir_must_exist(boot)?;
     let mut memory = Memory::open(&boot.settings).await?;
     let entries = memory.history(&filter).await?;
+    if entries.is_empty() {
+        recorded::must_be_known(boot, &memory, &filter).await?;
+    }
     if entries.is_empty() && !args.follow && !boot.ui.json {
         boot.ui.talk("nothing is recorded");
     }

@@ -11,6 +11,7 @@ pub mod history;
 pub mod logs;
 pub mod plan;
 pub mod ps;
+pub mod recorded;
 pub mod required;
 pub mod restart;
 pub mod serve;
@@ -81,6 +82,13 @@ impl Command {
     /// # Errors
     /// The one problem to report.
     pub async fn run(self, boot: &Boot) -> Outcome {
+        match self.run_here(boot).await {
+            Err(problem) if problem.code == "no-compose-file" => Err(chosen::or_known(boot, problem).await),
+            ended => ended,
+        }
+    }
+
+    async fn run_here(self, boot: &Boot) -> Outcome {
         match self {
             Command::Up(args) => up::run(boot, args).await,
             Command::Plan(args) => plan::run(boot, args).await,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use mainstay_engine::docker::Docker;
+use mainstay_model::compose::schema::suggest;
 use mainstay_model::declared::Declared;
 use mainstay_model::observed::Scope;
 use mainstay_model::plan::{Order, Plan, decide};
@@ -15,7 +16,7 @@ use super::required::Wanted;
 use super::restart::Restart;
 use super::start::Start;
 use super::stop::Stop;
-use super::up::{Up, services};
+use super::up::{ServiceArg, Up, services};
 use crate::boot::{Boot, engine};
 use crate::client::Memory;
 use crate::problem::{Kind, Outcome, Problem};
@@ -25,9 +26,12 @@ use crate::wire::PlanAnswer;
 /// Show what a command would do, and change nothing.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay plan                      what `up` would do\n  mainstay plan up web --build       the same for one service\n  mainstay plan down                 what `down` would take away\n  mainstay plan --check              exit code 6 when there is something to do\n  mainstay plan --json | jq .steps   one JSON document a stack"
+    after_help = "Examples:\n  mainstay plan                      what `up` would do\n  mainstay plan web                  what `up web` would do\n  mainstay plan up web --build       with flags of `up`\n  mainstay plan down                 what `down` would take away\n  mainstay plan --check              exit code 6 when there is something to do\n  mainstay plan --json | jq .steps   one JSON document a stack"
 )]
 pub struct PlanArgs {
+    /// Only these services and what they depend on, as in `mainstay up SERVICE`
+    #[arg(value_name = "SERVICE")]
+    services: Vec<ServiceArg>,
     /// End with 6 when there is something to do
     #[arg(long, visible_alias = "detailed-exitcode", global = true)]
     check: bool,
@@ -45,13 +49,14 @@ enum Verb {
     Restart(Restart),
 }
 
+/// The names of [`Verb`].
+const VERBS: [&str; 5] = ["up", "down", "start", "stop", "restart"];
+
 pub async fn run(boot: &Boot, args: PlanArgs) -> Outcome {
-    let orders = match args.verb.unwrap_or_else(|| Verb::Up(Up::default())) {
-        Verb::Up(up) => up_orders(boot, &up).await?,
-        Verb::Down(args) => args.orders(boot, &known_or_nothing(boot).await).await?,
-        Verb::Start(args) => args.orders(boot, &known_or_nothing(boot).await).await?,
-        Verb::Stop(args) => args.orders(boot, &known_or_nothing(boot).await).await?,
-        Verb::Restart(args) => args.orders(boot, &known_or_nothing(boot).await).await?,
+    let orders = match args.verb {
+        Some(verb) if !args.services.is_empty() => return Err(verb_behind_services(&verb)),
+        Some(verb) => verb.orders(boot).await?,
+        None => plain_orders(boot, args.services).await?,
     };
     let docker = boot.docker().await?;
     let mut something_to_do = false;
@@ -60,11 +65,54 @@ pub async fn run(boot: &Boot, args: PlanArgs) -> Outcome {
         something_to_do |= !plan.is_empty();
         show_one(boot, &plan)?;
         if plan.refusals().next().is_some() {
-            return Err(Problem::refused(&plan));
+            return Err(refused(boot, &plan));
         }
     }
     let code = if args.check && something_to_do { Kind::Drift.exit_code() } else { 0 };
     Ok(ExitCode::from(code))
+}
+
+impl Verb {
+    async fn orders(self, boot: &Boot) -> Result<Vec<Order>, Problem> {
+        match self {
+            Verb::Up(up) => up_orders(boot, &up).await,
+            Verb::Down(args) => args.orders(boot, &known_or_nothing(boot).await).await,
+            Verb::Start(args) => args.orders(boot, &known_or_nothing(boot).await).await,
+            Verb::Stop(args) => args.orders(boot, &known_or_nothing(boot).await).await,
+            Verb::Restart(args) => args.orders(boot, &known_or_nothing(boot).await).await,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Verb::Up(_) => "up",
+            Verb::Down(_) => "down",
+            Verb::Start(_) => "start",
+            Verb::Stop(_) => "stop",
+            Verb::Restart(_) => "restart",
+        }
+    }
+}
+
+/// `mainstay plan web` is `mainstay plan up web`; what is no service may be a command mistyped.
+async fn plain_orders(boot: &Boot, services: Vec<ServiceArg>) -> Result<Vec<Order>, Problem> {
+    let meant = match services.as_slice() {
+        [one] => suggest(one.0.as_str(), VERBS.into_iter()),
+        _ => None,
+    };
+    let orders = up_orders(boot, &Up { services, ..Up::default() }).await;
+    orders.map_err(|problem| match meant {
+        Some(verb) if problem.code == "no-such-service" => {
+            problem.hint(format!("or did you mean `mainstay plan {verb}`?"))
+        }
+        _ => problem,
+    })
+}
+
+fn verb_behind_services(verb: &Verb) -> Problem {
+    let verb = verb.name();
+    Problem::usage("command-line", format!("`{verb}` stands behind a service"))
+        .hint(format!("write the command first: `mainstay plan {verb} SERVICE`"))
 }
 
 async fn up_orders(boot: &Boot, up: &Up) -> Result<Vec<Order>, Problem> {
@@ -94,6 +142,16 @@ async fn plan_of(docker: &Docker, order: &Order) -> Result<Plan, Problem> {
         other => Scope::of_stack(other.stack().clone()),
     };
     Ok(decide(order, &engine::look(docker, &scope).await?))
+}
+
+/// The plan that was just shown has the reasons; only programs get them again with the report.
+fn refused(boot: &Boot, plan: &Plan) -> Problem {
+    let mut problem = Problem::refused(plan);
+    if !boot.ui.json {
+        problem.causes.clear();
+        problem.hints = vec!["the plan says why, and what to do about it".to_owned()];
+    }
+    problem
 }
 
 fn show_one(boot: &Boot, plan: &Plan) -> Result<(), Problem> {

@@ -56,13 +56,17 @@ pub async fn run(boot: &Boot, args: Ps) -> Outcome {
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    boot.ui.data(
-        &table(&containers, args.all || names.len() > 1, jiff::Timestamp::now()).render(boot.ui.out, boot.ui.width),
-    )?;
+    let table = table(&containers, args.all || names.len() > 1, jiff::Timestamp::now());
+    boot.ui.data(&table.render(boot.ui.out, boot.ui.width))?;
+    let left_out = table.left_out(boot.ui.width);
+    if !left_out.is_empty() {
+        boot.ui.note(&format!("no room here for {}: a wider terminal or `--json` has them", left_out.join(", ")));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn known_names(boot: &Boot) -> Result<Vec<StackName>, Problem> {
+    chosen::state_dir_must_exist(boot)?;
     let known = Memory::open(&boot.settings).await?.stacks().await?;
     Ok(known.into_iter().map(|one| one.stack).collect())
 }
@@ -73,6 +77,11 @@ fn table(containers: &[Container], with_stack: bool, now: jiff::Timestamp) -> Ta
         heading.insert(0, "STACK");
     }
     let mut table = Table::new(&heading);
+    // A network that is lost is worth more than what everybody knows.
+    let is_any_lost = containers.iter().any(|container| lost(container).next().is_some());
+    let dispensable: &[&str] =
+        if is_any_lost { &["PORTS", "IMAGE", "SINCE"] } else { &["PORTS", "NETWORKS", "IMAGE", "SINCE"] };
+    table.yields(dispensable, &["CONTAINER"]);
     for container in containers {
         let (tone, state) = state(container);
         let since = if container.state == State::Running { &container.started_at } else { &container.finished_at };
@@ -118,14 +127,17 @@ fn networks(container: &Container) -> Cell {
     if names.is_empty() && !matches!(container.network_mode.as_str(), "" | "default") {
         names.push(container.network_mode.clone());
     }
-    let declared = container.declared_attachments.iter().flatten();
-    let lost: Vec<String> = declared
-        .filter(|attachment| container.endpoint(&attachment.network).is_none())
-        .map(|attachment| format!("{} (lost)", attachment.network))
-        .collect();
+    let lost: Vec<String> = lost(container).map(|network| format!("{network} (lost)")).collect();
     let tone = if lost.is_empty() { Tone::Plain } else { Tone::Bad };
     names.extend(lost);
     Cell::new(tone, names.join(", "))
+}
+
+/// The networks that it should be on and is not.
+fn lost(container: &Container) -> impl Iterator<Item = &str> {
+    let declared = container.declared_attachments.iter().flatten();
+    let lost = declared.filter(|attachment| container.endpoint(&attachment.network).is_none());
+    lost.map(|attachment| attachment.network.as_str())
 }
 
 #[cfg(test)]

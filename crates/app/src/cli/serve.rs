@@ -16,7 +16,7 @@ use crate::api::{Api, Running, router};
 use crate::boot::interrupt::Signals;
 use crate::boot::{Boot, engine, notify, socket};
 use crate::client::served::Served;
-use crate::problem::{Outcome, Problem};
+use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::Ui;
 use crate::ui::show::count;
 
@@ -50,7 +50,7 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
         .hint("stop it first, or serve another folder: `--state-dir DIR`"));
     }
     let docker = tokio::select! {
-        docker = reach_engine(boot) => docker,
+        docker = reach_engine(boot) => docker?,
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let keeper = Keeper::open(boot.settings.state_dir.clone(), docker).await?;
@@ -71,14 +71,13 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tries until the engine answers, and says so once for each new reason.
-async fn reach_engine(boot: &Boot) -> Docker {
+/// Tries until the engine answers, and says so once for each new reason. An address that is none never will.
+async fn reach_engine(boot: &Boot) -> Result<Docker, Problem> {
     let mut pause = Duration::from_millis(250);
     let mut told = String::new();
     loop {
         match boot.docker().await {
-            Ok(docker) => return docker,
-            Err(problem) => {
+            Err(problem) if problem.kind != Kind::Usage => {
                 let words = std::iter::once(&problem.message).chain(&problem.causes).cloned().collect::<Vec<_>>();
                 let words = words.join(": ");
                 if words != told {
@@ -86,6 +85,7 @@ async fn reach_engine(boot: &Boot) -> Docker {
                     told = words;
                 }
             }
+            reached => return reached,
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::chosen;
 use crate::boot::Boot;
 use crate::client::Memory;
 use crate::problem::Outcome;
@@ -16,6 +17,7 @@ use crate::ui::{Cell, Table, Tone};
 pub struct Stacks {}
 
 pub async fn run(boot: &Boot, _args: Stacks) -> Outcome {
+    chosen::state_dir_must_exist(boot)?;
     let stacks = Memory::open(&boot.settings).await?.stacks().await?;
     if boot.ui.json {
         boot.ui.json_document(&stacks)?;

@@ -3,6 +3,7 @@
 mod consent;
 mod files;
 mod help;
+mod history;
 mod sealed;
 mod server;
 mod stand_in;

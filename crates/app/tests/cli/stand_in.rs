@@ -27,10 +27,13 @@ pub fn serve(sealed: &Sealed, answers: Vec<Answer>) -> Asked {
     let listener = UnixListener::bind(sealed.state_dir().join("mainstay.sock")).expect("a socket");
     let asked = Asked::default();
     let heard = asked.clone();
-    let mut all =
-        vec![answer("GET /v1/version", r#"{"version":"0.1.0","pid":7,"engine":null}"#), answer("GET /v1/stacks", "[]")];
-    all.extend(answers);
-    let mut queue: VecDeque<Answer> = all.into();
+    let mut queue: VecDeque<Answer> = answers.into();
+    let usual = [("GET /v1/version", r#"{"version":"0.1.0","pid":7,"engine":null}"#), ("GET /v1/stacks", "[]")];
+    for (route, body) in usual {
+        if queue.iter().all(|answer| answer.route != route) {
+            queue.push_back(answer(route, body));
+        }
+    }
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let _ = one(stream, &mut queue, &heard);

@@ -87,8 +87,33 @@ fn what_other_programs_take_must_be_told_in_our_words() {
     let sealed = Sealed::new();
     let file = sealed.run(&["up", "-f", "compose.yaml"]);
     assert!(file.code == Some(2) && file.stderr.contains("tip: a Compose file is named with '-f' before the command"));
-    let plan = sealed.run(&["plan", "web"]);
-    assert!(plan.code == Some(2) && plan.stderr.contains("'mainstay plan up web'"), "{}", plan.whole());
+    let plan = sealed.run(&["plan", "--build"]);
+    assert!(plan.code == Some(2) && plan.stderr.contains("'mainstay plan up --build'"), "{}", plan.whole());
+}
+
+#[test]
+fn a_plan_of_a_service_must_be_the_plan_of_up_and_a_mistyped_command_told() {
+    let sealed = Sealed::new();
+    sealed.write("compose.yaml", "name: shop\nservices: {web: {image: web}, down: {image: db}}\n");
+    let engine = "no Docker engine answers";
+    for args in [&["plan", "web"][..], &["plan", "web", "down"], &["plan", "--check", "web"], &["plan", "stop", "web"]]
+    {
+        let ran = sealed.run(args);
+        assert!(ran.code == Some(4) && ran.stderr.contains(engine), "{args:?}: {}", ran.whole());
+    }
+    let ran = sealed.run(&["plan", "stpo"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("or did you mean `mainstay plan stop`?"), "{}", ran.whole());
+}
+
+#[test]
+fn an_address_that_is_none_must_be_a_mistake_of_the_command_line() {
+    let sealed = Sealed::new();
+    sealed.write("compose.yaml", "name: shop\nservices: {web: {image: web}}\n");
+    for command in [&["plan"][..], &["up"], &["ps"], &["logs"], &["down"], &["serve"]] {
+        let args = [&["--docker-host", "nonsense"], command].concat();
+        let ran = sealed.run(&args);
+        assert!(ran.code == Some(2) && ran.stderr.contains("`nonsense` is no engine address"), "{}", ran.whole());
+    }
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Docker {
                     failure = failure.caused_by(cause);
                 }
                 failure.log_tail = self.tail(id).await;
-                Ok(Some(Err(failure.hint(format!("see more of it: `docker logs {name}`")))))
+                Ok(Some(Err(failure.hint(more_of(&container, name)))))
             }
             Verdict::Waiting(what) => {
                 if memory.told != what {
@@ -234,6 +234,14 @@ fn weigh(container: &Container, condition: Condition, crashes: u64, steady: bool
         State::Exited => Verdict::Failed(format!("ended with exit code {code}{killed}")),
         State::Created => Verdict::Waiting("not started".into()),
         State::Removing | State::Dead => Verdict::Failed("is being removed".into()),
+    }
+}
+
+/// Where to read on.
+fn more_of(container: &Container, name: &str) -> String {
+    match (&container.stack, &container.service) {
+        (Some(stack), Some(service)) => format!("see more of it: `mainstay logs --stack {stack} {service}`"),
+        _ => format!("see more of it: `docker logs {name}`"),
     }
 }
 

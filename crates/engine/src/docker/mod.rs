@@ -112,6 +112,14 @@ impl Docker {
         Ok(Docker { client, wire, facts, api, registry_config, acts: Acts::default() })
     }
 
+    /// Whether an engine can be asked for at `host` at all, without asking.
+    ///
+    /// # Errors
+    /// When it is no address of an engine, or one of a kind that is not reached.
+    pub fn check_address(host: &str) -> Result<(), WorldError> {
+        if host.is_empty() { Ok(()) } else { open_wire(host).map(drop) }
+    }
+
     /// The engine's version and the API version spoken with it.
     pub fn facts(&self) -> &EngineFacts {
         &self.facts

@@ -20,7 +20,10 @@ impl Reading {
     /// When there is a file and it cannot be read.
     pub fn open(state_dir: &Path) -> Result<Reading, JournalError> {
         let path = state_dir.join(FILE_NAME);
-        let connection = if path.exists() { Some(Mutex::new(schema::open_for_reading(&path)?)) } else { None };
+        let is_there = path.try_exists().map_err(|error| {
+            JournalError::of_file(format!("the journal `{}` cannot be reached", path.display()), error)
+        })?;
+        let connection = if is_there { Some(Mutex::new(schema::open_for_reading(&path)?)) } else { None };
         Ok(Reading { path, connection })
     }
 

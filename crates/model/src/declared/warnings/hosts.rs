@@ -9,6 +9,8 @@ use crate::identity::{ServiceName, container_name};
 use crate::observed::Observed;
 use crate::plan::{Finding, Level};
 
+const ONE_CONTAINER: &str = "the name of one container, and the next one may have another";
+
 pub(super) fn find(declared: &Declared, observed: &Observed) -> Vec<Finding> {
     let answers = Answers::of(declared, observed);
     let mut found = Vec::new();
@@ -16,10 +18,13 @@ pub(super) fn find(declared: &Declared, observed: &Observed) -> Vec<Finding> {
         let rule = Rule { declared, observed, answers: &answers, service, reach: reach(declared, observed, service) };
         let home = at_home(declared, service);
         for (place, mention) in mentions(service) {
-            found.extend(rule.generated(&place, &mention.host));
-            if !home.contains(&mention.host) {
-                found.extend(rule.unresolvable(&place, &mention));
-            }
+            let generated = rule.generated(&place, &mention.host);
+            let is_home = home.contains(&mention.host);
+            let unresolvable = if is_home { None } else { rule.unresolvable(&place, &mention) };
+            found.extend(match (unresolvable, generated) {
+                (Some(unresolvable), Some(generated)) => Some(rule.both(&mention.host, unresolvable, generated)),
+                (unresolvable, generated) => unresolvable.or(generated),
+            });
         }
     }
     found
@@ -164,12 +169,9 @@ impl Rule<'_> {
     }
 
     fn generated(&self, place: &str, host: &str) -> Option<Finding> {
-        let (level, stable) =
-            self.of_this_stack(host).or_else(|| self.of_another(host)).or_else(|| self.with_random_end(host))?;
+        let (level, stable) = self.generated_name(host)?;
         let name = &self.service.name;
-        let message = format!(
-            "`{name}` names the host `{host}` in {place}: that is the name of one container, and the next one may have another"
-        );
+        let message = format!("`{name}` names the host `{host}` in {place}: that is {ONE_CONTAINER}");
         let hint = match stable {
             Some(stable) => format!("use the alias `{stable}`, which every container of that service answers to"),
             None => {
@@ -177,6 +179,30 @@ impl Rule<'_> {
             }
         };
         Some(Finding { level, code: "generated-name".into(), message, hint: Some(hint) })
+    }
+
+    /// How sure it is that a name was generated, and the name to use instead.
+    fn generated_name(&self, host: &str) -> Option<(Level, Option<String>)> {
+        self.of_this_stack(host).or_else(|| self.of_another(host)).or_else(|| self.with_random_end(host))
+    }
+
+    /// One host with both faults is told of once: what fails now has the word. Where the name to use instead is within
+    /// reach, that is all there is to do.
+    fn both(&self, host: &str, now: Finding, later: Finding) -> Finding {
+        let stable = self.generated_name(host).and_then(|(_, stable)| stable);
+        let is_reached = match (&self.reach, &stable) {
+            (Reach::Networks(networks), Some(stable)) => {
+                networks.iter().any(|network| self.answers.answers(network, stable))
+            }
+            _ => false,
+        };
+        let hint = match (now.hint, later.hint) {
+            (Some(now), Some(later)) if !is_reached => Some(format!("{now}; then {later}")),
+            (now, later) => later.or(now),
+        };
+        let message = format!("{}; and it is {ONE_CONTAINER}", now.message);
+        // The graver one comes first in the order.
+        Finding { level: now.level.min(later.level), code: now.code, message, hint }
     }
 
     /// `<stack>-<service>-1`, or Compose's old `<stack>_<service>_1`.
