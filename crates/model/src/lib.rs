@@ -8,6 +8,7 @@
 
 pub mod compose;
 pub mod declared;
+pub mod edge;
 pub mod identity;
 pub mod observed;
 pub mod operation;

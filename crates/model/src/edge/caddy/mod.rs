@@ -1,0 +1,54 @@
+//! The edge's route table as Caddy's own configuration.
+//!
+//! Written for Caddy 2.7 and later. The admin interface and the probe listen on unix sockets in a folder that only
+//! the host's Mainstay and the edge share, so that no port and no network leads to them.
+
+mod server;
+mod site;
+mod tls;
+
+use serde_json::{Value, json};
+
+use super::RouteTable;
+
+/// The folder of the sockets and of the configuration, as the edge's container sees it.
+pub const FOLDER: &str = "/run/mainstay";
+
+/// The request header that tells the probe's server which upstream to ask.
+pub const PROBE_HEADER: &str = "X-Mainstay-Upstream";
+
+/// The whole configuration. The same table gives the same text.
+pub fn render(table: &RouteTable) -> Value {
+    json!({
+        "admin": {
+            "listen": format!("unix/{FOLDER}/admin.sock|0600"),
+            // What is to be served stands in a file of ours, which is what the edge starts with.
+            "config": { "persist": false },
+        },
+        "logging": { "logs": logs() },
+        "apps": {
+            "http": {
+                "http_port": table.settings.http_port,
+                "https_port": table.settings.https_port,
+                "servers": server::servers(table),
+            },
+            "tls": tls::automation(table),
+            "pki": { "certificate_authorities": { "local": tls::AUTHORITY.render() } },
+        },
+    })
+}
+
+/// Requests go to standard output, everything else to standard error.
+fn logs() -> Value {
+    json!({
+        "default": { "level": "WARN", "exclude": ["http.log.access"] },
+        "access": {
+            "writer": { "output": "stdout" },
+            "encoder": { "format": "json" },
+            "include": ["http.log.access"],
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

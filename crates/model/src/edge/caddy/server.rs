@@ -1,0 +1,86 @@
+//! The three servers: HTTPS, the plain one that leads to it, and the probe's.
+
+use serde_json::{Value, json};
+
+use super::site;
+use super::{FOLDER, PROBE_HEADER};
+use crate::edge::RouteTable;
+
+pub(super) fn servers(table: &RouteTable) -> Value {
+    json!({ "https": https(table), "http": http(table), "probe": probe() })
+}
+
+fn https(table: &RouteTable) -> Value {
+    let mut routes: Vec<Value> = table.hosts().into_iter().map(|(host, sites)| site::host(host, sites)).collect();
+    routes.push(no_route());
+    json!({
+        "listen": [format!(":{}", table.settings.https_port)],
+        "routes": routes,
+        "tls_connection_policies": [{}],
+        // The plain server is written out below, so that it leads to the port that people outside use.
+        "automatic_https": { "disable_redirects": true },
+        "logs": access_log(table),
+    })
+}
+
+/// Every name that is served leads to HTTPS; the certificate authority's own question is answered by Caddy before.
+fn http(table: &RouteTable) -> Value {
+    let port = match table.settings.https_port {
+        443 => String::new(),
+        port => format!(":{port}"),
+    };
+    let hosts: Vec<&str> = table.hosts().into_iter().map(|(host, _)| host).collect();
+    let mut routes = Vec::new();
+    if !hosts.is_empty() {
+        routes.push(json!({
+            "match": [{ "host": hosts }],
+            "terminal": true,
+            "handle": [{
+                "handler": "static_response",
+                "status_code": 308,
+                "headers": { "Location": [format!("https://{{http.request.host}}{port}{{http.request.uri}}")] },
+            }],
+        }));
+    }
+    routes.push(no_route());
+    json!({
+        "listen": [format!(":{}", table.settings.http_port)],
+        "protocols": ["h1"],
+        "routes": routes,
+        "automatic_https": { "disable": true },
+    })
+}
+
+/// Asks one upstream from where the edge stands, without being a route: a release is probed before it is served.
+fn probe() -> Value {
+    json!({
+        "listen": [format!("unix/{FOLDER}/probe.sock|0600")],
+        "protocols": ["h1"],
+        "automatic_https": { "disable": true },
+        "routes": [{
+            "handle": [{
+                "handler": "reverse_proxy",
+                "upstreams": [{ "dial": format!("{{http.request.header.{PROBE_HEADER}}}") }],
+                "headers": { "request": { "delete": [PROBE_HEADER] } },
+            }],
+        }],
+    })
+}
+
+fn no_route() -> Value {
+    json!({
+        "handle": [{
+            "handler": "static_response",
+            "status_code": 404,
+            "headers": { "Content-Type": ["text/plain; charset=utf-8"] },
+            "body": "No route of this edge has this host and path.\n",
+        }],
+    })
+}
+
+/// Only the hosts that want it are logged.
+fn access_log(table: &RouteTable) -> Value {
+    let hosts = table.hosts().into_iter().filter(|(_, sites)| sites.iter().any(|site| site.access_log));
+    let names: serde_json::Map<String, Value> = hosts.map(|(host, _)| (host.to_owned(), json!([""]))).collect();
+    json!({ "logger_names": names, "skip_unmapped_hosts": true })
+}
