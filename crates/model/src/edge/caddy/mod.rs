@@ -14,6 +14,9 @@ use super::RouteTable;
 /// The folder of the sockets and of the configuration, as the edge's container sees it.
 pub const FOLDER: &str = "/run/mainstay";
 
+/// Where Caddy answers the health check of its container, inside it.
+pub const HEALTH_ADDRESS: &str = "127.0.0.1:2020";
+
 /// The request header that tells the probe's server which upstream to ask.
 pub const PROBE_HEADER: &str = "X-Mainstay-Upstream";
 
@@ -28,8 +31,6 @@ pub fn render(table: &RouteTable) -> Value {
         "logging": { "logs": logs() },
         "apps": {
             "http": {
-                "http_port": table.settings.http_port,
-                "https_port": table.settings.https_port,
                 "servers": server::servers(table),
             },
             "tls": tls::automation(table),

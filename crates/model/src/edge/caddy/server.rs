@@ -1,20 +1,20 @@
-//! The three servers: HTTPS, the plain one that leads to it, and the probe's.
+//! The servers: HTTPS, the plain one that leads to it, the probe's, and the one of the container's health check.
 
 use serde_json::{Value, json};
 
 use super::site;
-use super::{FOLDER, PROBE_HEADER};
+use super::{FOLDER, HEALTH_ADDRESS, PROBE_HEADER};
 use crate::edge::RouteTable;
 
 pub(super) fn servers(table: &RouteTable) -> Value {
-    json!({ "https": https(table), "http": http(table), "probe": probe() })
+    json!({ "https": https(table), "http": http(table), "probe": probe(), "health": health() })
 }
 
 fn https(table: &RouteTable) -> Value {
     let mut routes: Vec<Value> = table.hosts().into_iter().map(|(host, sites)| site::host(host, sites)).collect();
     routes.push(no_route());
     json!({
-        "listen": [format!(":{}", table.settings.https_port)],
+        "listen": [":443"],
         "routes": routes,
         "tls_connection_policies": [{}],
         // The plain server is written out below, so that it leads to the port that people outside use.
@@ -44,7 +44,7 @@ fn http(table: &RouteTable) -> Value {
     }
     routes.push(no_route());
     json!({
-        "listen": [format!(":{}", table.settings.http_port)],
+        "listen": [":80"],
         "protocols": ["h1"],
         "routes": routes,
         "automatic_https": { "disable": true },
@@ -64,6 +64,16 @@ fn probe() -> Value {
                 "headers": { "request": { "delete": [PROBE_HEADER] } },
             }],
         }],
+    })
+}
+
+/// Asked by the container's own health check: that Caddy answers, not that any service does.
+fn health() -> Value {
+    json!({
+        "listen": [HEALTH_ADDRESS],
+        "protocols": ["h1"],
+        "automatic_https": { "disable": true },
+        "routes": [{ "handle": [{ "handler": "static_response", "status_code": 200 }] }],
     })
 }
 

@@ -1,0 +1,136 @@
+//! The edge as it runs: sends it the model's route table, reads it back, and asks services from where it stands.
+//!
+//! The edge is Caddy in a container. It shares one folder of the host with Mainstay, in which its two sockets and the
+//! configuration that it starts with stand: so it comes back as it was when Mainstay is away. This room renders
+//! nothing; what is sent is [`mainstay_model::edge::caddy::render`]'s.
+
+mod folder;
+mod probe;
+mod socket;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hyper::{Method, Request};
+use mainstay_model::edge::{RouteTable, caddy};
+use serde_json::Value;
+
+use crate::world::WorldError;
+use folder::Folder;
+pub use probe::{Probe, ProbeAnswer};
+
+/// How long Caddy may take to answer about itself.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long it may take to change over to another configuration: it loads certificates before it answers.
+const LOAD_WITHIN: Duration = Duration::from_secs(60);
+
+/// The edge of this host, by the folder that it shares with Mainstay. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    folder: Folder,
+}
+
+impl Edge {
+    pub fn at(folder: PathBuf) -> Edge {
+        Edge { folder: Folder::new(folder) }
+    }
+
+    /// Makes the folder, readable by its owner only, with a configuration to start with when there is none.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub async fn prepare(&self, table: &RouteTable) -> Result<(), WorldError> {
+        self.folder.make().await?;
+        if self.folder.has_config().await {
+            return Ok(());
+        }
+        self.folder.write_config(&caddy::render(table)).await
+    }
+
+    /// Makes the edge serve this table and nothing else, and returns when it was read back as sent.
+    ///
+    /// The edge's acknowledgement comes first, the file that it starts with after: a table that Caddy refuses never
+    /// stands on the disk.
+    ///
+    /// # Errors
+    /// When the edge does not answer, refuses the configuration (it then serves on as before), or shows another one
+    /// afterwards.
+    pub async fn load(&self, table: &RouteTable) -> Result<(), WorldError> {
+        let config = caddy::render(table);
+        let body = serde_json::to_vec(&config).unwrap_or_default();
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/load")
+            .header("Host", "localhost")
+            .header("Content-Type", "application/json")
+            .body(body.into());
+        let answer = socket::ask(&self.folder.admin(), request, LOAD_WITHIN).await.map_err(away)?;
+        if !answer.status().is_success() {
+            let told = answer.message();
+            return Err(WorldError::new("the edge refused its routes, and serves on as before").caused_by(told));
+        }
+        let shown = self.shown().await?;
+        if shown != config {
+            return Err(WorldError::new("the edge shows other routes than it was just sent")
+                .hint("does something else speak to its admin socket? `mainstay edge status` shows the difference"));
+        }
+        self.folder.write_config(&config).await
+    }
+
+    /// Whether the edge serves this table now.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn serves(&self, table: &RouteTable) -> Result<bool, WorldError> {
+        Ok(self.shown().await? == caddy::render(table))
+    }
+
+    /// The configuration that the edge shows of itself.
+    async fn shown(&self) -> Result<Value, WorldError> {
+        let answer = self.get("/config/").await?;
+        serde_json::from_slice(answer.body()).map_err(|error| unreadable().caused_by(error))
+    }
+
+    /// The root certificate of the edge's own authority, as PEM.
+    ///
+    /// # Errors
+    /// When the edge does not answer, or has not made one yet because no name of its routes needs it.
+    pub async fn root_certificate(&self) -> Result<String, WorldError> {
+        let answer = self.get("/pki/ca/local").await?;
+        let authority: Value = serde_json::from_slice(answer.body()).map_err(|error| unreadable().caused_by(error))?;
+        let certificate = authority.get("root_certificate").and_then(Value::as_str);
+        certificate.map(str::to_owned).ok_or_else(|| {
+            WorldError::new("the edge has no certificate authority of its own yet")
+                .hint("it makes one for the first route whose name no public authority can sign")
+        })
+    }
+
+    /// Asks one upstream from where the edge stands: its networks, its name server.
+    ///
+    /// # Errors
+    /// When the edge itself does not answer in time. That the upstream does not is an answer.
+    pub async fn probe(&self, probe: &Probe) -> Result<ProbeAnswer, WorldError> {
+        probe::ask(&self.folder.probe(), probe).await.map_err(away)
+    }
+
+    async fn get(&self, path: &str) -> Result<socket::Answer, WorldError> {
+        let request = Request::builder().uri(path).header("Host", "localhost").body(bytes::Bytes::new().into());
+        let answer = socket::ask(&self.folder.admin(), request, ANSWER_WITHIN).await.map_err(away)?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(WorldError::new(format!("the edge does not say `{path}`")).caused_by(answer.message()))
+    }
+}
+
+fn away(error: std::io::Error) -> WorldError {
+    let mut away = WorldError::new("the edge does not answer")
+        .hint("`mainstay edge up` starts it; `mainstay edge logs` shows what it says")
+        .caused_by(error);
+    away.transient = true;
+    away
+}
+
+fn unreadable() -> WorldError {
+    WorldError::new("what the edge says of itself cannot be read")
+}

@@ -1,0 +1,190 @@
+//! The edge's room against a real Caddy in a container: routes are loaded, read back, refused, and probed.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the place")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use mainstay_engine::edge::{Edge, Probe};
+use mainstay_model::edge::{Account, Answer, EdgeSettings, Headers, Proxy, RouteTable, Site};
+use mainstay_model::identity::{ServiceName, StackName};
+
+/// A Caddy and a service on one network of their own.
+struct Host {
+    name: String,
+    folder: tempfile::TempDir,
+}
+
+impl Host {
+    /// `None` where no engine is and none is required.
+    async fn new(what: &str, table: &RouteTable) -> Option<(Host, Edge)> {
+        support::engine().await?;
+        let name = format!("edge-{what}-{}", std::process::id());
+        // Deeper than a unix socket's address could say.
+        let folder = tempfile::Builder::new().prefix(&"deep-".repeat(25)).tempdir().unwrap();
+        let host = Host { name, folder };
+        let edge = Edge::at(host.folder.path().join("edge"));
+        edge.prepare(table).await.unwrap();
+        docker(&["network", "create", "--label", "dev.mainstay.test=edge-room", &host.name]);
+        host.run(
+            "caddy",
+            &["-v", &format!("{}:/run/mainstay", host.shared().display())],
+            "caddy:2",
+            &["caddy", "run", "--config", "/run/mainstay/caddy.json"],
+        );
+        host.run("web", &[], support::TINY, &[]);
+        for _ in 0..200 {
+            if edge.serves(table).await.is_ok()
+                && edge.probe(&host.probe("/health")).await.is_ok_and(|a| a.status == 200)
+            {
+                return Some((host, edge));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the edge did not come up: {}", docker(&["logs", &host.container("caddy")]));
+    }
+
+    fn shared(&self) -> std::path::PathBuf {
+        self.folder.path().join("edge")
+    }
+
+    fn container(&self, what: &str) -> String {
+        format!("{}-{what}", self.name)
+    }
+
+    fn run(&self, what: &str, flags: &[&str], image: &str, command: &[&str]) {
+        let name = self.container(what);
+        let fixed = ["run", "-d", "--label", "dev.mainstay.test=edge-room", "--network", &self.name, "--name", &name];
+        docker(&[&fixed, flags, &[image], command].concat());
+    }
+
+    fn probe(&self, path: &str) -> Probe {
+        Probe {
+            upstream: format!("{}:8080", self.container("web")),
+            method: "GET".into(),
+            path: path.into(),
+            headers: BTreeMap::new(),
+            within: Duration::from_secs(5),
+        }
+    }
+
+    fn routes(&self, host: &str) -> RouteTable {
+        let upstreams = vec![format!("{}:8080", self.container("web"))];
+        table(vec![site(host, Answer::Proxy(Proxy { upstreams, ..Proxy::default() }))])
+    }
+
+    /// The edge acknowledges its routes before it has made the certificates of their names.
+    async fn comes_to_serve(&self, host: &str) {
+        for _ in 0..150 {
+            if self.fetch(host, "/") == ("200".into(), "tiny 1".into()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the edge does not serve {host}: {:?}", self.fetch(host, "/"));
+    }
+
+    /// What the edge answers to a request of its own network, with its certificate not looked at.
+    fn fetch(&self, host: &str, path: &str) -> (String, String) {
+        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        let address = docker(&["inspect", "--format", format, &self.container("caddy")]);
+        let output = Command::new("curl")
+            .args(["-sk", "--max-time", "10", "--resolve", &format!("{host}:443:{address}"), "-w", "\n%{http_code}"])
+            .arg(format!("https://{host}{path}"))
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = text.rsplit_once('\n').unwrap();
+        (status.to_owned(), body.trim().to_owned())
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        for what in ["caddy", "web"] {
+            let _ = Command::new("docker").args(["rm", "-f", "-v", &self.container(what)]).output();
+        }
+        let _ = Command::new("docker").args(["network", "rm", &self.name]).output();
+    }
+}
+
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().unwrap();
+    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn site(host: &str, answer: Answer) -> Site {
+    Site {
+        stack: StackName::new("shop").unwrap(),
+        service: ServiceName::new("web").unwrap(),
+        host: host.into(),
+        path: "/".into(),
+        answer,
+        headers: Headers::default(),
+        accounts: Vec::new(),
+        max_body_bytes: None,
+        access_log: true,
+    }
+}
+
+fn table(sites: Vec<Site>) -> RouteTable {
+    RouteTable::new(EdgeSettings::default(), sites).unwrap()
+}
+
+fn config_on_disk(shared: &Path) -> String {
+    std::fs::read_to_string(shared.join("caddy.json")).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_loaded_is_served_read_back_and_stands_on_the_disk() {
+    let Some((host, edge)) = Host::new("load", &RouteTable::default()).await else { return };
+    let routes = host.routes("shop.localhost");
+    assert!(!edge.serves(&routes).await.unwrap());
+    edge.load(&routes).await.unwrap();
+    assert!(edge.serves(&routes).await.unwrap());
+    host.comes_to_serve("shop.localhost").await;
+    assert!(config_on_disk(&host.shared()).contains("shop.localhost"));
+    assert!(edge.root_certificate().await.unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+
+    // It comes back by itself as it was, with nobody there to tell it.
+    docker(&["restart", "-t", "1", &host.container("caddy")]);
+    host.comes_to_serve("shop.localhost").await;
+}
+
+#[tokio::test]
+async fn what_is_refused_changes_nothing() {
+    let Some((host, edge)) = Host::new("refuse", &RouteTable::default()).await else { return };
+    let routes = host.routes("shop.localhost");
+    edge.load(&routes).await.unwrap();
+    let mut nameless = site("shop.localhost", Answer::Proxy(Proxy::default()));
+    nameless.accounts.push(Account { user: String::new(), password_hash: "$2b$10$".into() });
+    let error = edge.load(&table(vec![nameless])).await.unwrap_err();
+    assert_eq!(error.message, "the edge refused its routes, and serves on as before");
+    assert!(edge.serves(&routes).await.unwrap());
+    host.comes_to_serve("shop.localhost").await;
+    assert!(config_on_disk(&host.shared()).contains("shop.localhost"));
+}
+
+#[tokio::test]
+async fn a_probe_is_answered_by_the_service_or_by_the_edge_for_it() {
+    let Some((host, edge)) = Host::new("probe", &RouteTable::default()).await else { return };
+    let there = edge.probe(&host.probe("/health")).await.unwrap();
+    assert_eq!((there.status, String::from_utf8_lossy(&there.body).trim()), (200, "ok"));
+    let missing = edge.probe(&host.probe("/nowhere")).await.unwrap();
+    assert_eq!(missing.status, 404);
+    docker(&["stop", "-t", "1", &host.container("web")]);
+    let gone = edge.probe(&host.probe("/health")).await.unwrap();
+    assert_eq!(gone.status, 502);
+}
+
+#[tokio::test]
+async fn an_edge_that_is_not_there_is_said_to_be_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Edge::at(folder.path().into()).load(&RouteTable::default()).await.unwrap_err();
+    assert!(error.transient);
+    assert_eq!(error.message, "the edge does not answer");
+}
