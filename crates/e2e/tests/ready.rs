@@ -20,6 +20,7 @@ fn a_crash_shortly_after_the_start_fails_the_up() {
     scene.stack("one", &ends(CRASHES, "no"));
     let up = scene.on("one", &["up"]).code(1).says("it went astray").says("exit code 7");
     assert!(up.stderr.contains(&scene.container("one", "web")), "{}", up.stderr);
+    let _ = up.says(&format!("see more of it: `mainstay logs --stack {} web`", scene.name("one")));
 }
 
 #[test]

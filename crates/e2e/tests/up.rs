@@ -511,6 +511,9 @@ networks: { out: { external: true, name: '{stack:outnet}' } }
     assert!([Some(1), Some(3), Some(4)].contains(&up.code), "{up:?}");
     assert!(scene.containers("one").is_empty());
     assert!(!exists("network", &scene.network("one")));
+    let plan = scene.on("one", &["plan"]).code(4).prints(&scene.name("outdata")).says("the plan says why");
+    assert!(!plan.stderr.contains(&scene.name("outdata")), "what stands in the plan is not said again: {plan:?}");
+    scene.on("one", &["--json", "plan"]).code(4).says(&scene.name("outdata"));
     docker_ok(&["volume", "create", &scene.name("outdata")]);
     docker_ok(&["network", "create", &scene.name("outnet")]);
     scene.on("one", &["up"]).ok();

@@ -53,7 +53,7 @@ pub struct Up {
     /// Replace containers of this stack that `docker compose` made
     #[arg(long)]
     pub take_over: bool,
-    /// Seconds that a service may take to become ready
+    /// Seconds that a service may take to become ready; 300 when nothing is said
     #[arg(long, value_name = "SECONDS")]
     pub ready_within: Option<u64>,
     /// Taken for Compose's sake; `up` always returns when the services are ready

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::decide::READY_WITHIN_SECS;
 use super::{Action, Impact, Level, Plan, StepId};
 use crate::declared::Condition;
 
@@ -121,7 +122,12 @@ fn phrase(action: &Action, quote: &str) -> String {
                 (Condition::Healthy, steady) => format!("is healthy or has run for {}", seconds(*steady)),
                 (Condition::Completed, _) => "has completed".to_owned(),
             };
-            format!("wait until {} {state}, {within_secs} s at most", q(&target.name))
+            // What nobody chose needs no word in every line.
+            let most = match *within_secs {
+                READY_WITHIN_SECS => String::new(),
+                secs => format!(", {secs} s at most"),
+            };
+            format!("wait until {} {state}{most}", q(&target.name))
         }
     }
 }
@@ -160,4 +166,21 @@ fn widest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
 
 fn padded(text: &str, width: usize) -> String {
     format!("{text:width$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Target, TargetContainer};
+
+    #[test]
+    fn how_long_a_wait_may_take_is_said_where_somebody_chose_it() {
+        let wait = |within_secs| {
+            let container = TargetContainer::Id("1".into());
+            let target = Target { name: "shop-web-1".into(), service: None, number: 1, container };
+            describe(&Action::Await { target, condition: Condition::Healthy, within_secs, steady_ms: 0 })
+        };
+        assert_eq!(wait(READY_WITHIN_SECS), "wait until `shop-web-1` is healthy");
+        assert_eq!(wait(30), "wait until `shop-web-1` is healthy, 30 s at most");
+    }
 }

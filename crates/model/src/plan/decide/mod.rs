@@ -25,6 +25,8 @@ mod up;
 mod volumes;
 mod waits;
 
+pub(super) use waits::READY_WITHIN_SECS;
+
 use super::{Level, Order, Plan};
 use crate::declared::warnings;
 use crate::observed::Observed;

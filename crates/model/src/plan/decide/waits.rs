@@ -12,7 +12,7 @@ use crate::observed::{Container, Health, State};
 use crate::plan::{Action, Impact, StepId};
 
 /// How long a container may take to become ready, when nobody said.
-pub(super) const READY_WITHIN_SECS: u64 = 300;
+pub(in crate::plan) const READY_WITHIN_SECS: u64 = 300;
 
 /// For how long a container without a health check has to run before it is called running.
 ///
