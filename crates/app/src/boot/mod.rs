@@ -41,6 +41,19 @@ impl Boot {
         let connect = || engine::connect(self.settings.docker_host.as_deref());
         self.engine.get_or_try_init(connect).await.cloned()
     }
+
+    /// For a command that has nothing to show instead of doing it.
+    ///
+    /// # Errors
+    /// When `--dry-run` was given: what it promises would not be kept.
+    pub fn refuse_dry_run(&self, command: &str) -> Result<(), Problem> {
+        if !self.settings.dry_run {
+            return Ok(());
+        }
+        let message =
+            format!("`mainstay {command}` makes no plan, so `--dry-run` has nothing to show; nothing was done");
+        Err(Problem::usage("no-dry-run", message).hint("leave `--dry-run` out to do it"))
+    }
 }
 
 /// The whole program.

@@ -51,6 +51,7 @@ pub struct Exec {
 }
 
 pub async fn run(boot: &Boot, args: Exec) -> Outcome {
+    boot.refuse_dry_run("exec")?;
     let stack = chosen::name_with(boot, "exec", &args.service.0).await?;
     let docker = boot.docker().await?;
     let container = args.container(&docker, &stack).await?;

@@ -40,6 +40,7 @@ pub struct Serve {
 }
 
 pub async fn run(boot: &Boot, args: Serve) -> Outcome {
+    boot.refuse_dry_run("serve")?;
     let ui = &boot.ui;
     let mut signals = Signals::listen();
     if let Some(other) = Served::find(&boot.settings).await? {

@@ -117,6 +117,15 @@ fn an_address_that_is_none_must_be_a_mistake_of_the_command_line() {
 }
 
 #[test]
+fn a_command_without_a_plan_must_refuse_a_dry_run_instead_of_acting() {
+    let sealed = Sealed::new();
+    for command in [&["exec", "--dry-run", "-p", "shop", "web", "true"][..], &["serve", "--dry-run"]] {
+        let ran = sealed.run(command);
+        assert!(ran.code == Some(2) && ran.stderr.contains("makes no plan"), "{command:?}: {}", ran.whole());
+    }
+}
+
+#[test]
 fn times_and_numbers_of_logs_must_be_checked_before_anything_is_asked() {
     let sealed = Sealed::new();
     assert_eq!(sealed.run(&["logs", "-p", "shop", "--since", "yesterday"]).code, Some(2));
