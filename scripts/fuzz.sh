@@ -5,6 +5,7 @@
 #   scripts/fuzz.sh 600              every target for ten minutes
 #   scripts/fuzz.sh 3600 load        one target for an hour (yaml interpolation env-file values short-forms load)
 #   scripts/fuzz.sh 0 load FILE      runs one input again: what a crash left
+#   scripts/fuzz.sh repeatable       a fixed number of inputs, the same ones each time
 #
 # MAINSTAY_FUZZ_SEEDS names a folder of more files to start from. What is found on the way is kept in
 # target/fuzz/<target>, so that the next run goes on; a crash leaves its input in target/fuzz/crashes and fails.
@@ -14,6 +15,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 SECONDS_EACH=${1:-60}
+# `repeatable` walks the same inputs each time: for a suite that must say the same of the same tree.
+REPEATABLE_RUNS=30000
 TARGETS=(yaml interpolation env-file values short-forms load)
 [ -z "${2:-}" ] || TARGETS=("$2")
 INPUT=${3:-}
@@ -47,7 +50,14 @@ run() {
     if [ -n "$INPUT" ]; then
         arguments+=("$INPUT")
     else
-        arguments+=(-max_total_time="$SECONDS_EACH" -max_len=4096 -dict=fuzz/compose.dict "$kept" "fuzz/seeds/$target")
+        arguments+=(-max_len=4096 -dict=fuzz/compose.dict)
+        if [ "$SECONDS_EACH" = repeatable ]; then
+            rm -rf "$kept" && mkdir -p "$kept"
+            arguments+=(-seed=1 -runs="$REPEATABLE_RUNS")
+        else
+            arguments+=(-max_total_time="$SECONDS_EACH")
+        fi
+        arguments+=("$kept" "fuzz/seeds/$target")
         [ -z "${MAINSTAY_FUZZ_SEEDS:-}" ] || arguments+=("$MAINSTAY_FUZZ_SEEDS")
     fi
     MAINSTAY_FUZZ_TARGET=$target "$WORK/build/$HOST/release/mainstay-fuzz" "${arguments[@]}" >"$WORK/$target.log" 2>&1 || {

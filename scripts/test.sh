@@ -42,7 +42,7 @@ cargo build --workspace --locked
 run_tests
 
 section 'generated files thrown at the reader'
-scripts/fuzz.sh 12
+scripts/fuzz.sh repeatable
 
 section 'the demo, as a newcomer runs it'
 scripts/demo-test.sh

@@ -77,13 +77,14 @@ fn inside(complaints: &[Diagnostic], sources: &Sources, given: &Given) {
     places::check(complaints, &|span: Span| given.0.get(sources.path(span.file)).cloned());
 }
 
-/// What `config` prints of a stack that `up` takes is a Compose file that says the same. In three cases Compose itself
+/// What `config` prints of a stack that `up` takes is a Compose file that says the same. In four cases Compose itself
 /// prints something else, and so must we: a key with a `$`, which it doubles as in a value and does not read as one; an
-/// empty text, which it leaves out, so that a default takes its place when it is read again; and services that are off,
-/// which are not printed, though others may name them.
+/// empty text, which it leaves out, so that a default takes its place when it is read again; an empty name, which it takes
+/// in a list (`- ""`) and refuses in the mapping that it prints; and services that are off, which are not printed, though
+/// others may name them.
 fn reads_back(loaded: &Loaded) {
     let is_off = loaded.disabled_services.as_map().is_some_and(|services| !services.is_empty());
-    if is_off || has_dollar_key(&loaded.project) || says_nothing(&loaded.project) {
+    if is_off || has_odd_key(&loaded.project) || says_nothing(&loaded.project) {
         return;
     }
     let printed = print::to_yaml(loaded);
@@ -115,10 +116,13 @@ fn says_nothing(node: &Node) -> bool {
     }
 }
 
-fn has_dollar_key(node: &Node) -> bool {
+/// One that Compose prints and does not read again.
+fn has_odd_key(node: &Node) -> bool {
     match &node.value {
-        Value::Map(map) => map.iter().any(|(key, entry)| key.contains('$') || has_dollar_key(&entry.node)),
-        Value::List(items) => items.iter().any(has_dollar_key),
+        Value::Map(map) => {
+            map.iter().any(|(key, entry)| key.is_empty() || key.contains('$') || has_odd_key(&entry.node))
+        }
+        Value::List(items) => items.iter().any(has_odd_key),
         _ => false,
     }
 }
