@@ -361,7 +361,7 @@ fn history_tells_what_others_do_in_the_middle_of_an_order_on_the_same_stack() {
     let scene = Scene::new("meddle");
     let _server = scene.serve();
     // While `slow` gets ready the order is under way, and while it heeds no signal so is its end.
-    let deaf = "trap '' TERM; sleep 4; echo up >/tmp/up; while :; do sleep 0.1; done";
+    let deaf = "trap '' TERM; sleep 8; echo up >/tmp/up; while :; do sleep 0.1; done";
     scene.stack(
         "one",
         &format!(
@@ -380,7 +380,15 @@ fn history_tells_what_others_do_in_the_middle_of_an_order_on_the_same_stack() {
     };
     let mut lines = Vec::new();
     let up = scene.start("one", &["up"]);
-    eventually("all run", SOON, || (runs(&api) && runs(&slow)).then_some(()));
+    // Only once the order no longer looks at these two: what dies while it is waited for fails the order, and rightly.
+    let waited_for = |name: &str| {
+        let of_it = |entry: &&serde_json::Value| {
+            let step = text(&entry["summary"]);
+            step.starts_with("waited until") && step.contains(name)
+        };
+        scene.history_of("step").iter().any(|entry| of_it(&entry))
+    };
+    eventually("only `slow` is waited for", SOON, || (waited_for(&web) && waited_for(&api) && runs(&slow)).then_some(()));
     docker_ok(&["restart", "--time", "1", &web]);
     docker_ok(&["kill", &api]);
     docker_ok(&["start", &api]);
