@@ -388,7 +388,9 @@ fn history_tells_what_others_do_in_the_middle_of_an_order_on_the_same_stack() {
         };
         scene.history_of("step").iter().any(|entry| of_it(&entry))
     };
-    eventually("only `slow` is waited for", SOON, || (waited_for(&web) && waited_for(&api) && runs(&slow)).then_some(()));
+    eventually("only `slow` is waited for", SOON, || {
+        (waited_for(&web) && waited_for(&api) && runs(&slow)).then_some(())
+    });
     docker_ok(&["restart", "--time", "1", &web]);
     docker_ok(&["kill", &api]);
     docker_ok(&["start", &api]);

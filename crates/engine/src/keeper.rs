@@ -20,15 +20,15 @@ use mainstay_model::plan::{Finding, Level, Order, Plan, Severity, check, decide}
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::docker::Docker;
 use crate::journal::{Entry, HistoryFilter, Journal, KnownStack};
+use crate::machine::Machine;
 use crate::world::{World, WorldError};
 pub(crate) use operation::Open;
 use writers::Writers;
 
 /// Plans, applies, remembers. Cheap to clone.
 #[derive(Clone)]
-pub struct Keeper<W = Docker> {
+pub struct Keeper<W = Machine> {
     pub docker: W,
     pub journal: Arc<Journal>,
     /// Who asks, for the record.

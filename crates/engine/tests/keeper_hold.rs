@@ -5,8 +5,8 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use mainstay_engine::Keeper;
 use mainstay_engine::journal::{Entry, EntryKind, HistoryFilter, new_operation_id};
+use mainstay_engine::{Keeper, Machine};
 use mainstay_model::declared::container::Restart;
 use mainstay_model::declared::{Attachment, Declared, Network};
 use mainstay_model::observed::State;
@@ -54,7 +54,9 @@ impl Incident {
             }
         }
         let folder = tempfile::tempdir().unwrap();
-        let keeper = Keeper::open(folder.path().join("state"), consumer.docker.clone()).await.unwrap();
+        let keeper = Keeper::open(folder.path().join("state"), Machine::new(consumer.docker.clone(), folder.path()))
+            .await
+            .unwrap();
         let incident = Incident { consumer, database, shared, keeper, _folder: folder, loops: Vec::new() };
         incident.up(&incident.database.declared).await;
         incident.up(&incident.consumer.declared).await;

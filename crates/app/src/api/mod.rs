@@ -16,7 +16,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use mainstay_engine::docker::Docker;
+use mainstay_engine::Machine;
 use mainstay_engine::{Keeper, World};
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ const LARGEST_REQUEST_BYTES: usize = 64 * 1024 * 1024;
 
 /// What every answer may need. Cheap to clone. The world is the engine, or a simulated one in tests.
 #[derive(Clone)]
-pub struct Api<W = Docker> {
+pub struct Api<W = Machine> {
     pub keeper: Keeper<W>,
     pub engine: EngineVersion,
     pub running: Arc<Running>,

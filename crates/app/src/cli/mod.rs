@@ -4,6 +4,7 @@ pub mod chosen;
 pub mod completions;
 pub mod config;
 pub mod down;
+pub mod edge;
 pub mod exec;
 pub mod generated;
 pub mod global;
@@ -70,6 +71,7 @@ pub enum Command {
     Ps(ps::Ps),
     Logs(logs::Logs),
     Exec(exec::Exec),
+    Edge(edge::EdgeArgs),
     History(history::History),
     Stacks(stacks::Stacks),
     Config(config::Config),
@@ -99,6 +101,7 @@ impl Command {
             Command::Ps(args) => ps::run(boot, args).await,
             Command::Logs(args) => logs::run(boot, args).await,
             Command::Exec(args) => exec::run(boot, args).await,
+            Command::Edge(args) => edge::run(boot, args).await,
             Command::History(args) => history::run(boot, args).await,
             Command::Stacks(args) => stacks::run(boot, args).await,
             Command::Config(args) => config::run(boot, args).await,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use mainstay_engine::docker::Docker;
+use mainstay_engine::{Machine, World as _};
 use mainstay_model::compose::schema::suggest;
 use mainstay_model::declared::Declared;
 use mainstay_model::observed::Scope;
@@ -11,13 +11,14 @@ use mainstay_model::plan::{Order, Plan, decide};
 
 use super::chosen;
 use super::down::Down;
+use super::edge;
 use super::generated;
 use super::required::Wanted;
 use super::restart::Restart;
 use super::start::Start;
 use super::stop::Stop;
 use super::up::{ServiceArg, Up, services};
-use crate::boot::{Boot, engine};
+use crate::boot::Boot;
 use crate::client::Memory;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::show;
@@ -58,10 +59,10 @@ pub async fn run(boot: &Boot, args: PlanArgs) -> Outcome {
         Some(verb) => verb.orders(boot).await?,
         None => plain_orders(boot, args.services).await?,
     };
-    let docker = boot.docker().await?;
+    let machine = Machine::new(boot.docker().await?, &boot.settings.state_dir);
     let mut something_to_do = false;
     for order in orders {
-        let plan = plan_of(&docker, &order).await?;
+        let plan = plan_of(&machine, &order).await?;
         something_to_do |= !plan.is_empty();
         show_one(boot, &plan)?;
         if plan.refusals().next().is_some() {
@@ -119,10 +120,12 @@ async fn up_orders(boot: &Boot, up: &Up) -> Result<Vec<Order>, Problem> {
     let known = known_or_nothing(boot).await;
     let reads = chosen::read(boot, &known, &services(&up.services))?;
     let wanted = up.wanted(boot, reads, &known).await?;
-    let mut orders = Vec::new();
+    let away = if up.needs_edge(&wanted) { edge::order_if_away(boot).await? } else { None };
+    let edge_comes = away.is_some();
+    let mut orders: Vec<Order> = away.into_iter().collect();
     for one in wanted {
         let read = generated::shown(boot, one.read).await?;
-        orders.push(up.order(boot, &Wanted { read, ..one }));
+        orders.push(up.order(boot, &Wanted { read, ..one }, edge_comes));
     }
     Ok(orders)
 }
@@ -136,12 +139,12 @@ async fn known_or_nothing(boot: &Boot) -> Vec<mainstay_engine::journal::KnownSta
 }
 
 /// Looks and decides without a keeper: a plan takes no lock, so that it can be had while another command runs.
-async fn plan_of(docker: &Docker, order: &Order) -> Result<Plan, Problem> {
+async fn plan_of(machine: &Machine, order: &Order) -> Result<Plan, Problem> {
     let scope = match order {
         Order::Up { declared, .. } => Scope::of(declared.as_ref() as &Declared),
         other => Scope::of_stack(other.stack().clone()),
     };
-    Ok(decide(order, &engine::look(docker, &scope).await?))
+    Ok(decide(order, &machine.look(&scope).await?))
 }
 
 /// The plan that was just shown has the reasons; only programs get them again with the report.

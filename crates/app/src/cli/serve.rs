@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use mainstay_engine::Keeper;
 use mainstay_engine::docker::Docker;
 use mainstay_engine::journal::{EntryKind, HistoryFilter};
+use mainstay_engine::{Keeper, Machine};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +54,8 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
         docker = reach_engine(boot) => docker?,
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
-    let keeper = Keeper::open(boot.settings.state_dir.clone(), docker).await?;
+    let machine = Machine::new(docker, &boot.settings.state_dir);
+    let keeper = Keeper::open(boot.settings.state_dir.clone(), machine).await?;
     let listener = socket::listen(&boot.settings.socket, args.socket_group.as_deref())?;
     let engine = engine::version(&keeper.docker);
     let api = Api { keeper, engine, running: Arc::new(Running::default()), stopping: CancellationToken::new() };

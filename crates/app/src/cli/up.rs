@@ -10,7 +10,7 @@ use mainstay_model::identity::ServiceName;
 use mainstay_model::plan::{Order, UpOptions};
 
 use super::required::{self, Wanted};
-use super::{chosen, generated, walk::Walk};
+use super::{chosen, edge, generated, walk::Walk};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -56,6 +56,9 @@ pub struct Up {
     /// Seconds that a service may take to become ready; 300 when nothing is said
     #[arg(long, value_name = "SECONDS")]
     pub ready_within: Option<u64>,
+    /// Leave routes to a proxy of your own
+    #[arg(long)]
+    pub no_edge: bool,
     /// Taken for Compose's sake; `up` always returns when the services are ready
     #[arg(long, short, hide = true)]
     pub detach: bool,
@@ -91,6 +94,8 @@ impl Up {
             no_wait: self.no_wait,
             take_over: self.take_over,
             ready_within_secs: self.ready_within,
+            no_edge: self.no_edge,
+            edge_comes: false,
             images_are_fresh: false,
             made: std::collections::BTreeSet::new(),
             env: boot.global.env.clone(),
@@ -99,13 +104,24 @@ impl Up {
     }
 
     /// The order for a stack that was asked for; one that is only needed comes up whole and as it is.
-    pub fn order(&self, boot: &Boot, wanted: &Wanted) -> Order {
+    pub fn order(&self, boot: &Boot, wanted: &Wanted, edge_comes: bool) -> Order {
         let options = if wanted.needed_by.is_none() {
-            self.options(boot)
+            UpOptions { edge_comes, ..self.options(boot) }
         } else {
-            UpOptions { ready_within_secs: self.ready_within, take_over: self.take_over, ..UpOptions::default() }
+            UpOptions {
+                ready_within_secs: self.ready_within,
+                take_over: self.take_over,
+                no_edge: self.no_edge,
+                edge_comes,
+                ..UpOptions::default()
+            }
         };
         Order::Up { declared: Box::new(wanted.read.declared.clone()), options }
+    }
+
+    /// Whether the edge has to be there for these stacks.
+    pub fn needs_edge(&self, wanted: &[Wanted]) -> bool {
+        !self.no_edge && !self.no_start && edge::is_needed(wanted)
     }
 
     /// # Errors
@@ -156,12 +172,19 @@ pub async fn run(boot: &Boot, args: Up) -> Outcome {
         Some(reads) => reads,
         None => chosen::read(boot, &walk.known, &services)?,
     };
-    for one in args.wanted(boot, reads, &walk.known).await? {
+    let wanted = args.wanted(boot, reads, &walk.known).await?;
+    let away = if args.needs_edge(&wanted) { edge::order_if_away(boot).await? } else { None };
+    let edge_comes = away.is_some() && boot.settings.dry_run;
+    if let Some(order) = away {
+        boot.ui.note("there are routes, and no edge answers here: it comes first");
+        walk.carry_out(vec![order]).await?;
+    }
+    for one in wanted {
         if let Some(by) = &one.needed_by {
             boot.ui.note(&format!("`{by}` requires `{}`, which is not ready: it comes first", one.read.declared.stack));
         }
         let read = generated::settled(boot, one.read).await?;
-        bring_up(&walk, args.order(boot, &Wanted { read, ..one })).await?;
+        bring_up(&walk, args.order(boot, &Wanted { read, ..one }, edge_comes)).await?;
     }
     if walk.client.is_hosted() && !boot.settings.dry_run {
         boot.ui.note("no server runs here, so nothing holds the attachments from now on (`mainstay serve` does)");

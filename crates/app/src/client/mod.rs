@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mainstay_engine::journal::{Entry, HistoryFilter, Journal, KnownStack, Reading};
-use mainstay_engine::{Keeper, KeeperError};
+use mainstay_engine::{Keeper, KeeperError, Machine};
 use mainstay_model::identity::OperationId;
 use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Order, Plan};
@@ -72,7 +72,8 @@ impl Client {
             if let Some(served) = Served::find(settings).await? {
                 return Ok(Client::Served(served, actor));
             }
-            match Keeper::open(settings.state_dir.clone(), boot.docker().await?).await {
+            let machine = Machine::new(boot.docker().await?, &settings.state_dir);
+            match Keeper::open(settings.state_dir.clone(), machine).await {
                 Ok(keeper) => return Ok(Client::Hosted(Box::new(keeper.acting_for(&actor)))),
                 // A server that is just coming or going, or another command, which gives the folder back at its end.
                 Err(KeeperError::Locked { pid, .. }) if began.elapsed() < LOCK_PATIENCE => {

@@ -264,7 +264,14 @@ fn started_by(step: &Step, made: &BTreeMap<StepId, String>) -> Option<String> {
 
 /// Acts that only wait or fetch: dropping them leaves the world as it was. All others are short and end by themselves.
 fn may_be_dropped(action: &Action) -> bool {
-    matches!(action, Action::Await { .. } | Action::PullImage { .. } | Action::BuildImage { .. })
+    matches!(
+        action,
+        Action::Await { .. }
+            | Action::Probe { .. }
+            | Action::Drain { .. }
+            | Action::PullImage { .. }
+            | Action::BuildImage { .. }
+    )
 }
 
 fn took_ms(began: Instant) -> u64 {

@@ -37,6 +37,9 @@ pub(crate) fn did(action: &Action) -> String {
         "start" => "started",
         "attach" => "attached",
         "detach" => "detached",
+        "commit" => "committed",
+        "drain" => "drained",
+        "take" => "took",
         // create, remove, rename
         _ => return format!("{verb}d {rest}"),
     };
@@ -63,7 +66,10 @@ pub(crate) fn subject(action: &Action) -> (String, Option<&ServiceName>) {
         | Action::RenameContainer { target, .. }
         | Action::Attach { target, .. }
         | Action::Detach { target, .. }
-        | Action::Await { target, .. } => &target.name,
+        | Action::Await { target, .. }
+        | Action::Probe { target, .. }
+        | Action::Drain { target, .. } => &target.name,
+        Action::Commit { .. } | Action::Unroute { .. } => return (String::new(), None),
     };
     (name.clone(), action.service())
 }

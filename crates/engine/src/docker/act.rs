@@ -64,6 +64,9 @@ impl Docker {
                 };
                 self.await_ready(id_of(target, context)?, &target.name, patience, progress).await
             }
+            Action::Probe { .. } | Action::Commit { .. } | Action::Drain { .. } | Action::Unroute { .. } => {
+                Err(WorldError::new("an engine without its edge was asked for something of the edge"))
+            }
         }
     }
 }
@@ -88,7 +91,7 @@ fn undeclared(kind: &str, name: &str) -> WorldError {
 }
 
 /// The engine's id of a step's container.
-fn id_of<'a>(target: &'a Target, context: &'a Context) -> Result<&'a str, WorldError> {
+pub(crate) fn id_of<'a>(target: &'a Target, context: &'a Context) -> Result<&'a str, WorldError> {
     match &target.container {
         TargetContainer::Id(id) => Ok(id),
         TargetContainer::MadeBy(step) => {

@@ -104,6 +104,11 @@ impl Docker {
     }
 
     /// The last lines of a container, for an error; none when they cannot be had.
+    /// The last lines of a container, oldest first; none when they cannot be had in time.
+    pub(crate) async fn last_words(&self, id: &str) -> Vec<String> {
+        self.tail(id).await
+    }
+
     pub(super) async fn tail(&self, id: &str) -> Vec<String> {
         let reading = self.last_lines(id, LOG_TAIL);
         tokio::time::timeout(TAIL_WITHIN, reading).await.unwrap_or_default()

@@ -46,6 +46,7 @@ use hyper::header::HeaderMap;
 use mainstay_model::observed::{EngineFacts, Observed, Scope};
 use mainstay_model::plan::Step;
 
+pub(crate) use act::id_of;
 pub(crate) use containers::HURRIED;
 pub use events::{EngineEvent, EventKind};
 pub use exec::{Exec, ExecOptions, ExecOutput};

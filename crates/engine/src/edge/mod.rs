@@ -4,19 +4,26 @@
 //! configuration that it starts with stand: so it comes back as it was when Mainstay is away. This room renders
 //! nothing; what is sent is [`mainstay_model::edge::caddy::render`]'s.
 
+mod change;
 mod folder;
+mod kept;
 mod probe;
 mod socket;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Method, Request};
 use mainstay_model::edge::{RouteTable, caddy};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use crate::world::WorldError;
+pub use change::Change;
 use folder::Folder;
+use kept::Files;
+pub use kept::Kept;
 pub use probe::{Probe, ProbeAnswer};
 
 /// How long Caddy may take to answer about itself.
@@ -28,11 +35,14 @@ const LOAD_WITHIN: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Edge {
     folder: Folder,
+    files: Files,
+    /// One change at a time.
+    changing: Arc<Mutex<()>>,
 }
 
 impl Edge {
     pub fn at(folder: PathBuf) -> Edge {
-        Edge { folder: Folder::new(folder) }
+        Edge { files: Files::of(&folder), folder: Folder::new(folder), changing: Arc::default() }
     }
 
     /// Makes the folder, readable by its owner only, with a configuration to start with when there is none.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use mainstay_model::edge::caddy::PROBE_HEADER;
+use mainstay_model::edge::caddy::{PROBE_HEADER, UNREACHED_HEADER};
 
 use super::folder::SocketPath;
 use super::socket;
@@ -32,6 +32,8 @@ pub struct ProbeAnswer {
     /// Lower-case names.
     pub headers: BTreeMap<String, String>,
     pub body: Bytes,
+    /// Why nobody answered, in the edge's words; the status is the edge's own then.
+    pub unreached: Option<String>,
 }
 
 pub(super) async fn ask(socket: &SocketPath, probe: &Probe) -> io::Result<ProbeAnswer> {
@@ -47,5 +49,7 @@ pub(super) async fn ask(socket: &SocketPath, probe: &Probe) -> io::Result<ProbeA
     let headers = answer.headers().iter();
     let headers =
         headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-    Ok(ProbeAnswer { status: answer.status().as_u16(), headers: headers.collect(), body: answer.into_body() })
+    let headers: BTreeMap<String, String> = headers.collect();
+    let unreached = headers.get(&UNREACHED_HEADER.to_ascii_lowercase()).cloned();
+    Ok(ProbeAnswer { status: answer.status().as_u16(), headers, body: answer.into_body(), unreached })
 }

@@ -96,6 +96,7 @@ impl Stack {
             container,
             routes: Vec::new(),
             probe: None,
+            rollout: Default::default(),
             files: Vec::new(),
             unwaited: false,
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attachment, Build, ContainerSpec, HostFile, Probe, Route};
+use super::{Attachment, Build, ContainerSpec, HostFile, Probe, Rollout, Route};
 use crate::identity::{Fields, ServiceName, digest};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct Service {
     pub routes: Vec<Route>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probe>,
+    #[serde(default)]
+    pub rollout: Rollout,
     /// Files of the host that its mounts need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<HostFile>,

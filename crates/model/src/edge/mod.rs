@@ -9,6 +9,7 @@ pub mod settings;
 pub mod site;
 pub mod stack;
 pub mod table;
+pub mod wanted;
 
 pub use settings::{Certificates, EdgeSettings};
 pub use site::{Account, Answer, Headers, Protocol, Proxy, Site};

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EdgeSettings {
+    /// The name of its stack. Default `mainstay-edge`.
+    pub name: String,
+    /// The image of Caddy, 2.7 or later. Default `caddy:2`.
+    pub image: String,
     /// The host's port for plain HTTP, which only leads to HTTPS. Default 80.
     pub http_port: u16,
     /// The host's port for HTTPS. Default 443.
@@ -20,12 +24,21 @@ pub struct EdgeSettings {
 impl Default for EdgeSettings {
     fn default() -> Self {
         EdgeSettings {
+            name: "mainstay-edge".into(),
+            image: "caddy:2".into(),
             http_port: 80,
             https_port: 443,
             certificates: Certificates::default(),
             email: None,
             acme_directory: None,
         }
+    }
+}
+
+impl EdgeSettings {
+    /// The name of its one container.
+    pub fn container(&self) -> String {
+        format!("{}-{}-1", self.name, super::stack::SERVICE)
     }
 }
 

@@ -25,6 +25,13 @@ pub struct Site {
     pub access_log: bool,
 }
 
+impl Site {
+    /// As people write it: `shop.example.com/api`.
+    pub fn address(&self) -> String {
+        if self.path == "/" { self.host.clone() } else { format!("{}{}", self.host, self.path) }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {

@@ -11,16 +11,12 @@ use serde_json::json;
 use super::EdgeSettings;
 use super::caddy::{FOLDER, HEALTH_ADDRESS};
 
-/// The name of the edge's stack; one host has one.
-pub const STACK: &str = "mainstay-edge";
 /// Its only service.
 pub const SERVICE: &str = "caddy";
 
 /// What the host lends the edge.
 #[derive(Clone, Debug)]
 pub struct Place<'a> {
-    /// The image of Caddy, 2.7 or later.
-    pub image: &'a str,
     /// Absolute path of the folder that the edge shares with Mainstay.
     pub folder: &'a str,
     /// Whether the kernel can hand waiting connections over when a listener closes (Linux 5.14 and later). Without
@@ -32,7 +28,7 @@ pub struct Place<'a> {
 pub fn compose(settings: &EdgeSettings, place: &Place<'_>, networks: &BTreeSet<String>) -> String {
     let mut text = format!(
         "# Made by Mainstay from the routes of the stacks on this host; a change here is lost at the next `up`.
-name: {STACK}
+name: {name}
 services:
   {SERVICE}:
     image: {}
@@ -53,9 +49,10 @@ services:
       retries: 3
       start_period: 30s
 ",
-        quoted(place.image),
+        quoted(&settings.image),
         settings.http_port,
         quoted(place.folder),
+        name = settings.name,
         https = settings.https_port,
     );
     if place.migrates_connections {
@@ -63,7 +60,9 @@ services:
     }
     let keys: Vec<String> = (1..=networks.len()).map(|number| format!("routed-{number}")).collect();
     let _ = writeln!(text, "    networks: [{}]", [&["default".to_owned()], keys.as_slice()].concat().join(", "));
-    text.push_str("volumes:\n  data:\n  config:\nnetworks:\n  default:\n");
+    // The engine takes the network whose name sorts first as the one that published ports lead to. Were that another one
+    // after the edge has joined it, connections would break.
+    let _ = writeln!(text, "volumes:\n  data:\n  config:\nnetworks:\n  default: {{ name: 0-{} }}", settings.name);
     for (key, name) in keys.iter().zip(networks) {
         let _ = writeln!(text, "  {key}: {{ external: true, name: {} }}", quoted(name));
     }
@@ -79,8 +78,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const PLACE: Place<'static> =
-        Place { image: "caddy:2", folder: "/var/lib/mainstay/edge", migrates_connections: true };
+    const PLACE: Place<'static> = Place { folder: "/var/lib/mainstay/edge", migrates_connections: true };
 
     #[test]
     fn the_compose_file_of_an_edge_with_two_networks() {

@@ -19,6 +19,9 @@ pub struct Scope {
     pub images: BTreeSet<String>,
     /// Look at the members of the networks too (for warnings about names); costs one inspect a foreign member.
     pub members: bool,
+    /// Look at the edge too, and at its container.
+    #[serde(default)]
+    pub edge: bool,
 }
 
 impl Scope {
@@ -31,6 +34,7 @@ impl Scope {
             volumes: BTreeSet::new(),
             images: BTreeSet::new(),
             members: false,
+            edge: false,
         }
     }
 
@@ -54,6 +58,7 @@ impl Scope {
         }
         scope.networks.extend(declared.networks.values().map(|network| network.name.clone()));
         scope.volumes.extend(declared.volumes.values().map(|volume| volume.name.clone()));
+        scope.edge = declared.services.values().any(|service| !service.routes.is_empty());
         scope.members = declared.networks.values().any(|network| network.external);
         scope
     }

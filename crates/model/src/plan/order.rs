@@ -79,6 +79,10 @@ pub struct UpOptions {
     /// Containers (by id) that an operation has made already when it decides once more: force does not mean those.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub made: BTreeSet<String>,
+    /// Routes are left to somebody else's proxy.
+    pub no_edge: bool,
+    /// The edge is brought up before this plan is applied; whoever shows the plan before that knows.
+    pub edge_comes: bool,
     /// Seconds that a service may take to become ready; default 300.
     pub ready_within_secs: Option<u64>,
     /// `--env`, to be remembered with the stack; the declaration was read with it already.

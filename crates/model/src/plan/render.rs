@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::decide::READY_WITHIN_SECS;
+use super::decide::{ANSWERS_WITHIN_SECS, READY_WITHIN_SECS};
 use super::{Action, Impact, Level, Plan, StepId};
 use crate::declared::Condition;
 
@@ -129,6 +129,30 @@ fn phrase(action: &Action, quote: &str) -> String {
             };
             format!("wait until {} {state}{most}", q(&target.name))
         }
+        Action::Probe { target, question, within_secs, .. } => {
+            let answer = match question.status {
+                Some(status) => format!("{status} at {}", q(&question.path)),
+                None => format!("any answer on port {}", question.port),
+            };
+            let most = match *within_secs {
+                ANSWERS_WITHIN_SECS => String::new(),
+                secs => format!(", {secs} s at most"),
+            };
+            format!("probe {} from the edge for {answer}{most}", q(&target.name))
+        }
+        Action::Commit { routes, tells_edge: true, .. } => {
+            let addresses: Vec<String> = routes.iter().map(super::PlannedRoute::address).collect();
+            match addresses.len() {
+                0 => "commit the release: no route leads to it".to_owned(),
+                1 => format!("commit the release: {} leads to it", all(&addresses)),
+                _ => format!("commit the release: {} lead to it", all(&addresses)),
+            }
+        }
+        Action::Commit { tells_edge: false, .. } => "commit the release".to_owned(),
+        Action::Drain { target, within_secs } => {
+            format!("drain {}, {within_secs} s at most", q(&target.name))
+        }
+        Action::Unroute { addresses } => format!("take {} off the edge", all(addresses)),
     }
 }
 

@@ -19,6 +19,8 @@ enum Thing<'a> {
     Place(&'a ServiceName, u32),
     /// A container that stands for no service.
     Container(&'a str),
+    /// Which containers serve.
+    Release,
 }
 
 impl<'a> Thing<'a> {
@@ -34,7 +36,10 @@ impl<'a> Thing<'a> {
             | Action::RenameContainer { target, .. }
             | Action::Attach { target, .. }
             | Action::Detach { target, .. }
-            | Action::Await { target, .. } => Thing::of_target(target),
+            | Action::Await { target, .. }
+            | Action::Probe { target, .. }
+            | Action::Drain { target, .. } => Thing::of_target(target),
+            Action::Commit { .. } | Action::Unroute { .. } => Thing::Release,
         }
     }
 
@@ -118,8 +123,10 @@ impl Plan {
         for step in &mut self.steps {
             moved(&mut step.id);
             step.needs.iter_mut().for_each(moved);
-            if let Some(Target { container: TargetContainer::MadeBy(made), .. }) = step.action.target_mut() {
-                moved(made);
+            for target in step.action.targets_mut() {
+                if let Target { container: TargetContainer::MadeBy(made), .. } = target {
+                    moved(made);
+                }
             }
         }
         self

@@ -158,6 +158,64 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "is_zero")]
         steady_ms: u64,
     },
+    /// Asks a container from where the edge stands until it answers as declared, and goes on asking for a while.
+    Probe {
+        target: Target,
+        question: Question,
+        within_secs: u64,
+        /// It has to answer well for so long without a miss.
+        stable_ms: u64,
+    },
+    /// The one point at which a release begins to serve, all of it: the edge leads to its containers from here on. What
+    /// comes before it can be taken back; what comes after it only clears away.
+    Commit {
+        /// All routes of the services that the order is about; the edge acknowledges them.
+        routes: Vec<PlannedRoute>,
+        /// Services whose routes stay as they are, because the order is not about them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        kept: Vec<ServiceName>,
+        /// Whether the edge has to be told anything.
+        tells_edge: bool,
+    },
+    /// Waits until requests that are under way in a container which gets no new ones are answered, for so long at most.
+    Drain {
+        target: Target,
+        within_secs: u64,
+    },
+    /// Takes all routes of the stack off the edge.
+    Unroute {
+        /// As people write them.
+        addresses: Vec<String>,
+    },
+}
+
+/// What a container is asked from where the edge stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    pub port: u16,
+    /// With its query.
+    pub path: String,
+    /// `None`: any answer at all proves that somebody listens.
+    pub status: Option<u16>,
+    /// The name under which it will be asked for; a service may answer others with an error.
+    pub host: Option<String>,
+}
+
+/// One host and path, and the containers that it leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRoute {
+    pub service: ServiceName,
+    pub host: String,
+    pub path: String,
+    /// Empty for a redirect, and for a service without a container.
+    pub to: Vec<Target>,
+}
+
+impl PlannedRoute {
+    /// As people write it: `shop.example.com/api`.
+    pub fn address(&self) -> String {
+        if self.path == "/" { self.host.clone() } else { format!("{}{}", self.host, self.path) }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
@@ -175,22 +233,27 @@ impl Action {
             | Action::RenameContainer { target, .. }
             | Action::Attach { target, .. }
             | Action::Detach { target, .. }
-            | Action::Await { target, .. } => Some(target),
+            | Action::Await { target, .. }
+            | Action::Probe { target, .. }
+            | Action::Drain { target, .. } => Some(target),
             _ => None,
         }
     }
 
     /// The same, for the planner's own numbering.
-    pub(super) fn target_mut(&mut self) -> Option<&mut Target> {
+    pub(super) fn targets_mut(&mut self) -> Vec<&mut Target> {
         match self {
+            Action::Commit { routes, .. } => routes.iter_mut().flat_map(|route| &mut route.to).collect(),
             Action::StartContainer { target }
             | Action::StopContainer { target, .. }
             | Action::RemoveContainer { target, .. }
             | Action::RenameContainer { target, .. }
             | Action::Attach { target, .. }
             | Action::Detach { target, .. }
-            | Action::Await { target, .. } => Some(target),
-            _ => None,
+            | Action::Await { target, .. }
+            | Action::Probe { target, .. }
+            | Action::Drain { target, .. } => vec![target],
+            _ => Vec::new(),
         }
     }
 

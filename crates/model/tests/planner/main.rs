@@ -7,6 +7,7 @@ mod hold;
 mod laws;
 mod notation;
 mod reader;
+mod release;
 mod replace;
 mod stack_orders;
 mod up;

@@ -3,14 +3,16 @@
 //! A stack, a line each: `stack shop`, `requires supabase`, `network key [external=name]`, `volume key [external=name]`,
 //! and `service web` with words: `image=`, `build`, `pull=always|never|build`, `replicas=`, `name=`, `after=db:healthy`
 //! (`:restart`, `:optional`), `on=default,front`, `alias=front:api`, `ip=front:10.0.0.9`, `share=db`, `ipc=db`,
-//! `volume=data` (`volume=:/cache` has no name), `env=KEY:value`, `port=8080`, `check`, `restart`.
+//! `volume=data` (`volume=:/cache` has no name), `env=KEY:value`, `port=8080`, `check`, `restart`, `route=shop.localhost:80` (or
+//! `route=a.localhost>https://b.localhost`), `probe=/health`, `rollout=rolling|stop-first`, `drain=0`.
 //!
 //! A world, a line each, in the order in which it happened: `image web:1`, `image web:1 volume /data`, `network name [foreign|compose]`,
 //! `volume name [foreign|compose]`, `container name [foreign|compose] [service=web number=1] [on=net] [member]`,
 //! `up` (the stack was brought up), `up with …` (with the service lines that follow the word, for an older
 //! declaration), `steps 3` (only so many of the next `up`), and what befell: `stop x`, `exit x 1`, `crash x`,
 //! `pause x`, `sick x`, `remove x`, `rename x y`, `disconnect x net`, `renew net`, `lose net`, `rebuild image`,
-//! `blur x` (fingerprint lost), `compose x` (as if `docker compose` had made it).
+//! `edge` (one that answers), `edge away`, `taken shop.localhost` (another stack's route), `confused` (the edge shows
+//! something else than it was told), `blur x` (fingerprint lost), `compose x` (as if `docker compose` had made it).
 
 use std::collections::BTreeMap;
 
@@ -21,9 +23,11 @@ use mainstay_model::declared::{
     Attachment, Build, Condition, ContainerSpec, Declared, Dependency, Network, NetworkMode, PullPolicy, Service,
     Volume,
 };
+use mainstay_model::declared::{Probe, Route, Strategy, route};
+use mainstay_model::edge::wanted;
 use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::observed::{
-    Container, Endpoint, Health, Maker, Member, Observed, ObservedNetwork, ObservedVolume, State,
+    Container, Endpoint, Health, Maker, Member, Observed, ObservedEdge, ObservedNetwork, ObservedVolume, State,
 };
 use mainstay_model::plan::{HeldService, Order, StackOrder, UpOptions, decide};
 use mainstay_model::sim;
@@ -163,6 +167,7 @@ pub fn plain_service(name: &str) -> Service {
         container: ContainerSpec::default(),
         routes: Vec::new(),
         probe: None,
+        rollout: Default::default(),
         files: Vec::new(),
         unwaited: false,
     }
@@ -208,12 +213,38 @@ fn service(declared: &Declared, name: &str, words: &[&str]) -> Service {
                 published: Some(value.into()),
                 host_ip: None,
             }),
+            "route" => service.routes.push(route(value)),
+            "probe" => service.probe = Some(Probe { path: value.into(), status: 200, within_secs: 60 }),
+            "rollout" => {
+                let is_rolling = value == "rolling";
+                service.rollout.strategy = Some(if is_rolling { Strategy::Rolling } else { Strategy::StopFirst });
+            }
+            "drain" => service.rollout.drain_secs = value.parse().ok(),
             "check" => service.container.healthcheck = Some(Healthcheck::default()),
             "restart" => service.container.restart = Restart::UnlessStopped,
             _ => panic!("not a word of a service: {word}"),
         }
     }
     service
+}
+
+/// `shop.localhost:80`, `shop.localhost/api:80` or `www.localhost>https://shop.localhost`.
+pub fn route(value: &str) -> Route {
+    let (address, to) = match value.split_once('>') {
+        Some((address, to)) => (address, route::Target::Redirect { redirect: to.into(), status: 302 }),
+        None => {
+            let (address, port) = value.rsplit_once(':').unwrap();
+            (address, route::Target::Port { port: port.parse().unwrap() })
+        }
+    };
+    let (host, path) = address.split_once('/').unwrap_or((address, ""));
+    Route { host: host.into(), path: format!("/{path}"), to }
+}
+
+pub const EDGE_NAME: &str = "edge-caddy-1";
+
+pub fn edge() -> ObservedEdge {
+    ObservedEdge { container: EDGE_NAME.into(), answers: true, is_as_told: true, sites: Vec::new() }
 }
 
 fn pull_policy(word: &str) -> PullPolicy {
@@ -315,6 +346,19 @@ fn happen(declared: &Declared, world: &mut Observed, line: &str) {
         ["container", name, ref words @ ..] => {
             let container = container(declared, world, name, words);
             world.containers.push(container);
+        }
+        ["edge"] => {
+            let mut container = container(declared, world, EDGE_NAME, &["service=caddy", "number=1"]);
+            container.stack = Some(stack_name("edge"));
+            world.containers.push(container);
+            world.edge = Some(edge());
+        }
+        ["edge", "away"] => world.edge = Some(ObservedEdge { answers: false, ..edge() }),
+        ["confused"] => world.edge.as_mut().unwrap().is_as_told = false,
+        ["taken", host] => {
+            let route = route(&format!("{host}:80"));
+            let site = wanted::site(&stack_name("other"), &plain_service("web"), &route, &["f00".into()]);
+            world.edge.as_mut().unwrap().sites.push(site);
         }
         ["up"] => walk(declared, declared, world, usize::MAX),
         ["steps", count] => walk(declared, declared, world, count.parse().unwrap()),

@@ -21,6 +21,7 @@ mod place;
 mod ports;
 mod refused;
 mod restart;
+mod rollout;
 mod routes;
 mod service;
 #[cfg(test)]

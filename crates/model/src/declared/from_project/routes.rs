@@ -50,7 +50,7 @@ fn one(item: &Place, container: &ContainerSpec) -> Option<Route> {
 }
 
 /// Refuses words that nobody knows.
-fn only(place: &Place, words: &[&str]) {
+pub(super) fn only(place: &Place, words: &[&str]) {
     for (word, child) in place.children() {
         if words.contains(&word) || word.starts_with("x-") {
             continue;

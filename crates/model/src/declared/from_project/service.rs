@@ -57,6 +57,7 @@ fn one(
         container,
         routes: words.routes,
         probe: words.probe,
+        rollout: words.rollout,
         files: mounts::files(place),
         unwaited: words.unwaited,
         compose_hash: String::new(),

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::place::Place;
-use super::{Project, routes};
+use super::{Project, rollout, routes};
 use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Dialect};
 use crate::declared::container::ContainerSpec;
-use crate::declared::{Probe, Route};
+use crate::declared::{Probe, Rollout, Route};
 use crate::identity::StackName;
 
 /// The key itself.
@@ -16,7 +16,7 @@ const KEY: &str = "x-mainstay";
 /// Words at the top of the file; `secrets` and those after it are not honoured yet.
 const AT_THE_TOP: &[&str] = &["requires", "dialect", "domain", "secrets", "smoke", "databases", "schedules"];
 
-/// Words in a service; `rollout` is not honoured yet.
+/// Words in a service.
 const IN_A_SERVICE: &[&str] = &["routes", "probe", "wait", "rollout"];
 
 /// The words of a mount.
@@ -27,6 +27,7 @@ const IN_A_MOUNT: &[&str] = &["content"];
 pub(super) struct Words {
     pub(super) routes: Vec<Route>,
     pub(super) probe: Option<Probe>,
+    pub(super) rollout: Rollout,
     pub(super) unwaited: bool,
 }
 
@@ -86,6 +87,7 @@ pub(super) fn of_service(service: &Place, container: &ContainerSpec) -> Words {
         match word {
             "routes" => words.routes = routes::routes(&child, container),
             "probe" => words.probe = routes::probe(&child),
+            "rollout" => words.rollout = rollout::rollout(&child),
             "wait" => words.unwaited = child.as_flag() == Some(false),
             _ => tell(&child, word, IN_A_SERVICE, AT_THE_TOP, "belongs at the top of the file"),
         }
@@ -161,10 +163,6 @@ mod tests {
                 "`x-mainstay.databases` is not honoured by this version",
                 "`x-mainstay.secrets` is not honoured by this version"
             ]
-        );
-        assert_eq!(
-            warned(&web_project(r#""x-mainstay": {"rollout": {"strategy": "rolling"}}"#)),
-            ["`services.web.x-mainstay.rollout` is not honoured by this version"]
         );
     }
 

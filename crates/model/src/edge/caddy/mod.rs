@@ -20,6 +20,9 @@ pub const HEALTH_ADDRESS: &str = "127.0.0.1:2020";
 /// The request header that tells the probe's server which upstream to ask.
 pub const PROBE_HEADER: &str = "X-Mainstay-Upstream";
 
+/// The header of the answer in which the probe's server says why it reached nobody.
+pub const UNREACHED_HEADER: &str = "X-Mainstay-Unreached";
+
 /// The whole configuration. The same table gives the same text.
 pub fn render(table: &RouteTable) -> Value {
     json!({

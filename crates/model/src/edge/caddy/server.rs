@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::site;
-use super::{FOLDER, HEALTH_ADDRESS, PROBE_HEADER};
+use super::{FOLDER, HEALTH_ADDRESS, PROBE_HEADER, UNREACHED_HEADER};
 use crate::edge::RouteTable;
 
 pub(super) fn servers(table: &RouteTable) -> Value {
@@ -64,6 +64,16 @@ fn probe() -> Value {
                 "headers": { "request": { "delete": [PROBE_HEADER] } },
             }],
         }],
+        // Told apart from a service that answers 502 itself.
+        "errors": {
+            "routes": [{
+                "handle": [{
+                    "handler": "static_response",
+                    "status_code": "{http.error.status_code}",
+                    "headers": { UNREACHED_HEADER: ["{http.error.message}"] },
+                }],
+            }],
+        },
     })
 }
 

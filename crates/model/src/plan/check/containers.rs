@@ -27,6 +27,7 @@ impl<'a> Reader<'a> {
                 }
             }
             TargetContainer::Id(id) => match self.world.containers.iter().find(|container| container.id == *id) {
+                None if self.is_edge_to_come(target, &step.action) => {}
                 None => self.wrong(step, "no-container", format!("`{}` was not observed", target.name)),
                 Some(container) if !self.may_touch(container, &step.action) => {
                     let message = format!("`{}` may not be touched by `{}`", container.name, self.order.verb());
@@ -39,6 +40,11 @@ impl<'a> Reader<'a> {
 
     fn may_touch(&self, container: &Container, action: &Action) -> bool {
         let of_stack = container.stack.as_ref() == Some(&self.plan.stack);
+        if self.is_edge(&container.name) && matches!(self.order, Order::Up { .. } | Order::Down(_)) && !of_stack {
+            // The edge belongs to all stacks that have routes: it joins and leaves, and nothing else befalls it.
+            let joins_or_leaves = matches!(action, Action::Attach { .. } | Action::Detach { .. });
+            return container.maker == Maker::Mainstay && joins_or_leaves;
+        }
         match self.order {
             Order::Up { options, .. } => {
                 let by_us = container.maker == Maker::Mainstay;
@@ -58,6 +64,16 @@ impl<'a> Reader<'a> {
                 is_held && !container.one_off && mends
             }
         }
+    }
+
+    fn is_edge(&self, name: &str) -> bool {
+        self.world.edge.as_ref().is_some_and(|edge| edge.container == name)
+    }
+
+    /// The edge by its name, in a plan that is shown before the edge is there.
+    fn is_edge_to_come(&self, target: &Target, action: &Action) -> bool {
+        let is_said = matches!(self.order, Order::Up { options, .. } if options.edge_comes);
+        is_said && self.is_edge(&target.name) && matches!(action, Action::Attach { .. })
     }
 
     pub fn read_container_life(&mut self, step: &Step) {
@@ -104,6 +120,15 @@ impl<'a> Reader<'a> {
         })
     }
 
+    pub fn has_left_before(&self, step: &Step, container: &str, network: &str) -> bool {
+        self.earlier(step).any(|other| match &other.action {
+            Action::Detach { target, network_id, .. } => {
+                target.container == TargetContainer::Id(container.to_owned()) && network_id == network
+            }
+            _ => false,
+        })
+    }
+
     /// A name is taken only when nobody has it by then: neither one who had it, nor one who got it from this plan.
     fn read_name(&mut self, step: &Step, name: &str, of: Option<&Target>) {
         let is_same = |target: &Target| of.is_some_and(|of| of.container == target.container);
@@ -128,6 +153,9 @@ impl<'a> Reader<'a> {
 
     fn read_attach(&mut self, step: &Step, target: &Target, network: &str) {
         let Some(container) = self.observed_target(target) else {
+            if self.is_edge_to_come(target, &step.action) {
+                return;
+            }
             self.wrong(step, "attach-made", format!("`{}` is made with its networks", target.name));
             return;
         };
@@ -163,7 +191,8 @@ impl<'a> Reader<'a> {
             let same = other.action.target().is_some_and(|other| other.container == target.container);
             same && matches!(other.action, Action::StartContainer { .. }) && self.before[&other.id].contains(&step.id)
         });
-        let is_for_good = is_undeclared && starts;
+        let is_edge_of_what_goes = matches!(self.order, Order::Down(_)) && self.is_edge(&target.name);
+        let is_for_good = is_undeclared && starts || is_edge_of_what_goes;
         if !(joins_after || joined_right || is_for_good) {
             self.wrong(step, "detach-alone", format!("`{}` does not join `{network}` again", target.name));
         }

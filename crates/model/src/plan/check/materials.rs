@@ -112,7 +112,7 @@ impl Reader<'_> {
             .iter()
             .filter(|container| container.endpoints.iter().any(|endpoint| endpoint.network_id == id));
         let mut all: Vec<String> = on_it.chain(endpoints.map(|container| container.id.clone())).collect();
-        all.retain(|container| !self.is_removed_before(step, container));
+        all.retain(|container| !self.is_removed_before(step, container) && !self.has_left_before(step, container, id));
         if !all.is_empty() {
             self.wrong(step, "network-in-use", format!("`{name}` still has {} on it", all.join(", ")));
         }

@@ -45,6 +45,7 @@ pub fn check(plan: &Plan, order: &Order, observed: &Observed) -> Vec<Complaint> 
         reader.read_container_life(step);
         reader.read_anonymous_volumes(step);
         reader.read_impact(step);
+        reader.read_commit(step);
     }
     reader.read_doubles();
     let mut complaints = reader.complaints;
@@ -136,6 +137,7 @@ impl<'a> Reader<'a> {
         let least = match &step.action {
             Action::RemoveVolume { .. } | Action::RemoveContainer { volumes: true, .. } => Impact::Destroy,
             Action::StopContainer { target, .. } => match self.observed_target(target).map(|c| c.state) {
+                Some(_) if self.has_taken_over(step, target) => Impact::Replace,
                 Some(State::Running | State::Paused | State::Restarting) => Impact::Interrupt,
                 _ => Impact::Live,
             },
@@ -156,6 +158,48 @@ impl<'a> Reader<'a> {
         if matches!(self.order, Order::Hold { .. }) && step.impact != Impact::Live {
             self.wrong(step, "hold-not-live", "a hold has live steps only");
         }
+    }
+
+    /// Law 5: at the commit, everything that the plan starts is proven.
+    fn read_commit(&mut self, commit: &Step) {
+        if !matches!(commit.action, Action::Commit { .. }) {
+            return;
+        }
+        let proves = |action: &Action| {
+            matches!(action, Action::StartContainer { .. } | Action::Await { .. } | Action::Probe { .. })
+        };
+        let before = &self.before[&commit.id];
+        let open = self.plan.steps.iter().find(|step| proves(&step.action) && !before.contains(&step.id));
+        if let Some(open) = open {
+            self.wrong(commit, "unproven", format!("step {} is not surely done before", open.id.0));
+        }
+    }
+
+    /// Whether the place of a container was taken by another one, which runs, before this step: the release is committed.
+    fn has_taken_over(&self, step: &Step, old: &Target) -> bool {
+        let is_committed = self.earlier(step).any(|other| matches!(other.action, Action::Commit { .. }));
+        let ends =
+            |other: &Step| matches!(&other.action, Action::StopContainer { .. } | Action::RemoveContainer { .. });
+        let runs_already = self.world.containers.iter().any(|container| {
+            let id = TargetContainer::Id(container.id.clone());
+            let goes = |other: &Step| ends(other) && other.action.target().is_some_and(|target| target.container == id);
+            container.state == State::Running
+                && id != old.container
+                && container.stack.as_ref() == Some(&self.plan.stack)
+                && container.service == old.service
+                && container.number == old.number
+                && !self.plan.steps.iter().any(goes)
+        });
+        is_committed && runs_already
+            || is_committed
+                && self.earlier(step).any(|other| match &other.action {
+                    Action::StartContainer { target } => {
+                        target.container != old.container
+                            && target.service == old.service
+                            && target.number == old.number
+                    }
+                    _ => false,
+                })
     }
 
     /// The same thing is done once to the same target, except for waits of different conditions and for stop and start.
@@ -180,6 +224,9 @@ impl<'a> Reader<'a> {
                 Action::RemoveNetwork { id, .. } => format!("remove network {id}"),
                 Action::CreateVolume { name, .. } => format!("create volume {name}"),
                 Action::RemoveVolume { name } => format!("remove volume {name}"),
+                Action::Probe { target, .. } => format!("probe {:?}", target.container),
+                Action::Drain { target, .. } => format!("drain {:?}", target.container),
+                Action::Commit { .. } | Action::Unroute { .. } => "release".to_owned(),
             };
             if let Some(first) = seen.insert(key, step.id) {
                 self.wrong(step, "twice", format!("step {} does the same", first.0));

@@ -92,7 +92,8 @@ impl<'a> Up<'a> {
         // It joins by name when it starts: a network that has to lose a twin first is waited for.
         attached.extend(service.attachments.iter().filter_map(|a| self.places.get(&a.network)?.made()));
         let instance = Instance::kept(container);
-        self.take_place(service, Taking { instance, prepared: attached, others, name, start });
+        let carries_volumes = !container.anonymous_volumes.is_empty();
+        self.take_place(service, Taking { instance, prepared: attached, others, name, start, carries_volumes });
     }
 
     /// A container that has to be made, in an empty place or for a differing one.
@@ -108,12 +109,14 @@ impl<'a> Up<'a> {
         let first_name = self.names.free(&name);
         let networks = service.attachments.iter().map(|attachment| attachment.network.clone()).collect();
         let needs = self.materials(service);
+        let carried = self.carried_over(service, &others);
+        let carries_volumes = !carried.is_empty();
         let action = Action::CreateContainer {
             service: service.name.clone(),
             number,
             name: first_name.clone(),
             networks,
-            carried: self.carried_over(service, &others),
+            carried,
         };
         let impact = if others.is_empty() { Impact::Live } else { Impact::Replace };
         let why = why.unwrap_or_else(|| "it does not exist".into());
@@ -134,7 +137,7 @@ impl<'a> Up<'a> {
             }
         };
         let instance = Instance::made(target, created);
-        self.take_place(service, Taking { instance, prepared: vec![created], others, name, start });
+        self.take_place(service, Taking { instance, prepared: vec![created], others, name, start, carries_volumes });
     }
 
     /// The steps before which a container of the service cannot be made.

@@ -19,9 +19,12 @@ pub(super) fn down(order: &StackOrder, world: &Observed) -> Draft {
         .filter(|c| order.services.is_empty() || c.service.as_ref().is_some_and(|s| order.services.contains(s)))
         .partition(|container| container.maker == Maker::Mainstay);
     tell_about_compose(&mut draft, order, &theirs);
+    let unrouted = if order.services.is_empty() { unroute(&mut draft, order, world) } else { None };
     let leaning = labelled_leaning(&ours);
     let running: Vec<&Container> = ours.iter().copied().filter(|container| is_up(container)).collect();
     let stops = stop_in_order(&mut draft, &running, &leaning, order.timeout_secs, "`down` was ordered");
+    // Nothing is sent any more to what is about to stop.
+    stops.values().for_each(|stop| unrouted.into_iter().for_each(|step| draft.need(*stop, step)));
     let mut removals: BTreeMap<String, StepId> = BTreeMap::new();
     for container in &ours {
         let action = Action::RemoveContainer { target: Target::observed(container), volumes: false };
@@ -40,6 +43,27 @@ pub(super) fn down(order: &StackOrder, world: &Observed) -> Draft {
     tell_about_kept_volumes(&mut draft, order, world);
     tell_about_left_volumes(&mut draft, world, Level::Note);
     draft
+}
+
+fn unroute(draft: &mut Draft, order: &StackOrder, world: &Observed) -> Option<StepId> {
+    let sites = world.edge.iter().flat_map(|edge| &edge.sites).filter(|site| site.stack == order.stack);
+    let addresses: Vec<String> = sites.map(crate::edge::Site::address).collect();
+    if addresses.is_empty() {
+        return None;
+    }
+    Some(draft.add(Action::Unroute { addresses }, Impact::Live, "`down` was ordered", []))
+}
+
+/// The edge leaves a network that goes: it was on it for this stack alone.
+fn edge_leaves(draft: &mut Draft, world: &Observed, network: &ObservedNetwork, after: &[StepId]) -> Option<StepId> {
+    let edge = world.container_named(&world.edge.as_ref()?.container)?;
+    let endpoint = edge.endpoints.iter().find(|endpoint| endpoint.network == network.name)?;
+    let action = Action::Detach {
+        target: Target { service: None, ..Target::observed(edge) },
+        network: network.name.clone(),
+        network_id: endpoint.network_id.clone(),
+    };
+    Some(draft.add(action, Impact::Live, "nothing is routed there any more", after.iter().copied()))
 }
 
 /// Law 4: they carry this project's label, yet Mainstay did not make them.
@@ -73,14 +97,16 @@ fn network_down(
         let mut endpoints = container.endpoints.iter().filter(|endpoint| endpoint.network == network.name);
         endpoints.any(|endpoint| endpoint.network_id == network.id || endpoint.network_id.is_empty())
     };
+    let edge = world.edge.as_ref().map(|edge| edge.container.as_str());
     let mut others: BTreeSet<&String> = network
         .members
         .iter()
-        .filter(|member| !removals.contains_key(&member.container_id))
+        .filter(|member| !removals.contains_key(&member.container_id) && Some(&*member.container_name) != edge)
         .map(|member| &member.container_name)
         .collect();
     let observed = world.containers.iter().filter(on_it);
-    others.extend(observed.filter(|c| !removals.contains_key(&c.id)).map(|container| &container.name));
+    let observed = observed.filter(|c| !removals.contains_key(&c.id) && Some(&*c.name) != edge);
+    others.extend(observed.map(|container| &container.name));
     if !others.is_empty() {
         let names: Vec<&String> = others.into_iter().collect();
         let message = format!("the network `{}` stays: {} on it", network.name, listed(&names));
@@ -93,7 +119,8 @@ fn network_down(
         return;
     }
     // Members know about running containers only and endpoints may lack an id, so all our removals come first.
-    let after: Vec<StepId> = removals.values().copied().collect();
+    let mut after: Vec<StepId> = removals.values().copied().collect();
+    after.extend(edge_leaves(draft, world, network, &after));
     let action = Action::RemoveNetwork { id: network.id.clone(), name: network.name.clone() };
     draft.add(action, Impact::Live, "nobody is on it any more", after);
 }

@@ -132,10 +132,12 @@ fn numbered(steps: Vec<Step>) -> Vec<Step> {
         ordered.push(step);
     }
     for step in &mut ordered {
-        if let Some(Target { container: TargetContainer::MadeBy(made), .. }) = step.action.target_mut()
-            && let Some(id) = number.get(made)
-        {
-            *made = *id;
+        for target in step.action.targets_mut() {
+            if let Target { container: TargetContainer::MadeBy(made), .. } = target
+                && let Some(id) = number.get(made)
+            {
+                *made = *id;
+            }
         }
     }
     ordered

@@ -22,6 +22,8 @@ pub(super) struct Instance<'a> {
     /// Stopped and started by this plan though it did not differ.
     pub restarted: bool,
     pub awaits: BTreeMap<Condition, StepId>,
+    /// The last step that proves it.
+    pub probed: Option<StepId>,
     /// The stops after which nobody else runs in this place.
     pub cleared: Vec<StepId>,
 }
@@ -35,6 +37,7 @@ impl<'a> Instance<'a> {
             started: None,
             restarted: false,
             awaits: BTreeMap::new(),
+            probed: None,
             cleared: Vec::new(),
         }
     }
@@ -47,13 +50,14 @@ impl<'a> Instance<'a> {
             started: None,
             restarted: false,
             awaits: BTreeMap::new(),
+            probed: None,
             cleared: Vec::new(),
         }
     }
 
     /// The last step after which this instance is as good as this plan makes it.
     fn proven(&self) -> Option<StepId> {
-        self.awaits.values().last().copied().or(self.started)
+        self.probed.or_else(|| self.awaits.values().last().copied()).or(self.started)
     }
 }
 
@@ -79,11 +83,13 @@ pub(super) struct Taking<'a> {
     /// The final name.
     pub name: String,
     pub start: Start,
+    /// Whether nameless volumes of those who go are mounted in the one who comes.
+    pub carries_volumes: bool,
 }
 
 impl<'a> Up<'a> {
     pub fn take_place(&mut self, service: &'a Service, taking: Taking<'a>) {
-        let Taking { mut instance, prepared, others, name, start } = taking;
+        let Taking { mut instance, prepared, others, name, start, carries_volumes } = taking;
         let serving: Vec<&Container> = others.iter().copied().filter(|other| is_up(other)).collect();
         if matches!(start, Start::Left) && self.options.no_start && !serving.is_empty() {
             // Made but not to be started: the old one serves on, and the next `up` finds the new one ready to go.
@@ -91,13 +97,14 @@ impl<'a> Up<'a> {
             return;
         }
         let runs_on = matches!(start, Start::Runs);
+        let beside = !serving.is_empty() && self.goes_beside(service, &serving, carries_volumes);
         let ready = self.before_start(service, &start, !serving.is_empty());
         let mut stops: Vec<StepId> = Vec::new();
         if let Start::Again(why) = &start {
             stops.push(self.stop(&instance.target, instance.kept, why, &[]));
             instance.restarted = true;
         }
-        if !runs_on {
+        if !runs_on && !beside {
             stops.extend(self.stop_all(&serving, &instance.target.name, &[]));
         }
         // The old serves while the new is made and dependencies become ready. Those are wishes only: a dependency may
@@ -116,9 +123,17 @@ impl<'a> Up<'a> {
         let instances = self.instances.entry(service.name.clone()).or_default();
         instances.push(instance);
         let index = instances.len() - 1;
-        let proven = self.prove(service, index, !others.is_empty());
+        let ready = self.prove(service, index, !others.is_empty());
+        let proven = self.probe(service, index, prepared.iter().copied().chain(ready)).or(ready);
+        if let Some(instance) = self.instances.get_mut(&service.name).and_then(|all| all.get_mut(index)) {
+            instance.probed = proven;
+        }
         let mut gone: Vec<StepId> = prepared.into_iter().chain(proven).collect();
-        if runs_on {
+        if beside {
+            let taker = self.instances[&service.name][index].target.name.clone();
+            let stops: Vec<StepId> = serving.iter().map(|old| self.retire(service, old, &taker, &gone)).collect();
+            gone.extend(stops);
+        } else if runs_on {
             let taker = self.instances[&service.name][index].target.name.clone();
             let stops = self.stop_all(&serving, &taker, &gone);
             gone.extend(stops.iter().copied());
@@ -185,6 +200,7 @@ impl<'a> Up<'a> {
             after.extend(self.ports.stop_of(&other.id));
             let step = self.draft.add(action, Impact::Live, format!("`{}` has taken its place", taker.name), after);
             self.names.freed_by(&other.name, step);
+            self.after_commit.push(step);
             needs.push(step);
         }
         if taker.name == name {
@@ -224,5 +240,6 @@ impl<'a> Up<'a> {
         let action = Action::RemoveContainer { target: Target::observed(container), volumes: false };
         let step = self.draft.add(action, Impact::Live, why, stop);
         self.names.freed_by(&container.name, step);
+        self.after_commit.extend(stop.into_iter().chain([step]));
     }
 }

@@ -8,6 +8,7 @@
 
 mod anonymous;
 mod attachments;
+mod commit;
 mod containers;
 mod dependencies;
 mod down;
@@ -25,6 +26,7 @@ mod up;
 mod volumes;
 mod waits;
 
+pub(super) use routes::ANSWERS_WITHIN_SECS;
 pub(super) use waits::READY_WITHIN_SECS;
 
 use super::{Level, Order, Plan};

@@ -1,21 +1,233 @@
-//! What becomes of routes: told, until there is an edge that serves them.
+//! The edge in a plan: it joins the networks of what it leads to, asks new containers whether they serve, and is told
+//! at the commit where to lead.
 
+use std::collections::BTreeMap;
+
+use super::attachments::repair;
+use super::instances::Instance;
 use super::listed;
+use super::networks::Place;
 use super::up::Up;
-use crate::plan::Level;
+use crate::declared::route::Target as Leads;
+use crate::declared::{Attachment, NetworkMode, Route, Service};
+use crate::edge::{Answer, Site, wanted};
+use crate::observed::{Container, Maker, State};
+use crate::plan::{Action, Impact, Level, PlannedRoute, Question, StepId, Target, TargetContainer};
 
-impl Up<'_> {
-    /// A route that nobody serves is no secret.
-    pub fn tell_about_routes(&mut self) {
-        let services = self.declared.services.values().filter(|service| self.scope.contains(&service.name));
-        let mut addresses: Vec<String> =
-            services.flat_map(|service| &service.routes).map(|route| route.address()).collect();
-        addresses.sort();
-        if addresses.is_empty() {
+/// How long a container may take to answer the edge, when nobody said.
+pub(in crate::plan) const ANSWERS_WITHIN_SECS: u64 = 60;
+
+/// What the deciding of routes has at hand.
+#[derive(Default)]
+pub(super) struct Edge {
+    /// Whether the steps for it belong into this plan.
+    is_used: bool,
+    /// The step that joins a network, by the engine's name.
+    joins: BTreeMap<String, StepId>,
+}
+
+impl<'a> Up<'a> {
+    /// Whether there is an edge for the routes of this order, told when there is none.
+    pub fn edge(&mut self) {
+        let routed: Vec<&Service> = self.scoped().filter(|service| !service.routes.is_empty()).collect();
+        let serves_already = self
+            .world
+            .edge
+            .as_ref()
+            .is_some_and(|edge| edge.sites.iter().any(|site| site.stack == self.declared.stack));
+        if (routed.is_empty() && !serves_already) || self.options.no_start {
             return;
         }
-        let message = format!("nothing serves routes yet: {} will not answer", listed(&addresses));
-        let hint = "publish a port with `ports`, or put a proxy of your own in front";
-        self.draft.tell(Level::Warning, "routes-not-served", message, Some(hint));
+        let addresses: Vec<String> = routed.iter().flat_map(|service| &service.routes).map(Route::address).collect();
+        if self.options.no_edge {
+            if !addresses.is_empty() {
+                let message = format!("`--no-edge`: {} will not answer", listed(&addresses));
+                self.draft.tell(Level::Warning, "routes-not-served", message, None);
+            }
+            return;
+        }
+        let is_there = self.world.edge.as_ref().is_some_and(|edge| edge.answers) || self.options.edge_comes;
+        if !is_there {
+            let message = match addresses.as_slice() {
+                [] => {
+                    "the edge does not answer, so it cannot be told that this stack has no routes any more".to_owned()
+                }
+                some => format!("no edge answers on this host, and {} need one", listed(some)),
+            };
+            let hint = "`mainstay edge up` brings it up; `--no-edge` leaves routes to a proxy of your own";
+            self.draft.tell(Level::Refusal, "no-edge", message, Some(hint));
+            return;
+        }
+        self.edge.is_used = true;
+        self.tell_about_taken_addresses();
+        let routed: Vec<&'a Service> =
+            routed.into_iter().filter(|service| wanted::routed_port(service).is_some()).collect();
+        for service in routed {
+            self.bring_edge_to(service);
+        }
+    }
+
+    fn scoped(&self) -> impl Iterator<Item = &'a Service> + use<'a> {
+        let scope = self.scope.clone();
+        self.declared.services.values().filter(move |service| scope.contains(&service.name))
+    }
+
+    /// A host and path of another stack are not taken from it.
+    fn tell_about_taken_addresses(&mut self) {
+        let Some(edge) = &self.world.edge else { return };
+        let others: Vec<&Site> = edge.sites.iter().filter(|site| site.stack != self.declared.stack).collect();
+        for service in self.scoped() {
+            for route in &service.routes {
+                let holder = others.iter().find(|site| (&site.host, &site.path) == (&route.host, &route.path));
+                let Some(holder) = holder else { continue };
+                let message = format!(
+                    "`{}` leads to `{}` of the stack `{}` already",
+                    route.address(),
+                    holder.service,
+                    holder.stack
+                );
+                let hint = format!(
+                    "give one of them another `host` or `path`; `mainstay down --stack {}` frees it",
+                    holder.stack
+                );
+                self.draft.tell(Level::Refusal, "address-taken", message, Some(&hint));
+            }
+        }
+    }
+
+    fn bring_edge_to(&mut self, service: &'a Service) {
+        if service.network_mode != NetworkMode::Attached {
+            let message = format!("the edge cannot reach `{}`: its network mode has no network to share", service.name);
+            self.draft.tell(Level::Refusal, "unroutable", message, Some("give it `networks`, or leave its routes out"));
+            return;
+        }
+        let Some(at) = wanted::meeting_place(service, &self.declared.networks) else { return };
+        if self.edge.joins.contains_key(&at.network) {
+            return;
+        }
+        let attachment = Attachment { key: at.key.clone(), network: at.network.clone(), ..Attachment::default() };
+        let place = self.places.get(&at.network).unwrap_or(&Place::Nowhere);
+        let step = match self.edge_container() {
+            Some(container) => repair(&mut self.draft, container, &attachment, place),
+            None => {
+                let target = self.edge_target();
+                let why = "the edge has to reach it".to_owned();
+                Some(self.draft.add(Action::Attach { target, attachment }, Impact::Live, why, place.made()))
+            }
+        };
+        if let Some(step) = step {
+            self.edge.joins.insert(at.network.clone(), step);
+        }
+    }
+
+    fn edge_container(&self) -> Option<&'a Container> {
+        let edge = self.world.edge.as_ref()?;
+        self.world.container_named(&edge.container).filter(|container| container.maker == Maker::Mainstay)
+    }
+
+    /// The edge by its name: it may not be there yet when this plan is shown.
+    fn edge_target(&self) -> Target {
+        let name = self.world.edge.as_ref().map_or_else(String::new, |edge| edge.container.clone());
+        Target { container: TargetContainer::Id(name.clone()), name, service: None, number: 1 }
+    }
+
+    /// The question that a container which begins to serve has to answer, asked by the edge.
+    pub fn probe(&mut self, service: &Service, index: usize, after: impl Iterator<Item = StepId>) -> Option<StepId> {
+        let port = wanted::routed_port(service).filter(|_| self.edge.is_used)?;
+        let instance = &self.instances[&service.name][index];
+        let begins = match (instance.started, instance.kept) {
+            (Some(_), _) => true,
+            // It runs already: left by an order that was cut off, or there before it was given a route.
+            (None, Some(kept)) => kept.state == State::Running && !self.is_served(&kept.id, port),
+            (None, None) => false,
+        };
+        if !begins {
+            return None;
+        }
+        let started = instance.started;
+        let question = Question {
+            port,
+            path: service.probe.as_ref().map_or_else(|| "/".to_owned(), |probe| probe.path.clone()),
+            status: service.probe.as_ref().map(|probe| probe.status),
+            host: service.routes.first().map(|route| route.host.clone()),
+        };
+        let within_secs = service.probe.as_ref().map_or(ANSWERS_WITHIN_SECS, |probe| probe.within_secs);
+        let joins = service.attachments.iter().filter_map(|at| self.edge.joins.get(&at.network)).copied();
+        let needs: Vec<StepId> = joins.chain(after).chain(started).collect();
+        let target = instance.target.clone();
+        let action = Action::Probe { target, question, within_secs, stable_ms: service.rollout.stable_ms() };
+        Some(self.draft.add(action, Impact::Live, "it is to be served", needs))
+    }
+
+    fn is_served(&self, container_id: &str, port: u16) -> bool {
+        let wanted = wanted::upstream(container_id, port);
+        let edge = self.world.edge.as_ref().filter(|edge| edge.is_as_told);
+        edge.is_some_and(|edge| {
+            edge.sites.iter().any(|site| match &site.answer {
+                Answer::Proxy(proxy) => proxy.upstreams.contains(&wanted),
+                Answer::Redirect { .. } | Answer::Maintenance { .. } => false,
+            })
+        })
+    }
+
+    /// The routes of the services in scope, when the edge has to be told of them.
+    pub fn routes_to_tell(&self) -> Option<Vec<PlannedRoute>> {
+        let edge = self.world.edge.as_ref().filter(|_| self.edge.is_used);
+        if !self.edge.is_used {
+            return None;
+        }
+        let mut planned = Vec::new();
+        let mut sites = Vec::new();
+        let mut is_new = false;
+        for service in self.scoped() {
+            let serving = self.serving(service);
+            is_new |= !service.routes.is_empty() && serving.iter().any(|instance| instance.kept.is_none());
+            let ids: Vec<String> = serving.iter().filter_map(|i| Some(i.kept?.id.clone())).collect();
+            for route in &service.routes {
+                let leads = matches!(route.to, Leads::Port { .. });
+                let to = if leads { serving.iter().map(|i| i.target.clone()).collect() } else { Vec::new() };
+                let (host, path) = (route.host.clone(), route.path.clone());
+                planned.push(PlannedRoute { service: service.name.clone(), host, path, to });
+                sites.push(wanted::site(&self.declared.stack, service, route, &ids));
+            }
+        }
+        let is_told = edge.is_some_and(|edge| edge.is_as_told && self.are_served(&edge.sites, &sites));
+        (is_new || !is_told).then_some(planned)
+    }
+
+    fn are_served(&self, served: &[Site], wanted: &[Site]) -> bool {
+        let is_meant = |site: &&Site| site.stack == self.declared.stack && !self.keeps_routes(site);
+        let key = |site: &&Site| (site.host.clone(), site.path.clone());
+        let mut served: Vec<&Site> = served.iter().filter(is_meant).collect();
+        let mut wanted: Vec<&Site> = wanted.iter().collect();
+        served.sort_by_key(key);
+        wanted.sort_by_key(key);
+        served == wanted
+    }
+
+    /// Whether a site belongs to a service that the order is not about.
+    fn keeps_routes(&self, site: &Site) -> bool {
+        let is_scoped = self.scope.contains(&site.service);
+        !is_scoped
+            && (self.declared.services.contains_key(&site.service) || self.declared.disabled.contains(&site.service))
+    }
+
+    /// The services whose routes an order that is not about them leaves as they are.
+    pub fn with_kept_routes(&self) -> Vec<crate::identity::ServiceName> {
+        let sites = self.world.edge.iter().flat_map(|edge| &edge.sites);
+        let kept = sites.filter(|site| site.stack == self.declared.stack && self.keeps_routes(site));
+        let mut names: Vec<_> = kept.map(|site| site.service.clone()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The containers of a service that run at the end of this plan.
+    fn serving(&self, service: &Service) -> Vec<&Instance<'a>> {
+        let runs = |instance: &&Instance| {
+            instance.started.is_some()
+                || instance.kept.is_some_and(|c| matches!(c.state, State::Running | State::Paused))
+        };
+        self.instances.get(&service.name).into_iter().flatten().filter(runs).collect()
     }
 }

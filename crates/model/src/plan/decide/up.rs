@@ -10,6 +10,7 @@ use super::instances::Instance;
 use super::names::Names;
 use super::networks::Place;
 use super::ports::Ports;
+use super::routes::Edge;
 use super::{listed, plural};
 use crate::declared::{Condition, Declared, Service};
 use crate::identity::ServiceName;
@@ -31,6 +32,9 @@ pub(super) struct Up<'a> {
     pub volumes_made: BTreeMap<String, StepId>,
     pub names: Names,
     pub ports: Ports,
+    pub edge: Edge,
+    /// Steps that clear away what a release takes over from.
+    pub after_commit: Vec<StepId>,
     /// What stands for each service at the end of this plan, by number.
     pub instances: BTreeMap<ServiceName, Vec<Instance<'a>>>,
     /// Containers that `docker compose` made and that nobody allowed to be replaced.
@@ -53,6 +57,8 @@ pub(super) fn up(declared: &Declared, options: &UpOptions, world: &Observed) -> 
         volumes_made: BTreeMap::new(),
         names: Names::of(world),
         ports: Ports::default(),
+        edge: Edge::default(),
+        after_commit: Vec::new(),
         instances: BTreeMap::new(),
         made_by_compose: Vec::new(),
         refused: BTreeSet::new(),
@@ -62,8 +68,8 @@ pub(super) fn up(declared: &Declared, options: &UpOptions, world: &Observed) -> 
         up.draft.tell(Level::Refusal, "dependency-circle", message, Some("take one `depends_on` of the circle away"));
     }
     up.tell_about_selection();
-    up.tell_about_routes();
     up.networks();
+    up.edge();
     up.volumes();
     up.orphans();
     let in_scope = order.services.iter().filter(|name| up.scope.contains(*name));
@@ -73,6 +79,7 @@ pub(super) fn up(declared: &Declared, options: &UpOptions, world: &Observed) -> 
     services.iter().for_each(|service| up.service(service));
     up.give_names();
     up.hand_over_ports();
+    up.commit();
     up.tell_about_compose();
     up.tell_about_files();
     let level = if options.renew_anon_volumes { Level::Note } else { Level::Warning };

@@ -1,0 +1,121 @@
+//! What the edge serves of one stack, changed; and what it serves now.
+
+use std::collections::BTreeSet;
+
+use mainstay_model::edge::{EdgeSettings, Site, caddy};
+use mainstay_model::identity::{ServiceName, StackName};
+use mainstay_model::observed::ObservedEdge;
+
+use super::Edge;
+use super::kept::Kept;
+use crate::world::WorldError;
+
+/// The new routes of one stack.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub stack: StackName,
+    pub sites: Vec<Site>,
+    /// Services of the stack whose routes stay as they are.
+    pub kept: Vec<ServiceName>,
+    /// The engine's names of the networks on which the edge meets the stack.
+    pub networks: BTreeSet<String>,
+}
+
+impl Edge {
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn settings(&self) -> Result<EdgeSettings, WorldError> {
+        self.files.settings()
+    }
+
+    /// Takes effect when the edge is brought up next.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn keep_settings(&self, settings: &EdgeSettings) -> Result<(), WorldError> {
+        self.files.keep_settings(settings)
+    }
+
+    /// What it is to serve.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn kept(&self) -> Result<Kept, WorldError> {
+        self.files.kept()
+    }
+
+    /// Writes down what the edge starts with: its routes under its present settings.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub async fn make_ready(&self) -> Result<(), WorldError> {
+        let table = self.files.kept()?.table(self.files.settings()?)?;
+        self.folder.make().await?;
+        self.folder.write_config(&caddy::render(&table)).await
+    }
+
+    /// Makes the edge serve these routes of a stack, and leaves all others as they are.
+    ///
+    /// What is about to be served is written down first: after a kill in between, the edge itself says whether it
+    /// took it.
+    ///
+    /// # Errors
+    /// When another stack has one of the addresses, and as [`Edge::load`]; the edge then serves on as before.
+    pub async fn change(&self, change: Change) -> Result<(), WorldError> {
+        let _one = self.changing.lock().await;
+        self.settle_next().await?;
+        let mut next = self.files.kept()?;
+        next.sites.retain(|site| site.stack != change.stack || change.kept.contains(&site.service));
+        next.sites.extend(change.sites);
+        next.sites.sort_by(|a, b| (&a.host, &a.path).cmp(&(&b.host, &b.path)));
+        if next.sites.iter().any(|site| site.stack == change.stack) {
+            next.networks.entry(change.stack).or_default().extend(change.networks);
+        } else {
+            next.networks.remove(&change.stack);
+        }
+        let table = next.table(self.files.settings()?)?;
+        self.files.announce(&next)?;
+        match self.load(&table).await {
+            Ok(()) => self.files.adopt(),
+            Err(error) => {
+                // An edge that did not answer may have taken it all the same; the next one who looks asks it.
+                if !error.transient {
+                    self.files.forget_next();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What it serves, and whether it answers.
+    ///
+    /// # Errors
+    /// When its files cannot be read or written.
+    pub async fn seen(&self) -> Result<ObservedEdge, WorldError> {
+        let answers = self.settle_next().await?;
+        let settings = self.files.settings()?;
+        let container = settings.container();
+        let kept = self.files.kept()?;
+        let table = kept.table(settings)?;
+        let is_as_told = answers && self.serves(&table).await.unwrap_or(false);
+        Ok(ObservedEdge { container, answers, is_as_told, sites: kept.sites })
+    }
+
+    /// Asks the edge about what was about to be served when somebody was killed. Gives whether it answers at all.
+    async fn settle_next(&self) -> Result<bool, WorldError> {
+        let Some(next) = self.files.next()? else { return Ok(self.answers().await) };
+        match self.serves(&next.table(self.files.settings()?)?).await {
+            Ok(true) => self.files.adopt().map(|()| true),
+            Ok(false) => {
+                self.files.forget_next();
+                Ok(true)
+            }
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Whether it answers now.
+    pub async fn answers(&self) -> bool {
+        self.shown().await.is_ok()
+    }
+}

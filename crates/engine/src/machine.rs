@@ -1,0 +1,85 @@
+//! One host: its Docker engine, and the edge in front of its stacks. The world that orders are carried out in.
+
+mod act;
+mod probe;
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::path::Path;
+
+use futures_util::stream::BoxStream;
+use mainstay_model::identity::StackName;
+use mainstay_model::observed::{Observed, Scope};
+use mainstay_model::plan::Step;
+
+use crate::docker::{Docker, EngineEvent};
+use crate::edge::Edge;
+use crate::reconcile::{Glance, Watched};
+use crate::world::{Acted, Context, Progress, World, WorldError};
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    docker: Docker,
+    pub edge: Edge,
+}
+
+impl Machine {
+    /// The host of an engine; its edge's folder lies in the state folder.
+    pub fn new(docker: Docker, state_dir: &Path) -> Machine {
+        Machine { docker, edge: Edge::at(state_dir.join("edge")) }
+    }
+
+    /// Whether a look for this stack has to bring the edge too: it has routes, or is to have some.
+    fn is_routed(&self, scope: &Scope) -> Result<bool, WorldError> {
+        Ok(scope.edge || self.edge.kept()?.sites.iter().any(|site| site.stack == scope.stack))
+    }
+}
+
+/// Everything that concerns the engine alone.
+impl Deref for Machine {
+    type Target = Docker;
+    fn deref(&self) -> &Docker {
+        &self.docker
+    }
+}
+
+impl World for Machine {
+    async fn look(&self, scope: &Scope) -> Result<Observed, WorldError> {
+        if !self.is_routed(scope)? {
+            return self.docker.look(scope).await;
+        }
+        let mut scope = scope.clone();
+        scope.container_names.insert(self.edge.settings()?.container());
+        let (observed, edge) = tokio::join!(self.docker.look(&scope), self.edge.seen());
+        let mut observed = observed?;
+        observed.edge = Some(edge?);
+        Ok(observed)
+    }
+
+    async fn act(&self, step: &Step, context: &Context, progress: &Progress) -> Result<Acted, WorldError> {
+        self.do_action(step, context, progress).await
+    }
+}
+
+impl Watched for Machine {
+    fn watch(&self, since_nanos: Option<i64>) -> BoxStream<'static, Result<EngineEvent, WorldError>> {
+        self.docker.watch(since_nanos)
+    }
+
+    fn did(&self, event: &EngineEvent) -> bool {
+        self.docker.did(event)
+    }
+
+    async fn given_back(&self) -> Vec<EngineEvent> {
+        self.docker.given_back().await
+    }
+
+    async fn glance(&self, container: &str) -> Result<Option<Glance>, WorldError> {
+        self.docker.glance(container).await
+    }
+
+    async fn labelled(&self, keeper: &str) -> Result<BTreeSet<StackName>, WorldError> {
+        self.docker.labelled(keeper).await
+    }
+}

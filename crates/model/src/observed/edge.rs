@@ -1,0 +1,18 @@
+//! The edge of the host, as far as a stack's plan has to know it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::edge::Site;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedEdge {
+    /// The name of its container, whether it is there or not.
+    pub container: String,
+    /// Whether it answered just now.
+    pub answers: bool,
+    /// Whether it shows what it was last told. One that was started from an older file, or spoken to by somebody else,
+    /// does not.
+    pub is_as_told: bool,
+    /// What it was last told to serve, of every stack.
+    pub sites: Vec<Site>,
+}
