@@ -58,7 +58,7 @@ struct EdgeUp {
     /// Another ACME directory than Let's Encrypt's
     #[arg(long, value_name = "URL")]
     acme_directory: Option<String>,
-    /// The image of Caddy (2.7 or later)
+    /// The image of Caddy (2.8 or later)
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
     /// The name of the edge's stack, where one engine has several edges

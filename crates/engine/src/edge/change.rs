@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use mainstay_model::edge::{EdgeSettings, Site, caddy};
+use mainstay_model::edge::slots::{self, SET};
+use mainstay_model::edge::{EdgeSettings, Site};
 use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::observed::ObservedEdge;
 
@@ -50,20 +51,19 @@ impl Edge {
     /// When the folder cannot be written.
     pub async fn make_ready(&self) -> Result<(), WorldError> {
         let table = self.files.kept()?.table(self.files.settings()?)?;
-        self.folder.make().await?;
-        self.folder.write_config(&caddy::render(&table)).await
+        self.prepare(&table).await
     }
 
     /// Makes the edge serve these routes of a stack, and leaves all others as they are.
     ///
-    /// What is about to be served is written down first: after a kill in between, the edge itself says whether it
-    /// took it.
+    /// What is about to be served is written down first: after a kill in between, the links say whether it is.
     ///
     /// # Errors
     /// When another stack has one of the addresses, and as [`Edge::load`]; the edge then serves on as before.
     pub async fn change(&self, change: Change) -> Result<(), WorldError> {
         let _one = self.changing.lock().await;
         self.settle_next().await?;
+        let stack = change.stack.clone();
         let mut next = self.files.kept()?;
         next.sites.retain(|site| site.stack != change.stack || change.kept.contains(&site.service));
         next.sites.extend(change.sites);
@@ -76,7 +76,13 @@ impl Edge {
         let table = next.table(self.files.settings()?)?;
         self.files.announce(&next)?;
         match self.load(&table).await {
-            Ok(()) => self.files.adopt(),
+            Ok(()) => {
+                self.files.adopt()?;
+                if !next.networks.contains_key(&stack) {
+                    self.sets.forget(&stack);
+                }
+                Ok(())
+            }
             Err(error) => {
                 // An edge that did not answer may have taken it all the same; the next one who looks asks it.
                 if !error.transient {
@@ -101,17 +107,26 @@ impl Edge {
         Ok(ObservedEdge { container, answers, is_as_told, sites: kept.sites })
     }
 
-    /// Asks the edge about what was about to be served when somebody was killed. Gives whether it answers at all.
+    /// Finishes or forgets what was about to be served when somebody was killed. Gives whether the edge answers.
+    ///
+    /// The links say which set of containers is served, so that this is known even while the edge is away.
     async fn settle_next(&self) -> Result<bool, WorldError> {
-        let Some(next) = self.files.next()? else { return Ok(self.answers().await) };
-        match self.serves(&next.table(self.files.settings()?)?).await {
-            Ok(true) => self.files.adopt().map(|()| true),
-            Ok(false) => {
-                self.files.forget_next();
-                Ok(true)
-            }
-            Err(_) => Ok(false),
+        let answers = self.answers().await;
+        let Some(next) = self.files.next()? else { return Ok(answers) };
+        let table = next.table(self.files.settings()?)?;
+        let wanted = slots::of(&table);
+        let is_led_there = wanted.iter().all(|(stack, slots)| self.sets.live(stack).as_ref() == slots.get(SET));
+        if !is_led_there {
+            self.files.forget_next();
+            return Ok(answers);
         }
+        if answers {
+            self.load(&table).await?;
+        } else {
+            self.prepare(&table).await?;
+        }
+        self.files.adopt()?;
+        Ok(answers)
     }
 
     /// Whether it answers now.

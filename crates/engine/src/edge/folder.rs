@@ -62,10 +62,6 @@ impl Folder {
         made.await.map_err(|error| self.unwritable(error))
     }
 
-    pub(super) async fn has_config(&self) -> bool {
-        fs::try_exists(self.config()).await.unwrap_or(false)
-    }
-
     /// Whole or not at all: the edge may start in the middle of it. Readable by the owner only, because it holds
     /// password hashes.
     pub(super) async fn write_config(&self, config: &Value) -> Result<(), WorldError> {

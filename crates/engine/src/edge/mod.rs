@@ -8,6 +8,7 @@ mod change;
 mod folder;
 mod kept;
 mod probe;
+mod slots;
 mod socket;
 
 use std::path::PathBuf;
@@ -15,7 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Method, Request};
+use mainstay_model::edge::slots::{self as wanted_slots, SET};
 use mainstay_model::edge::{RouteTable, caddy};
+use mainstay_model::identity::StackName;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -25,6 +28,7 @@ use folder::Folder;
 use kept::Files;
 pub use kept::Kept;
 pub use probe::{Probe, ProbeAnswer};
+use slots::Sets;
 
 /// How long Caddy may take to answer about itself.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -36,36 +40,70 @@ const LOAD_WITHIN: Duration = Duration::from_secs(60);
 pub struct Edge {
     folder: Folder,
     files: Files,
+    sets: Sets,
     /// One change at a time.
     changing: Arc<Mutex<()>>,
 }
 
 impl Edge {
     pub fn at(folder: PathBuf) -> Edge {
-        Edge { files: Files::of(&folder), folder: Folder::new(folder), changing: Arc::default() }
+        Edge {
+            files: Files::of(&folder),
+            sets: Sets::in_folder(&folder),
+            folder: Folder::new(folder),
+            changing: Arc::default(),
+        }
     }
 
-    /// Makes the folder, readable by its owner only, with a configuration to start with when there is none.
+    /// Makes the folder, readable by its owner only, with what the edge starts with.
     ///
     /// # Errors
     /// When the folder cannot be written.
     pub async fn prepare(&self, table: &RouteTable) -> Result<(), WorldError> {
         self.folder.make().await?;
-        if self.folder.has_config().await {
-            return Ok(());
+        for (stack, slots) in wanted_slots::of(table) {
+            self.sets.lead(&stack, &slots)?;
         }
         self.folder.write_config(&caddy::render(table)).await
     }
 
     /// Makes the edge serve this table and nothing else, and returns when it was read back as sent.
     ///
-    /// The edge's acknowledgement comes first, the file that it starts with after: a table that Caddy refuses never
-    /// stands on the disk.
+    /// Where only containers differ, requests are led to the new ones by one rename a stack, and the configuration stays.
+    /// Another configuration is acknowledged by the edge first and becomes the file that it starts with after: one
+    /// that Caddy refuses never stands on the disk.
     ///
     /// # Errors
     /// When the edge does not answer, refuses the configuration (it then serves on as before), or shows another one
     /// afterwards.
     pub async fn load(&self, table: &RouteTable) -> Result<(), WorldError> {
+        let is_routed_so = self.shown().await? == caddy::render(table);
+        let wanted = wanted_slots::of(table);
+        let before: Vec<(&StackName, Option<String>)> =
+            wanted.keys().map(|stack| (stack, self.sets.live(stack))).collect();
+        for (stack, slots) in &wanted {
+            if self.sets.live(stack).as_ref() != slots.get(SET) {
+                self.sets.lead(stack, slots)?;
+            }
+        }
+        if !is_routed_so && let Err(error) = self.load_config(table).await {
+            for (stack, set) in before {
+                match set {
+                    Some(set) => self.sets.lead_back(stack, &set)?,
+                    None => self.sets.forget(stack),
+                }
+            }
+            return Err(error);
+        }
+        if !self.reads(table).await? {
+            return Err(WorldError::new("the edge reads another set of containers than it was just given")
+                .hint("is its folder the one of this state folder? `mainstay edge status` shows the difference"));
+        }
+        wanted.keys().for_each(|stack| self.sets.clear(stack));
+        Ok(())
+    }
+
+    async fn load_config(&self, table: &RouteTable) -> Result<(), WorldError> {
         let config = caddy::render(table);
         let body = serde_json::to_vec(&config).unwrap_or_default();
         let request = Request::builder()
@@ -92,7 +130,23 @@ impl Edge {
     /// # Errors
     /// When it does not answer.
     pub async fn serves(&self, table: &RouteTable) -> Result<bool, WorldError> {
-        Ok(self.shown().await? == caddy::render(table))
+        Ok(self.shown().await? == caddy::render(table) && self.reads(table).await?)
+    }
+
+    /// Whether the edge reads the slots of this table, by its own word.
+    async fn reads(&self, table: &RouteTable) -> Result<bool, WorldError> {
+        for (stack, slots) in wanted_slots::of(table) {
+            let request = Request::builder()
+                .uri("/")
+                .header("Host", "localhost")
+                .header(caddy::SET_HEADER, stack.as_str())
+                .body(bytes::Bytes::new().into());
+            let answer = socket::ask(&self.folder.probe(), request, ANSWER_WITHIN).await.map_err(away)?;
+            if slots.get(SET).map(String::as_bytes) != Some(answer.body()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The configuration that the edge shows of itself.

@@ -88,6 +88,9 @@ impl Machine {
             .filter_map(|endpoint| endpoint.ipv4_address.clone())
             .collect();
         loop {
+            // A request that was led to it in the last moment has not connected yet.
+            let left = until.saturating_duration_since(Instant::now());
+            tokio::time::sleep(COUNT_EVERY.min(left)).await;
             let open = match self.connections(&addresses).await {
                 Ok(0) => return Ok(Acted { detail: Some("nothing under way".into()), ..Acted::default() }),
                 Ok(1) => "1 connection under way".to_owned(),
@@ -96,11 +99,9 @@ impl Machine {
                 Err(_) => "waiting".to_owned(),
             };
             progress.tell(format!("{}: {open}", target.name));
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(Acted { detail: Some(format!("{open}, cut off")), ..Acted::default() });
+            if Instant::now() >= until {
+                return Ok(Acted { detail: Some(open), ..Acted::default() });
             }
-            tokio::time::sleep(COUNT_EVERY.min(left)).await;
         }
     }
 

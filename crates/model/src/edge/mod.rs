@@ -7,6 +7,7 @@
 pub mod caddy;
 pub mod settings;
 pub mod site;
+pub mod slots;
 pub mod stack;
 pub mod table;
 pub mod wanted;

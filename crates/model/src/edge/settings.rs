@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct EdgeSettings {
     /// The name of its stack. Default `mainstay-edge`.
     pub name: String,
-    /// The image of Caddy, 2.7 or later. Default `caddy:2`.
+    /// The image of Caddy, 2.8 or later. Default `caddy:2`.
     pub image: String,
     /// The host's port for plain HTTP, which only leads to HTTPS. Default 80.
     pub http_port: u16,

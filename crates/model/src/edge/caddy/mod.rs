@@ -1,6 +1,6 @@
 //! The edge's route table as Caddy's own configuration.
 //!
-//! Written for Caddy 2.7 and later. The admin interface and the probe listen on unix sockets in a folder that only
+//! Written for Caddy 2.8 and later, which can read the content of a file for every request. The admin interface and the probe listen on unix sockets in a folder that only
 //! the host's Mainstay and the edge share, so that no port and no network leads to them.
 
 mod server;
@@ -22,6 +22,9 @@ pub const PROBE_HEADER: &str = "X-Mainstay-Upstream";
 
 /// The header of the answer in which the probe's server says why it reached nobody.
 pub const UNREACHED_HEADER: &str = "X-Mainstay-Unreached";
+
+/// The request header that asks the probe's server which set of slots it reads for a stack.
+pub const SET_HEADER: &str = "X-Mainstay-Set";
 
 /// The whole configuration. The same table gives the same text.
 pub fn render(table: &RouteTable) -> Value {

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::site;
-use super::{FOLDER, HEALTH_ADDRESS, PROBE_HEADER, UNREACHED_HEADER};
-use crate::edge::RouteTable;
+use super::{FOLDER, HEALTH_ADDRESS, PROBE_HEADER, SET_HEADER, UNREACHED_HEADER};
+use crate::edge::{RouteTable, slots};
+use crate::identity::StackName;
 
 pub(super) fn servers(table: &RouteTable) -> Value {
-    json!({ "https": https(table), "http": http(table), "probe": probe(), "health": health() })
+    json!({ "https": https(table), "http": http(table), "probe": probe(table), "health": health() })
 }
 
 fn https(table: &RouteTable) -> Value {
@@ -15,6 +16,8 @@ fn https(table: &RouteTable) -> Value {
     routes.push(no_route());
     json!({
         "listen": [":443"],
+        // HTTP/3 is told to browsers with the port that Caddy has, which is the one outside only by default.
+        "protocols": if table.settings.https_port == 443 { json!(["h1", "h2", "h3"]) } else { json!(["h1", "h2"]) },
         "routes": routes,
         "tls_connection_policies": [{}],
         // The plain server is written out below, so that it leads to the port that people outside use.
@@ -52,18 +55,22 @@ fn http(table: &RouteTable) -> Value {
 }
 
 /// Asks one upstream from where the edge stands, without being a route: a release is probed before it is served.
-fn probe() -> Value {
+///
+/// It also says which set of slots it reads for a stack.
+fn probe(table: &RouteTable) -> Value {
+    let mut routes: Vec<Value> = slots::of(table).keys().map(set_of).collect();
+    routes.push(json!({
+        "handle": [{
+            "handler": "reverse_proxy",
+            "upstreams": [{ "dial": format!("{{http.request.header.{PROBE_HEADER}}}") }],
+            "headers": { "request": { "delete": [PROBE_HEADER] } },
+        }],
+    }));
     json!({
         "listen": [format!("unix/{FOLDER}/probe.sock|0600")],
         "protocols": ["h1"],
         "automatic_https": { "disable": true },
-        "routes": [{
-            "handle": [{
-                "handler": "reverse_proxy",
-                "upstreams": [{ "dial": format!("{{http.request.header.{PROBE_HEADER}}}") }],
-                "headers": { "request": { "delete": [PROBE_HEADER] } },
-            }],
-        }],
+        "routes": routes,
         // Told apart from a service that answers 502 itself.
         "errors": {
             "routes": [{
@@ -74,6 +81,18 @@ fn probe() -> Value {
                 }],
             }],
         },
+    })
+}
+
+fn set_of(stack: &StackName) -> Value {
+    json!({
+        "match": [{ "header": { SET_HEADER: [stack] } }],
+        "terminal": true,
+        "handle": [{
+            "handler": "static_response",
+            "status_code": 200,
+            "body": slots::placeholder(stack, slots::SET),
+        }],
     })
 }
 

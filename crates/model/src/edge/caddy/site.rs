@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::edge::{Account, Answer, Headers, Protocol, Proxy, Site};
+use crate::edge::{Account, Answer, Headers, Protocol, Proxy, Site, slots};
 
 /// How long connections that were switched to another protocol (WebSockets) live on after the routes changed. A
 /// change of one stack's routes must not cut those of another; what leads to a container that goes ends with it.
@@ -13,6 +13,10 @@ const STREAM_CLOSE_DELAY: &str = "24h";
 /// How long a request waits for a container that is just not there: one that the engine starts again, for one.
 const TRY_DURATION: &str = "5s";
 const TRY_INTERVAL: &str = "100ms";
+
+/// How long a connection to a service is kept for its next request. Shorter than the five seconds after which Node and
+/// others close it themselves: a request must not be sent into a connection that is being closed.
+const IDLE: &str = "3s";
 
 pub(super) fn host(host: &str, sites: &[Site]) -> Value {
     let routes: Vec<Value> = sites.iter().map(route).collect();
@@ -89,7 +93,9 @@ fn proxied(site: &Site, proxy: &Proxy) -> Vec<Value> {
     if proxy.strip_path && site.path != "/" {
         handlers.push(json!({ "handler": "rewrite", "strip_path_prefix": site.path.trim_end_matches('/') }));
     }
-    let upstreams: Vec<Value> = proxy.upstreams.iter().map(|dial| json!({ "dial": dial })).collect();
+    let slots = proxy.upstreams.iter().enumerate();
+    let upstreams: Vec<Value> =
+        slots.map(|(index, upstream)| json!({ "dial": slots::dial(site, index, upstream) })).collect();
     let mut balancing = json!({ "try_duration": TRY_DURATION, "try_interval": TRY_INTERVAL });
     if let Some(cookie) = &proxy.sticky_cookie {
         balancing["selection_policy"] = json!({ "policy": "cookie", "name": cookie });
@@ -100,13 +106,13 @@ fn proxied(site: &Site, proxy: &Proxy) -> Vec<Value> {
         "load_balancing": balancing,
         "stream_close_delay": STREAM_CLOSE_DELAY,
     });
+    let mut transport = json!({ "protocol": "http", "keep_alive": { "idle_timeout": IDLE } });
     match proxy.protocol {
         Protocol::Http => {}
-        Protocol::H2c => handler["transport"] = json!({ "protocol": "http", "versions": ["h2c", "2"] }),
-        Protocol::Https => {
-            handler["transport"] = json!({ "protocol": "http", "tls": { "insecure_skip_verify": true } });
-        }
+        Protocol::H2c => transport["versions"] = json!(["h2c", "2"]),
+        Protocol::Https => transport["tls"] = json!({ "insecure_skip_verify": true }),
     }
+    handler["transport"] = transport;
     handlers.push(handler);
     handlers
 }
