@@ -251,7 +251,8 @@ impl Inner {
             }
             Action::RemoveNetwork { id, .. } => self.networks.retain(|network| network.id != *id),
             Action::CreateVolume { .. } | Action::RemoveVolume { .. } | Action::Await { .. } => {}
-            Action::Probe { .. } | Action::Commit { .. } | Action::Drain { .. } | Action::Unroute { .. } => {}
+            Action::Probe { .. } | Action::Commit { .. } | Action::Drain { .. } => {}
+            Action::Unroute { .. } | Action::KeepLogs { .. } => {}
             Action::CreateContainer { service, number, name, .. } => {
                 if self.containers.iter().any(|container| container.name == *name) {
                     return Err(WorldError::new(format!("the name `{name}` is in use")).contradicting());

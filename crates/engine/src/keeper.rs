@@ -3,6 +3,7 @@
 mod afterwards;
 mod known;
 mod operation;
+mod release;
 mod rounds;
 #[cfg(test)]
 mod rounds_tests;
@@ -85,12 +86,16 @@ impl<W: World + Clone> Keeper<W> {
     /// # Errors
     /// When the world cannot be looked at.
     pub async fn plan(&self, order: &Order) -> Result<Plan, KeeperError> {
-        self.plan_as_it_is(&self.with_held(order).await?).await
+        Ok(self.decide_now(&self.with_held(order).await?).await?.0)
     }
 
-    async fn plan_as_it_is(&self, order: &Order) -> Result<Plan, KeeperError> {
+    async fn decide_now(&self, order: &Order) -> Result<(Plan, Observed), KeeperError> {
         let observed = self.docker.look(&scope_of(order)).await?;
-        Ok(decided(order, &observed))
+        Ok((decided(order, &observed), observed))
+    }
+
+    pub(crate) fn actor(&self) -> &str {
+        &self.actor
     }
 
     /// `start` and `restart` with the attachments that are held of the stack: by the journal, and where it does not
@@ -133,9 +138,13 @@ impl<W: World + Clone> Keeper<W> {
         };
         let _writing = writing.map_err(|operation| KeeperError::Busy { stack, operation })?;
         let order = self.with_held(&order).await?;
-        let plan = match nothing_to_do(&order, shown_digest) {
-            Some(empty) => empty,
-            None => self.plan_as_it_is(&order).await?,
+        let (plan, release) = match nothing_to_do(&order, shown_digest) {
+            Some(empty) => (empty, None),
+            None => {
+                let (plan, observed) = self.decide_now(&order).await?;
+                let release = release::of(&order, &plan, &observed, &operation, &self.actor);
+                (plan, release)
+            }
         };
         if plan.refusals().next().is_some() {
             return Err(KeeperError::Refused { plan: Box::new(plan) });
@@ -144,7 +153,7 @@ impl<W: World + Clone> Keeper<W> {
             return Err(KeeperError::PlanChanged { plan: Box::new(plan) });
         }
         operation::Running { keeper: self, order: &order, plan: &plan, operation: &operation, cancel: &cancel }
-            .to_its_end(events)
+            .to_its_end(events, release)
             .await
     }
 
@@ -198,6 +207,11 @@ pub(crate) fn scope_of(order: &Order) -> Scope {
             let mut scope = Scope::of_stack(order.stack.clone());
             scope.volumes.extend(order.volumes.iter().cloned());
             // A network that others are on stays.
+            scope.members = true;
+            scope
+        }
+        Order::Settle(order) => {
+            let mut scope = Scope::of_stack(order.stack.clone());
             scope.members = true;
             scope
         }

@@ -6,6 +6,7 @@ mod probe;
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 use mainstay_model::identity::StackName;
@@ -22,12 +23,14 @@ use crate::world::{Acted, Context, Progress, World, WorldError};
 pub struct Machine {
     docker: Docker,
     pub edge: Edge,
+    /// Where what containers said is kept when they go.
+    logs: Arc<Path>,
 }
 
 impl Machine {
     /// The host of an engine; its edge's folder lies in the state folder.
     pub fn new(docker: Docker, state_dir: &Path) -> Machine {
-        Machine { docker, edge: Edge::at(state_dir.join("edge")) }
+        Machine { docker, edge: Edge::at(state_dir.join("edge")), logs: state_dir.join("logs").into() }
     }
 
     /// Whether a look for this stack has to bring the edge too: it has routes, or is to have some.
@@ -82,4 +85,9 @@ impl Watched for Machine {
     async fn labelled(&self, keeper: &str) -> Result<BTreeSet<StackName>, WorldError> {
         self.docker.labelled(keeper).await
     }
+}
+
+/// "1 line", "12 lines".
+fn lines(count: usize) -> String {
+    if count == 1 { "1 line".to_owned() } else { format!("{count} lines") }
 }

@@ -56,6 +56,10 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     };
     let machine = Machine::new(docker, &boot.settings.state_dir);
     let keeper = Keeper::open(boot.settings.state_dir.clone(), machine).await?;
+    // Before anybody can order anything.
+    for told in keeper.settle_releases().await? {
+        ui.say(&told);
+    }
     let listener = socket::listen(&boot.settings.socket, args.socket_group.as_deref())?;
     let engine = engine::version(&keeper.docker);
     let api = Api { keeper, engine, running: Arc::new(Running::default()), stopping: CancellationToken::new() };

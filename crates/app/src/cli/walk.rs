@@ -55,6 +55,11 @@ impl<'a> Walk<'a> {
     pub async fn begin(boot: &'a Boot, command: &str) -> Result<Walk<'a>, Problem> {
         let actor = format!("`mainstay {command}` by {}", boot.environment.user());
         let client = Client::open(boot, actor.into()).await?;
+        if let (Client::Hosted(keeper), false) = (&client, boot.settings.dry_run) {
+            for told in keeper.settle_releases().await? {
+                boot.ui.note(&told);
+            }
+        }
         let known = client.memory().stacks().await?;
         Ok(Walk { boot, client, known, command: command.to_owned(), interrupt: OnceCell::new() })
     }
@@ -286,17 +291,24 @@ fn failed(plan: &Plan, tally: &Tally, command: &str) -> Problem {
     let others = tally.failures.iter().skip(1).map(|(_, failure)| report::plain(&Problem::failed(failure)));
     problem.exhibit = Some(others.collect::<Vec<_>>().join("\n")).filter(|others| !others.is_empty());
     if let (Some(afterwards), false) = (&tally.afterwards, tally.failures.is_empty()) {
-        problem.causes.push(afterwards.message.clone());
+        let said = std::iter::once(&afterwards.message).filter(|message| !message.is_empty());
+        problem.causes.extend(said.chain(&afterwards.causes).cloned());
+        problem.hints.extend(afterwards.hints.iter().cloned());
     }
-    problem.hints.push(left_behind(plan, tally, command));
+    if !tally.taken_back {
+        problem.hints.push(left_behind(plan, tally, command));
+    }
     problem.operation = tally.operation.clone();
     problem
 }
 
 fn cancelled(plan: &Plan, tally: &Tally, command: &str) -> Problem {
     let mut problem =
-        Problem::new(Kind::Interrupted, "cancelled", format!("`{}` of `{}` was cancelled", plan.verb, plan.stack))
-            .hint(left_behind(plan, tally, command));
+        Problem::new(Kind::Interrupted, "cancelled", format!("`{}` of `{}` was cancelled", plan.verb, plan.stack));
+    match &tally.afterwards {
+        Some(afterwards) if tally.taken_back => problem.hints.extend(afterwards.hints.iter().cloned()),
+        _ => problem.hints.push(left_behind(plan, tally, command)),
+    }
     problem.operation = tally.operation.clone();
     problem
 }

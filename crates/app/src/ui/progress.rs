@@ -24,6 +24,8 @@ const PLAIN_EVERY: Duration = Duration::from_secs(5);
 /// What an operation came to, as far as its events told.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
+    /// Whether the release failed and was taken back.
+    pub taken_back: bool,
     pub operation: Option<OperationId>,
     /// The steps that were done and those of the last plan.
     pub total: usize,
@@ -93,6 +95,7 @@ impl Progress {
                 self.tally.total = plan.steps.len();
             }
             What::Replanned { because, plan, .. } => self.replanned(because, plan),
+            What::TakenBack { because, plan, .. } => self.taken_back(because, plan),
             What::StepStarted { step } => self.started(*step),
             What::StepProgress { step, message } => self.progressed(*step, message),
             What::StepDone { step, took_ms, detail } => {
@@ -130,6 +133,15 @@ impl Progress {
             let _ = bars.clear();
         }
         self.tally
+    }
+
+    /// The release failed before its commit: what takes it back is shown before it is done.
+    fn taken_back(&mut self, because: &str, plan: &Plan) {
+        self.tally.taken_back = true;
+        self.plan.steps.extend(plan.steps.iter().cloned());
+        let steps = super::show::count(plan.steps.len(), "step");
+        let line = self.ui.err.paint(Tone::Warn, &format!("{because}: it is taken back in {steps}"));
+        self.print_or_hold(line);
     }
 
     /// The world moved: what failed is overtaken, and the steps that are left are shown before the first of them.

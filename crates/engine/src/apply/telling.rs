@@ -40,6 +40,7 @@ pub(crate) fn did(action: &Action) -> String {
         "commit" => "committed",
         "drain" => "drained",
         "take" => "took",
+        "keep" => "kept",
         // create, remove, rename
         _ => return format!("{verb}d {rest}"),
     };
@@ -68,7 +69,8 @@ pub(crate) fn subject(action: &Action) -> (String, Option<&ServiceName>) {
         | Action::Detach { target, .. }
         | Action::Await { target, .. }
         | Action::Probe { target, .. }
-        | Action::Drain { target, .. } => &target.name,
+        | Action::Drain { target, .. }
+        | Action::KeepLogs { target } => &target.name,
         Action::Commit { .. } | Action::Unroute { .. } => return (String::new(), None),
     };
     (name.clone(), action.service())

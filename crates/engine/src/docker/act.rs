@@ -64,7 +64,11 @@ impl Docker {
                 };
                 self.await_ready(id_of(target, context)?, &target.name, patience, progress).await
             }
-            Action::Probe { .. } | Action::Commit { .. } | Action::Drain { .. } | Action::Unroute { .. } => {
+            Action::Probe { .. }
+            | Action::Commit { .. }
+            | Action::Drain { .. }
+            | Action::Unroute { .. }
+            | Action::KeepLogs { .. } => {
                 Err(WorldError::new("an engine without its edge was asked for something of the edge"))
             }
         }

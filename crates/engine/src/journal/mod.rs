@@ -11,6 +11,7 @@ mod id;
 mod lock;
 mod operations;
 mod reading;
+mod releases;
 mod schema;
 mod stacks;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use id::new_operation_id;
 pub(crate) use operations::verdict_text;
 pub use operations::{Beginning, KnownChange, OperationRecord, StepEnd, StepOutcome, StepRecord};
 pub use reading::Reading;
+pub use releases::{NewRelease, Release, ReleaseState};
 pub(crate) use time::{now_text, text_of};
 pub use trouble::JournalError;
 

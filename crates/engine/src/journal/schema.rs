@@ -65,6 +65,25 @@ const MIGRATIONS: &[&str] = &[
         nanos INTEGER NOT NULL
     );
 ",
+    "
+    CREATE TABLE releases (
+        operation   TEXT PRIMARY KEY,
+        stack       TEXT NOT NULL,
+        number      INTEGER NOT NULL,
+        actor       TEXT NOT NULL,
+        env         TEXT,
+        began       TEXT NOT NULL,
+        ended       TEXT,
+        state       TEXT NOT NULL,
+        images      TEXT NOT NULL,
+        image_ids   TEXT NOT NULL,
+        changes     TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        before      TEXT NOT NULL,
+        UNIQUE (stack, number)
+    );
+    CREATE INDEX releases_open ON releases (began) WHERE state = 'begun';
+",
 ];
 
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> {

@@ -15,7 +15,9 @@ pub(super) fn change_after(order: &Order, plan: &Plan, before: Option<KnownStack
             KnownChange::Remember(Box::new(known_stack(declared, options, plan, before)))
         }
         Order::Down(order) => KnownChange::Release(order.stack.clone(), order.services.iter().cloned().collect()),
-        Order::Start(_) | Order::Stop(_) | Order::Restart(_) | Order::Hold { .. } => KnownChange::Nothing,
+        Order::Start(_) | Order::Stop(_) | Order::Restart(_) | Order::Hold { .. } | Order::Settle(_) => {
+            KnownChange::Nothing
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::rounds::{Rounds, Story};
 use super::{Keeper, KeeperError, known};
 use crate::apply::Teller;
-use crate::journal::{Beginning, EntryKind, Journal, JournalError, KnownChange, NewEntry, verdict_text};
+use crate::journal::{Beginning, EntryKind, Journal, JournalError, KnownChange, NewEntry, NewRelease, verdict_text};
 use crate::world::World;
 
 pub(super) struct Running<'a, W> {
@@ -24,19 +24,30 @@ pub(super) struct Running<'a, W> {
 }
 
 impl<W: World + Clone> Running<'_, W> {
-    pub(super) async fn to_its_end(&self, events: mpsc::UnboundedSender<Event>) -> Result<Verdict, KeeperError> {
+    pub(super) async fn to_its_end(
+        &self,
+        events: mpsc::UnboundedSender<Event>,
+        release: Option<NewRelease>,
+    ) -> Result<Verdict, KeeperError> {
         let began = Instant::now();
         let teller = Teller { operation: self.operation.clone(), stack: self.plan.stack.clone(), events: Some(events) };
         // Refused here, a full disk has cost nothing: no step was taken.
         self.keeper.journal.begin(self.beginning()).await.map_err(unwritable)?;
         let open = Open::new(&self.keeper.journal, self.operation);
+        if let Some(release) = &release {
+            self.keeper.journal.release_begins(release.clone()).await.map_err(unwritable)?;
+        }
         teller.tell(What::Planned { plan: self.plan.clone(), digest: self.plan.digest() });
         let mut story = Story::new(self.plan);
-        let (verdict, failure) = if self.plan.is_empty() {
+        let (verdict, mut failure) = if self.plan.is_empty() {
             (Verdict::Unchanged, None)
         } else {
             Rounds { running: self, teller: &teller }.walk(&mut story).await
         };
+        let mut released = Ok(());
+        if let Some(release) = &release {
+            (failure, released) = self.end_release(release, verdict, failure, &mut story, &teller).await;
+        }
         let entry = self.ending(verdict, &story, failure.as_ref(), began.elapsed());
         let change = self.change(verdict, &story);
         let durable = !self.plan.is_empty();
@@ -44,7 +55,7 @@ impl<W: World + Clone> Running<'_, W> {
         open.close();
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         teller.tell(What::Finished { verdict, took_ms, failure });
-        finished.map_err(unwritable)?;
+        finished.and(released).map_err(unwritable)?;
         Ok(verdict)
     }
 

@@ -58,7 +58,7 @@ impl Story {
         self.started.extend(walked.started.iter().cloned());
     }
 
-    fn last_number(&self) -> u32 {
+    pub(super) fn last_number(&self) -> u32 {
         self.walked.steps.last().map_or(0, |step| step.id.0)
     }
 

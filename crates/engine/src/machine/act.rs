@@ -15,6 +15,8 @@ use crate::edge::Change;
 use crate::reconcile::Watched;
 use crate::world::{Acted, Context, Progress, World, WorldError};
 
+/// So many of the last lines of a container are kept when it goes.
+const KEPT_LINES: u32 = 10_000;
 /// How often the connections of a container that finishes are counted.
 const COUNT_EVERY: Duration = Duration::from_millis(250);
 
@@ -41,6 +43,7 @@ impl Machine {
                 self.edge.change(Change { stack: context.stack.clone(), sites, kept, networks }).await?;
                 Ok(Acted::default())
             }
+            Action::KeepLogs { target } => self.keep_logs(id_of(target, context)?, target, context).await,
             Action::StartContainer { .. } if self.is_edge(&context.stack)? => {
                 // Caddy starts with what is written down for it.
                 self.edge.make_ready().await?;
@@ -48,6 +51,27 @@ impl Machine {
             }
             _ => World::act(&self.docker, step, context, progress).await,
         }
+    }
+
+    /// What a container has said, as a file for its owner's eyes.
+    async fn keep_logs(&self, id: &str, target: &Target, context: &Context) -> Result<Acted, WorldError> {
+        let lines = self.docker.last_lines(id, KEPT_LINES).await;
+        let folder = self.logs.join(context.stack.as_str());
+        let file = folder.join(format!("{}-{}.log", target.name, id.get(..12).unwrap_or(id)));
+        let write = || {
+            use std::io::Write as _;
+            use std::os::unix::fs::OpenOptionsExt as _;
+            std::fs::create_dir_all(&folder)?;
+            let mut options = std::fs::OpenOptions::new();
+            let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&file)?;
+            lines.iter().try_for_each(|line| writeln!(file, "{line}"))
+        };
+        // A full disk must not keep the old release from coming back.
+        let detail = match write() {
+            Ok(()) => format!("{} in `{}`", super::lines(lines.len()), file.display()),
+            Err(error) => format!("not kept: {error}"),
+        };
+        Ok(Acted { detail: Some(detail), ..Acted::default() })
     }
 
     fn is_edge(&self, stack: &StackName) -> Result<bool, WorldError> {

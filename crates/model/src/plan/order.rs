@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::declared::{Attachment, Declared};
 use crate::identity::{ServiceName, StackName};
+use crate::observed::{Observed, State};
 
 /// An order for one stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,55 @@ pub enum Order {
         stack: StackName,
         services: Vec<HeldService>,
     },
+    /// The keeper's own: a release that failed or was cut off is brought to one of its two ends.
+    Settle(SettleOrder),
+}
+
+/// Everything that is known of a release without its declaration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettleOrder {
+    pub stack: StackName,
+    /// The containers that stood before it began.
+    pub before: Vec<Stood>,
+    /// The engine's ids of the networks that were there.
+    pub networks: BTreeSet<String>,
+    pub towards: Towards,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stood {
+    pub id: String,
+    pub name: String,
+    pub was_up: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Towards {
+    /// It was not committed: as if it had not begun.
+    Before,
+    /// It was committed: what it took over from goes.
+    Release,
+}
+
+impl SettleOrder {
+    /// What there is in the moment before a release begins.
+    pub fn before(observed: &Observed) -> SettleOrder {
+        let is_ours = |stack: &Option<StackName>| stack.as_ref() == Some(&observed.stack);
+        let up = |state: State| matches!(state, State::Running | State::Paused | State::Restarting);
+        let containers = observed.containers.iter().filter(|c| is_ours(&c.stack) && !c.one_off);
+        SettleOrder {
+            stack: observed.stack.clone(),
+            before: containers.map(|c| Stood { id: c.id.clone(), name: c.name.clone(), was_up: up(c.state) }).collect(),
+            networks: observed.networks.iter().map(|network| network.id.clone()).collect(),
+            towards: Towards::Before,
+        }
+    }
+
+    /// Whether something ran that a failed release must give back.
+    pub fn protects(&self) -> bool {
+        self.before.iter().any(|was| was.was_up)
+    }
 }
 
 impl Order {
@@ -34,6 +84,7 @@ impl Order {
             Order::Up { declared, .. } => &declared.stack,
             Order::Down(order) | Order::Start(order) | Order::Stop(order) | Order::Restart(order) => &order.stack,
             Order::Hold { stack, .. } => stack,
+            Order::Settle(order) => &order.stack,
         }
     }
 
@@ -46,6 +97,8 @@ impl Order {
             Order::Stop(_) => "stop",
             Order::Restart(_) => "restart",
             Order::Hold { .. } => "hold",
+            Order::Settle(SettleOrder { towards: Towards::Before, .. }) => "undo",
+            Order::Settle(SettleOrder { towards: Towards::Release, .. }) => "finish",
         }
     }
 }

@@ -152,6 +152,7 @@ fn phrase(action: &Action, quote: &str) -> String {
         Action::Drain { target, within_secs } => {
             format!("drain {}, {within_secs} s at most", q(&target.name))
         }
+        Action::KeepLogs { target } => format!("keep the logs of {}", q(&target.name)),
         Action::Unroute { addresses } => format!("take {} off the edge", all(addresses)),
     }
 }

@@ -38,7 +38,8 @@ impl<'a> Thing<'a> {
             | Action::Detach { target, .. }
             | Action::Await { target, .. }
             | Action::Probe { target, .. }
-            | Action::Drain { target, .. } => Thing::of_target(target),
+            | Action::Drain { target, .. }
+            | Action::KeepLogs { target } => Thing::of_target(target),
             Action::Commit { .. } | Action::Unroute { .. } => Thing::Release,
         }
     }

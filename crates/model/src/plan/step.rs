@@ -182,6 +182,10 @@ pub enum Action {
         target: Target,
         within_secs: u64,
     },
+    /// Keeps what a container has said, because it is about to go.
+    KeepLogs {
+        target: Target,
+    },
     /// Takes all routes of the stack off the edge.
     Unroute {
         /// As people write them.
@@ -235,7 +239,8 @@ impl Action {
             | Action::Detach { target, .. }
             | Action::Await { target, .. }
             | Action::Probe { target, .. }
-            | Action::Drain { target, .. } => Some(target),
+            | Action::Drain { target, .. }
+            | Action::KeepLogs { target } => Some(target),
             _ => None,
         }
     }
@@ -252,7 +257,8 @@ impl Action {
             | Action::Detach { target, .. }
             | Action::Await { target, .. }
             | Action::Probe { target, .. }
-            | Action::Drain { target, .. } => vec![target],
+            | Action::Drain { target, .. }
+            | Action::KeepLogs { target } => vec![target],
             _ => Vec::new(),
         }
     }

@@ -118,7 +118,7 @@ impl Docker {
     }
 
     /// The last lines of both streams, as text; empty when they cannot be read.
-    pub(super) async fn last_lines(&self, id: &str, count: u32) -> Vec<String> {
+    pub(crate) async fn last_lines(&self, id: &str, count: u32) -> Vec<String> {
         let options = LogOptions { tail: Some(count), ..Default::default() };
         let lines = self.logs(id, options).filter_map(|line| async move { line.ok() });
         lines.map(|line| String::from_utf8_lossy(&line.line).trim_end().to_owned()).collect().await

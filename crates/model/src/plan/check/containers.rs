@@ -3,7 +3,7 @@
 use super::Reader;
 use crate::declared::{Condition, Service};
 use crate::observed::{Container, Maker, State};
-use crate::plan::{Action, Order, Step, Target, TargetContainer};
+use crate::plan::{Action, Order, Step, Target, TargetContainer, Towards};
 
 fn runs(container: &Container) -> bool {
     matches!(container.state, State::Running | State::Paused | State::Restarting)
@@ -40,7 +40,10 @@ impl<'a> Reader<'a> {
 
     fn may_touch(&self, container: &Container, action: &Action) -> bool {
         let of_stack = container.stack.as_ref() == Some(&self.plan.stack);
-        if self.is_edge(&container.name) && matches!(self.order, Order::Up { .. } | Order::Down(_)) && !of_stack {
+        if self.is_edge(&container.name)
+            && matches!(self.order, Order::Up { .. } | Order::Down(_) | Order::Settle(_))
+            && !of_stack
+        {
             // The edge belongs to all stacks that have routes: it joins and leaves, and nothing else befalls it.
             let joins_or_leaves = matches!(action, Action::Attach { .. } | Action::Detach { .. });
             return container.maker == Maker::Mainstay && joins_or_leaves;
@@ -51,6 +54,14 @@ impl<'a> Reader<'a> {
                 of_stack && !container.one_off && (by_us || container.maker == Maker::Compose && options.take_over)
             }
             Order::Down(_) => of_stack && container.maker == Maker::Mainstay,
+            Order::Settle(order) => {
+                // What stood before goes only after the commit, what came only before it.
+                let stood = order.before.iter().any(|was| was.id == container.id);
+                let goes = matches!(action, Action::StopContainer { .. } | Action::RemoveContainer { .. });
+                let may_go = (order.towards == Towards::Release) == stood;
+                let by_us = container.maker == Maker::Mainstay || stood && container.maker == Maker::Compose;
+                of_stack && by_us && !container.one_off && (!goes || may_go)
+            }
             Order::Start(_) | Order::Stop(_) | Order::Restart(_) => {
                 of_stack && !container.one_off && container.maker != Maker::Foreign
             }
@@ -191,7 +202,8 @@ impl<'a> Reader<'a> {
             let same = other.action.target().is_some_and(|other| other.container == target.container);
             same && matches!(other.action, Action::StartContainer { .. }) && self.before[&other.id].contains(&step.id)
         });
-        let is_edge_of_what_goes = matches!(self.order, Order::Down(_)) && self.is_edge(&target.name);
+        let is_edge_of_what_goes =
+            matches!(self.order, Order::Down(_) | Order::Settle(_)) && self.is_edge(&target.name);
         let is_for_good = is_undeclared && starts || is_edge_of_what_goes;
         if !(joins_after || joined_right || is_for_good) {
             self.wrong(step, "detach-alone", format!("`{}` does not join `{network}` again", target.name));

@@ -101,7 +101,8 @@ impl Reader<'_> {
         let is_ours = network.maker == Maker::Mainstay && network.stack.as_ref() == Some(&self.plan.stack);
         // An `up` may take away what stands beside another of the same name: nobody can join by such a name.
         let has_twin = self.world.networks.iter().filter(|other| other.name == network.name).count() > 1;
-        let may = matches!(self.order, Order::Down(_)) || (has_twin && matches!(self.order, Order::Up { .. }));
+        let may = matches!(self.order, Order::Down(_) | Order::Settle(_))
+            || (has_twin && matches!(self.order, Order::Up { .. }));
         if !is_ours || !may {
             self.wrong(step, "foreign-network", format!("`{name}` may not be removed"));
         }

@@ -226,6 +226,7 @@ impl<'a> Reader<'a> {
                 Action::RemoveVolume { name } => format!("remove volume {name}"),
                 Action::Probe { target, .. } => format!("probe {:?}", target.container),
                 Action::Drain { target, .. } => format!("drain {:?}", target.container),
+                Action::KeepLogs { target } => format!("keep {:?}", target.container),
                 Action::Commit { .. } | Action::Unroute { .. } => "release".to_owned(),
             };
             if let Some(first) = seen.insert(key, step.id) {

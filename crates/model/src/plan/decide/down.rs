@@ -55,7 +55,12 @@ fn unroute(draft: &mut Draft, order: &StackOrder, world: &Observed) -> Option<St
 }
 
 /// The edge leaves a network that goes: it was on it for this stack alone.
-fn edge_leaves(draft: &mut Draft, world: &Observed, network: &ObservedNetwork, after: &[StepId]) -> Option<StepId> {
+pub(super) fn edge_leaves(
+    draft: &mut Draft,
+    world: &Observed,
+    network: &ObservedNetwork,
+    after: &[StepId],
+) -> Option<StepId> {
     let edge = world.container_named(&world.edge.as_ref()?.container)?;
     let endpoint = edge.endpoints.iter().find(|endpoint| endpoint.network == network.name)?;
     let action = Action::Detach {

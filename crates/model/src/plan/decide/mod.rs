@@ -21,6 +21,7 @@ mod networks;
 mod orphans;
 mod ports;
 mod routes;
+mod settle;
 mod start_stop;
 mod up;
 mod volumes;
@@ -44,6 +45,7 @@ pub fn decide(order: &Order, observed: &Observed) -> Plan {
         Order::Stop(order) => start_stop::stop(order, &world),
         Order::Restart(order) => start_stop::restart(order, &world),
         Order::Hold { stack, services } => hold::hold(stack, services, &world),
+        Order::Settle(order) => settle::settle(order, &world),
     };
     if let Order::Up { declared, .. } = order {
         draft.findings.extend(warnings::find(declared, &world));

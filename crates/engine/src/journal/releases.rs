@@ -1,0 +1,188 @@
+//! Releases: what each `up` that made something made, and which end it came to.
+
+use mainstay_model::identity::{OperationId, StackName};
+use mainstay_model::plan::SettleOrder;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::stacks::{json, parsed, parsed_name};
+use super::{Journal, JournalError, now_text};
+
+/// A release about to begin.
+#[derive(Clone, Debug)]
+pub struct NewRelease {
+    pub operation: OperationId,
+    pub stack: StackName,
+    pub actor: String,
+    /// `--env`.
+    pub env: Option<String>,
+    /// What there was, so that it can be taken back or finished without its files.
+    pub before: SettleOrder,
+    /// Service to image reference.
+    pub images: BTreeMap<String, String>,
+    /// What differs, in words, by service.
+    pub changes: Vec<String>,
+    /// A digest of everything that was declared, values included.
+    pub fingerprint: String,
+}
+
+/// A release as it was recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Release {
+    pub operation: OperationId,
+    pub stack: StackName,
+    /// Counted from 1 in its stack.
+    pub number: u32,
+    pub actor: String,
+    pub env: Option<String>,
+    /// RFC 3339, UTC.
+    pub began: String,
+    /// `None` while it is under way.
+    pub ended: Option<String>,
+    pub state: ReleaseState,
+    /// Service to image reference.
+    pub images: BTreeMap<String, String>,
+    /// Service to the engine's id of the image that ran.
+    pub image_ids: BTreeMap<String, String>,
+    pub changes: Vec<String>,
+    pub fingerprint: String,
+    pub before: SettleOrder,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseState {
+    /// Under way, or cut off.
+    Begun,
+    /// It serves, or did until the next one.
+    Committed,
+    /// It failed and nothing is left of it.
+    Undone,
+    /// It failed, and there was nothing before it to go back to.
+    Failed,
+}
+
+const COLUMNS: &str =
+    "operation, stack, number, actor, env, began, ended, state, images, image_ids, changes, fingerprint, before";
+
+impl Journal {
+    /// Writes down what there is before a release, in time before its first step.
+    ///
+    /// # Errors
+    /// When it cannot be written; the release must not begin then.
+    pub async fn release_begins(&self, release: NewRelease) -> Result<(), JournalError> {
+        let job = move |connection: &Connection| {
+            let sql = "INSERT INTO releases (operation, stack, number, actor, env, began, state, images, image_ids,
+                                             changes, fingerprint, before)
+                       VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM releases WHERE stack = ?2),
+                               ?3, ?4, ?5, 'begun', ?6, '{}', ?7, ?8, ?9)";
+            connection.prepare_cached(sql)?.execute(params![
+                release.operation.as_str(),
+                release.stack.as_str(),
+                release.actor,
+                release.env,
+                now_text(),
+                json(&release.images),
+                json(&release.changes),
+                release.fingerprint,
+                json(&release.before),
+            ])?;
+            Ok(0)
+        };
+        self.writer.write(true, job).await.map(drop)
+    }
+
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn release_ends(
+        &self,
+        operation: &OperationId,
+        state: ReleaseState,
+        image_ids: BTreeMap<String, String>,
+    ) -> Result<(), JournalError> {
+        let operation = operation.clone();
+        let job = move |connection: &Connection| {
+            let sql = "UPDATE releases SET state = ?2, ended = ?3, image_ids = ?4 WHERE operation = ?1";
+            connection.prepare_cached(sql)?.execute(params![
+                operation.as_str(),
+                text_of(state),
+                now_text(),
+                json(&image_ids)
+            ])?;
+            Ok(0)
+        };
+        self.writer.write(true, job).await.map(drop)
+    }
+
+    /// The newest so many releases of a stack, or of all, newest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn releases(&self, stack: Option<&StackName>, limit: u32) -> Result<Vec<Release>, JournalError> {
+        self.read(|connection| of(connection, stack, limit))
+    }
+
+    /// Releases that neither were committed nor failed: their process was ended in the middle. Oldest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn releases_cut_off(&self) -> Result<Vec<Release>, JournalError> {
+        self.read(|connection| {
+            let sql = format!("SELECT {COLUMNS} FROM releases WHERE state = 'begun' ORDER BY began");
+            connection.prepare_cached(&sql)?.query_map([], release)?.collect()
+        })
+    }
+
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn release(&self, operation: &OperationId) -> Result<Option<Release>, JournalError> {
+        self.read(|connection| {
+            let sql = format!("SELECT {COLUMNS} FROM releases WHERE operation = ?1");
+            connection.prepare_cached(&sql)?.query_row([operation.as_str()], release).optional()
+        })
+    }
+}
+
+pub(super) fn of(connection: &Connection, stack: Option<&StackName>, limit: u32) -> rusqlite::Result<Vec<Release>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM releases WHERE ?1 IS NULL OR stack = ?1 ORDER BY began DESC, number DESC LIMIT ?2"
+    );
+    connection.prepare_cached(&sql)?.query_map(params![stack.map(StackName::as_str), limit], release)?.collect()
+}
+
+fn release(row: &Row<'_>) -> rusqlite::Result<Release> {
+    Ok(Release {
+        operation: OperationId(row.get(0)?),
+        stack: parsed_name(row, 1)?,
+        number: row.get(2)?,
+        actor: row.get(3)?,
+        env: row.get(4)?,
+        began: row.get(5)?,
+        ended: row.get(6)?,
+        state: state_of(&row.get::<_, String>(7)?),
+        images: parsed(row, 8)?,
+        image_ids: parsed(row, 9)?,
+        changes: parsed(row, 10)?,
+        fingerprint: row.get(11)?,
+        before: parsed(row, 12)?,
+    })
+}
+
+fn text_of(state: ReleaseState) -> &'static str {
+    match state {
+        ReleaseState::Begun => "begun",
+        ReleaseState::Committed => "committed",
+        ReleaseState::Undone => "undone",
+        ReleaseState::Failed => "failed",
+    }
+}
+
+fn state_of(text: &str) -> ReleaseState {
+    match text {
+        "committed" => ReleaseState::Committed,
+        "undone" => ReleaseState::Undone,
+        "failed" => ReleaseState::Failed,
+        _ => ReleaseState::Begun,
+    }
+}

@@ -1,0 +1,284 @@
+//! A release around the walk of an `up`: what there was is written down before it; when it fails before its commit, what
+//! there was is given back.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use mainstay_model::identity::{OperationId, StackName, digest};
+use mainstay_model::observed::{Observed, Scope, State};
+use mainstay_model::operation::{Failure, Verdict, What};
+use mainstay_model::plan::{Action, Order, Plan, SettleOrder, Towards};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::operation::Running;
+use super::rounds::Story;
+use super::{Keeper, KeeperError, decided, scope_of};
+use crate::apply::{Manner, Teller, Walk, failure_of, failure_of_journal};
+use crate::journal::{
+    Beginning, EntryKind, JournalError, KnownChange, NewEntry, NewRelease, Release, ReleaseState, StepOutcome,
+    new_operation_id,
+};
+use crate::world::World;
+
+/// What a plan of an `up` makes, as a release; `None` when it makes nothing.
+pub(super) fn of(
+    order: &Order,
+    plan: &Plan,
+    observed: &Observed,
+    operation: &OperationId,
+    actor: &str,
+) -> Option<NewRelease> {
+    let Order::Up { declared, options } = order else { return None };
+    let makes = |action: &Action| action.makes_container() || matches!(action, Action::Commit { .. });
+    if !plan.steps.iter().any(|step| makes(&step.action)) {
+        return None;
+    }
+    let makers = plan.steps.iter().filter(|step| step.action.makes_container());
+    let changes = makers.filter_map(|step| Some(format!("{}: {}", step.action.service()?, step.why)));
+    let services = declared.services.iter();
+    Some(NewRelease {
+        operation: operation.clone(),
+        stack: plan.stack.clone(),
+        actor: actor.to_owned(),
+        env: options.env.clone(),
+        before: SettleOrder::before(observed),
+        images: services.map(|(name, service)| (name.to_string(), service.image.clone())).collect(),
+        changes: changes.collect(),
+        fingerprint: digest(declared),
+    })
+}
+
+impl Story {
+    /// Whether the one commit point is behind. A plan without one commits by ending well.
+    fn is_committed(&self) -> bool {
+        self.walked
+            .steps
+            .iter()
+            .any(|step| matches!(step.action, Action::Commit { .. }) && self.done.contains(&step.id))
+    }
+}
+
+impl<W: World + Clone> Running<'_, W> {
+    /// Brings a release to its end in the journal; one that failed before its commit is taken back first.
+    pub(super) async fn end_release(
+        &self,
+        release: &NewRelease,
+        verdict: Verdict,
+        failure: Option<Failure>,
+        story: &mut Story,
+        teller: &Teller,
+    ) -> (Option<Failure>, Result<(), JournalError>) {
+        let has_failed = matches!(verdict, Verdict::Failed | Verdict::Cancelled);
+        let (state, failure) = if !has_failed || story.is_committed() {
+            (ReleaseState::Committed, failure)
+        } else if release.before.protects() {
+            match self.take_back(release, story, teller).await {
+                Ok(()) => (ReleaseState::Undone, Some(told_undone(failure, &self.plan.stack))),
+                // It stands open, so the next start takes it back.
+                Err(trouble) => return (Some(told_not_undone(failure, trouble)), Ok(())),
+            }
+        } else {
+            (ReleaseState::Failed, failure)
+        };
+        let ids = self.keeper.image_ids(&self.plan.stack).await;
+        (failure, self.keeper.journal.release_ends(self.operation, state, ids).await)
+    }
+
+    async fn take_back(&self, release: &NewRelease, story: &mut Story, teller: &Teller) -> Result<(), Failure> {
+        let order = Order::Settle(release.before.clone());
+        let observed = self.keeper.docker.look(&scope_of(&order)).await.map_err(|error| failure_of(&error))?;
+        let plan = decided(&order, &observed).numbered_after(story.last_number());
+        if let Some(refusal) = plan.refusals().next() {
+            return Err(Failure { message: refusal.message.clone(), ..Failure::default() });
+        }
+        if plan.is_empty() {
+            return Ok(());
+        }
+        let because = "the release failed before its commit".to_owned();
+        story.walked.steps.extend(plan.steps.iter().cloned());
+        let mut entry = NewEntry::new(
+            EntryKind::Operation,
+            Some(plan.stack.clone()),
+            format!("`{}` takes the release back", self.plan.verb),
+        );
+        entry.cause = Some(because.clone());
+        entry.operation = Some(self.operation.clone());
+        entry.evidence = json!({ "plan": plan });
+        let written = self.keeper.journal.decided_again(self.operation, story.walked.clone(), entry).await;
+        written.map_err(|trouble| failure_of_journal(&trouble))?;
+        teller.tell(What::TakenBack { because, plan: plan.clone(), digest: plan.digest() });
+        self.keeper.walk_settling(&plan, self.operation, teller).await
+    }
+}
+
+impl<W: World + Clone> Keeper<W> {
+    /// Walks a plan that no Ctrl-C stops: half a way back is no way back.
+    async fn walk_settling(&self, plan: &Plan, operation: &OperationId, teller: &Teller) -> Result<(), Failure> {
+        let walk = Walk {
+            world: &self.docker,
+            journal: &self.journal,
+            operation,
+            plan,
+            declared: None,
+            made: BTreeMap::new(),
+            teller,
+            cancel: &CancellationToken::new(),
+            manner: Manner::Order,
+        };
+        let walked = walk.go().await;
+        match walked.failed.into_values().next() {
+            Some(failed) => Err(failed.failure),
+            None if walked.outcomes.values().all(|outcome| *outcome == StepOutcome::Done) => Ok(()),
+            None => Err(Failure { message: "not every step was done".into(), ..Failure::default() }),
+        }
+    }
+
+    /// By service: the images of what runs. Nothing when it cannot be looked at: it is for the record only.
+    async fn image_ids(&self, stack: &StackName) -> BTreeMap<String, String> {
+        let Ok(observed) = self.docker.look(&Scope::of_stack(stack.clone())).await else { return BTreeMap::new() };
+        let running = observed.containers.iter().filter(|container| container.state == State::Running);
+        running.filter_map(|c| Some((c.service.as_ref()?.to_string(), c.image_id.clone()))).collect()
+    }
+
+    /// Brings every release whose process was ended in the middle to one of its ends. Gives what was done, in words.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or written. What cannot be settled now is told, and is tried again at the next
+    /// start.
+    pub async fn settle_releases(&self) -> Result<Vec<String>, KeeperError> {
+        let read = |source| KeeperError::Journal { doing: "read", source };
+        let mut told = Vec::new();
+        for release in self.journal.releases_cut_off().map_err(read)? {
+            let operation = new_operation_id();
+            let Ok(_writing) = self.writers.order(&release.stack, &operation).await else { continue };
+            match self.settle(&release, &operation).await {
+                Ok(what) => told.push(what),
+                Err(failure) => told.push(format!(
+                    "release {} of `{}` was cut off and could not be settled: {}",
+                    release.number, release.stack, failure.message
+                )),
+            }
+        }
+        Ok(told)
+    }
+
+    async fn settle(&self, release: &Release, operation: &OperationId) -> Result<String, Failure> {
+        let recorded = self.journal.operation(&release.operation).map_err(|trouble| failure_of_journal(&trouble))?;
+        let commits = |step: u32| {
+            let plan = recorded.as_ref().map(|operation| &operation.plan);
+            let action = plan.and_then(|plan| plan.steps.iter().find(|s| s.id.0 == step)).map(|step| &step.action);
+            action.cloned()
+        };
+        let observed = self.docker.look(&scope_of(&Order::Settle(release.before.clone()))).await;
+        let observed = observed.map_err(|error| failure_of(&error))?;
+        let steps = recorded.iter().flat_map(|operation| &operation.steps);
+        let mut committed = recorded.as_ref().is_some_and(|operation| operation.verdict.as_deref() == Some("done"));
+        for step in steps {
+            match commits(step.step.0) {
+                Some(Action::Commit { tells_edge: false, .. }) => {
+                    committed |= step.outcome == Some(StepOutcome::Done);
+                }
+                // Whether it was told can be seen at the edge, whatever was written down.
+                Some(Action::Commit { tells_edge: true, .. }) => {
+                    committed |= step.outcome == Some(StepOutcome::Done) || leads_to_the_release(release, &observed);
+                }
+                _ => {}
+            }
+        }
+        let (towards, state) = match (committed, release.before.protects()) {
+            (true, _) => (Towards::Release, ReleaseState::Committed),
+            (false, true) => (Towards::Before, ReleaseState::Undone),
+            // There is nothing to go back to; the next `up` goes on from what is there.
+            (false, false) => {
+                let ended = self.journal.release_ends(&release.operation, ReleaseState::Failed, BTreeMap::new()).await;
+                ended.map_err(|trouble| failure_of_journal(&trouble))?;
+                return Ok(format!(
+                    "the first release of `{}` was cut off; `mainstay up` goes on with it",
+                    release.stack
+                ));
+            }
+        };
+        let order = Order::Settle(SettleOrder { towards, ..release.before.clone() });
+        let plan = decided(&order, &observed);
+        self.carry_out_settling(&order, &plan, operation, &release.operation).await?;
+        let ids = self.image_ids(&release.stack).await;
+        let ended = self.journal.release_ends(&release.operation, state, ids).await;
+        ended.map_err(|trouble| failure_of_journal(&trouble))?;
+        let what = match towards {
+            Towards::Before => "was taken back: what ran before it runs",
+            Towards::Release => "had been committed and was finished",
+        };
+        Ok(format!("release {} of `{}` was cut off and {what}", release.number, release.stack))
+    }
+
+    async fn carry_out_settling(
+        &self,
+        order: &Order,
+        plan: &Plan,
+        operation: &OperationId,
+        of: &OperationId,
+    ) -> Result<(), Failure> {
+        if plan.is_empty() {
+            return Ok(());
+        }
+        if let Some(refusal) = plan.refusals().next() {
+            return Err(Failure { message: refusal.message.clone(), ..Failure::default() });
+        }
+        let began = Instant::now();
+        let entry = |summary: String| {
+            let mut entry = NewEntry::new(EntryKind::Operation, Some(plan.stack.clone()), summary);
+            entry.cause = Some(format!("{of} was cut off"));
+            entry.operation = Some(operation.clone());
+            entry
+        };
+        let beginning = Beginning {
+            operation: operation.clone(),
+            plan: plan.clone(),
+            digest: plan.digest(),
+            actor: self.actor().to_owned(),
+            durable: true,
+            entry: Some(entry(format!("`{}` began: {} steps", order.verb(), plan.steps.len()))),
+        };
+        self.journal.begin(beginning).await.map_err(|trouble| failure_of_journal(&trouble))?;
+        let teller = Teller { operation: operation.clone(), stack: plan.stack.clone(), events: None };
+        let walked = self.walk_settling(plan, operation, &teller).await;
+        let (verdict, summary) = match &walked {
+            Ok(()) => (Verdict::Done, format!("`{}` done in {:.1} s", order.verb(), began.elapsed().as_secs_f64())),
+            Err(failure) => (Verdict::Failed, format!("`{}` failed: {}", order.verb(), failure.message)),
+        };
+        let closed =
+            self.journal.finish(operation.clone(), verdict, true, Some(entry(summary)), KnownChange::Nothing).await;
+        walked?;
+        closed.map_err(|trouble| failure_of_journal(&trouble))
+    }
+}
+
+/// Whether the edge leads to a container that the release made.
+fn leads_to_the_release(release: &Release, observed: &Observed) -> bool {
+    let sites = observed.edge.iter().flat_map(|edge| &edge.sites).filter(|site| site.stack == release.stack);
+    let mut upstreams = sites.filter_map(|site| match &site.answer {
+        mainstay_model::edge::Answer::Proxy(proxy) => Some(&proxy.upstreams),
+        _ => None,
+    });
+    let stood = |dial: &String| {
+        release.before.before.iter().any(|was| dial.split(':').next().is_some_and(|id| was.id.starts_with(id)))
+    };
+    upstreams.any(|dials| dials.iter().any(|dial| !stood(dial)))
+}
+
+fn told_undone(failure: Option<Failure>, stack: &StackName) -> Failure {
+    let mut failure = failure.unwrap_or_default();
+    failure.hints.push(format!(
+        "the release was taken back: what ran before runs as before; what the new containers said is kept (`mainstay releases --stack {stack}`)"
+    ));
+    failure
+}
+
+fn told_not_undone(failure: Option<Failure>, trouble: Failure) -> Failure {
+    let mut failure = failure.unwrap_or_default();
+    failure.causes.push(format!("and it could not be taken back: {}", trouble.message));
+    failure.causes.extend(trouble.causes);
+    failure.hints.push("the next `mainstay` command for this stack, or `mainstay serve`, takes it back".to_owned());
+    failure
+}
