@@ -145,5 +145,6 @@ fn request(find: &Find, found: &Found) -> LoadRequest {
         dialect: find.dialect,
         domain: find.domain.clone(),
         generated: find.generated.clone(),
+        secrets: BTreeMap::new(),
     }
 }

@@ -62,3 +62,19 @@ impl Format {
         Format::WORDS.iter().find(|(known, _)| *known == word).map(|(_, format)| *format)
     }
 }
+
+/// Whether a secret can have this name: it is the name of a variable.
+///
+/// # Errors
+/// Why not, in words that fit after the name.
+pub fn is_name(name: &str) -> Result<(), &'static str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(fits) {
+        return Err("cannot be the name of a variable: letters, digits and `_`, and no digit first");
+    }
+    // They decide which files are read and for whom; by then the secrets of the stack are not known yet.
+    if name.starts_with("COMPOSE_") {
+        return Err("is read by Compose itself, before there are secrets");
+    }
+    Ok(())
+}
