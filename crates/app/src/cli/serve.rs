@@ -55,7 +55,7 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let machine = Machine::new(docker, &boot.settings.state_dir);
-    let keeper = Keeper::open(boot.settings.state_dir.clone(), machine).await?;
+    let keeper = Keeper::open(boot.settings.state_dir.clone(), machine).await?.with_secrets(boot.secrets());
     let listener = socket::listen(&boot.settings.socket, args.socket_group.as_deref())?;
     let engine = engine::version(&keeper.docker);
     let api = Api { keeper, engine, running: Arc::new(Running::default()), stopping: CancellationToken::new() };
