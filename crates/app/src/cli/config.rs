@@ -24,7 +24,7 @@ pub struct Config {
     /// `yaml` or `json`
     #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
-    /// Show secrets, and values that Mainstay made up; else `…` stands for each
+    /// Show secrets and values that were made up; else `…` stands for each
     #[arg(long, alias = "show-secrets")]
     reveal: bool,
     /// Leave variables as they are written

@@ -41,7 +41,7 @@ pub struct Global {
     /// Where the journal, the lock and the socket are [env: MAINSTAY_STATE_DIR]
     #[arg(long, global = true, value_name = "DIR", help_heading = "How")]
     pub state_dir: Option<PathBuf>,
-    /// The key that opens what is kept of secrets; usually `host.key` in the state folder [env: MAINSTAY_KEY_FILE]
+    /// The key that opens secrets; else `host.key` in the state folder [env: MAINSTAY_KEY_FILE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "How")]
     pub key_file: Option<PathBuf>,
     /// The Docker engine [env: DOCKER_HOST]

@@ -30,11 +30,12 @@ pub fn yes_or_no(ui: &Ui, question: &str) -> bool {
 /// # Errors
 /// When it was interrupted, or the terminal cannot do so.
 pub fn hidden(ui: &Ui, question: &str) -> Result<String, Problem> {
+    // Before the question: what is typed at once belongs to the answer, and is not shown either.
+    let quiet = QuietTerminal::enter()?;
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "{} ", ui.err.paint(super::Tone::Bold, question));
     let _ = stderr.flush();
     drop(stderr);
-    let quiet = QuietTerminal::enter()?;
     let mut line = Vec::new();
     let read = read_line(&mut std::io::stdin().lock(), &mut line);
     drop(quiet);
