@@ -278,7 +278,7 @@ impl From<SecretsError> for Problem {
             }
             SecretsError::NoIdentity { .. } => problem.hint(from_a_kit),
             SecretsError::BadEnvironment { env } => {
-                return Problem::usage("bad-environment", SecretsError::BadEnvironment { env }.to_string());
+                Problem::usage("bad-environment", SecretsError::BadEnvironment { env }.to_string())
             }
             SecretsError::BadKit => problem.hint("name the file that `mainstay secret kit FILE` wrote"),
             SecretsError::WrongPassphrase => problem,

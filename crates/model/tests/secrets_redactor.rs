@@ -57,7 +57,7 @@ impl Writing {
         let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         match self {
             Writing::AsItIs => text.to_owned(),
-            Writing::Json => serde_json::to_string(text).unwrap().trim_matches('"').to_owned(),
+            Writing::Json => serde_json::to_string(text).expect("text").trim_matches('"').to_owned(),
             Writing::JsonAscii => text.encode_utf16().fold(String::new(), |mut out, unit| {
                 let _ = match u8::try_from(unit) {
                     Ok(byte) if byte.is_ascii_alphanumeric() => write!(out, "{}", char::from(byte)),

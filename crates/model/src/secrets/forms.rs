@@ -43,7 +43,7 @@ fn base64(value: &[u8], before: usize) -> Vec<Form> {
     padded.extend_from_slice(value);
     let first = (before * 8).div_ceil(6);
     let end = padded.len() * 8 / 6;
-    let edges = Edges { before: before != 0, after: padded.len() * 8 % 6 != 0, base64: true };
+    let edges = Edges { before: before != 0, after: !(padded.len() * 8).is_multiple_of(6), base64: true };
     let form = |text: String| {
         let letters = text.as_bytes().get(first..end)?;
         Some(Form { bytes: letters.to_vec(), edges })
