@@ -240,6 +240,10 @@ pub fn name_of(request: &LoadRequest, files: &dyn Files) -> Option<String> {
     let project_directory = project_directory(request);
     let environment = environment::gather(request, &project_directory, &mut reading);
     let files = open_files(request, &environment, &mut reading)?;
+    if reading.is_incomplete {
+        // What cannot be read may be what says the name.
+        return None;
+    }
     let name = choose_name(request, &files, &environment, &project_directory, &mut reading);
     (!name.is_empty()).then_some(name)
 }
