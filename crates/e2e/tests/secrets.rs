@@ -365,6 +365,7 @@ fn a_lost_key_is_said_to_be_lost_and_comes_back_from_the_kit() {
     assert!(!key.exists());
     // What runs is still to be seen, and to be stopped.
     scene.on("shop", &["ps"]).ok().says("the key of this host is missing").prints("web");
+    scene.on("shop", &["logs"]).ok().says("nobody knows them here");
     scene.on("shop", &["stop", "--yes"]).ok();
 
     scene.mainstay(&["secret", "restore-kit", kit.to_str().expect("text"), "--passphrase-file", word]).ok();
