@@ -261,7 +261,32 @@ impl From<KeeperError> for Problem {
 impl From<SecretsError> for Problem {
     fn from(error: SecretsError) -> Self {
         let problem = Problem::world("secrets", error.to_string());
+        let from_a_kit = "put it back from its recovery kit: `mainstay secret restore-kit FILE`";
         match error {
+            SecretsError::Damaged { path, .. } => problem.hint("put back a copy of it").hint(format!(
+                "without one, move it away (`mv {0} {0}.damaged`); `mainstay secret ls` then tells what is missing",
+                path.display()
+            )),
+            SecretsError::WrongKey { .. } => {
+                problem.hint("say where the right key is: `--key-file FILE`, or `MAINSTAY_KEY_FILE`").hint(from_a_kit)
+            }
+            SecretsError::NoHostKey { .. } => {
+                problem.hint(from_a_kit).hint("say where it is: `--key-file FILE`, or `MAINSTAY_KEY_FILE`")
+            }
+            SecretsError::OpenKey { path, .. } => {
+                problem.hint(format!("make it its owner's alone: `chmod 600 {}`", path.display()))
+            }
+            SecretsError::NoIdentity { .. } => problem.hint(from_a_kit),
+            SecretsError::BadEnvironment { env } => {
+                Problem::usage("bad-environment", SecretsError::BadEnvironment { env }.to_string())
+            }
+            SecretsError::BadKit => problem.hint("name the file that `mainstay secret kit FILE` wrote"),
+            SecretsError::WrongPassphrase => problem,
+            SecretsError::OtherKey { path } => problem
+                .hint("nothing was changed: what is sealed on this host may need that key")
+                .hint(format!("to give it up, move it away: `mv {0} {0}.old`", path.display())),
+            SecretsError::InTheWay { .. } => problem.hint("name another file, or remove that one"),
+
             SecretsError::Disk { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => problem
                 .caused_by(&source)
                 .hint("the kept values belong to the user who runs the stacks: run it as that user"),
@@ -286,6 +311,7 @@ impl From<SourcesError> for Problem {
             SourcesError::EmptyFolder { .. } => Problem::files("no-compose-file", message),
             SourcesError::NoEnvironment { .. } => Problem::files("no-environment", message),
             SourcesError::BadEnvironment { .. } => Problem::usage("bad-environment", message),
+            SourcesError::Secrets(error) => error.into(),
             SourcesError::NoStdin => Problem::files("no-stdin", message),
             SourcesError::Refused(diagnostics) => {
                 let errors = diagnostics

@@ -80,7 +80,7 @@ fn a_template_of_coolify_comes_up_as_it_is_and_its_values_stay() {
     assert!(exists("volume", &format!("{}_notes-data", scene.name("notes"))));
     assert!(runs(&scene.container("notes", "job")), "an excluded service that is never healthy holds nobody up");
 
-    let kept = scene.state_dir().join("secrets").join(format!("{}.json", scene.name("notes")));
+    let kept = scene.state_dir().join("secrets").join(format!("{}.age", scene.name("notes")));
     assert_eq!(fs::metadata(&kept).expect("the kept values").permissions().mode() & 0o777, 0o600);
     let history = scene.mainstay(&["history", "--json", "--steps"]).ok().stdout;
     let config = scene.on("notes", &["config"]).ok().stdout;
@@ -98,7 +98,8 @@ fn a_template_of_coolify_comes_up_as_it_is_and_its_values_stay() {
     fs::remove_dir_all(scene.state_dir()).expect("the state folder is lost");
     scene.on("notes", &["up"]).ok().says("taken up from the containers of");
     assert_eq!((id_of(&app), id_of(&db)), before, "the same values: nothing differs");
-    assert!(fs::read_to_string(&kept).expect("kept again").contains(&password));
+    assert!(kept.exists(), "kept again");
+    assert!(scene.on("notes", &["config", "--reveal"]).ok().stdout.contains(&password));
 }
 
 #[test]

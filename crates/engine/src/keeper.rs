@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Entry, HistoryFilter, Journal, KnownStack};
 use crate::machine::Machine;
+use crate::secrets::Secrets;
 use crate::world::{World, WorldError};
 pub(crate) use operation::Open;
 use writers::Writers;
@@ -35,6 +36,8 @@ pub struct Keeper<W = Machine> {
     /// Who asks, for the record.
     actor: Arc<str>,
     pub(crate) writers: Arc<Writers>,
+    /// Where the secrets are that are never to be told.
+    secrets: Option<Secrets>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +75,31 @@ impl<W: World + Clone> Keeper<W> {
             Ok(journal) => journal?,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
-        Ok(Keeper { docker, journal: Arc::new(journal), actor: "mainstay".into(), writers: Arc::default() })
+        Ok(Keeper {
+            docker,
+            journal: Arc::new(journal),
+            actor: "mainstay".into(),
+            writers: Arc::default(),
+            secrets: None,
+        })
+    }
+
+    /// The same keeper, that tells none of these secrets: not to the journal, not to whoever listens. Where they cannot
+    /// be opened, it knows only those that come with an order.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Secrets) -> Keeper<W> {
+        self.journal.redactions.learn(&secrets.everything(None).unwrap_or_default());
+        Keeper { secrets: Some(secrets), ..self }
+    }
+
+    fn learn(&self, order: &Order) {
+        let redactions = &self.journal.redactions;
+        if let Order::Up { declared, .. } = order {
+            redactions.learn(declared.secrets.values.values());
+        }
+        if let Some(secrets) = &self.secrets {
+            redactions.learn(&secrets.everything(Some(order.stack())).unwrap_or_default());
+        }
     }
 
     /// The same keeper, whose operations are recorded as asked for by `actor`: "`mainstay up` by root".
@@ -86,11 +113,13 @@ impl<W: World + Clone> Keeper<W> {
     /// # Errors
     /// When the world cannot be looked at.
     pub async fn plan(&self, order: &Order) -> Result<Plan, KeeperError> {
+        self.learn(order);
         Ok(self.decide_now(&self.with_held(order).await?).await?.0)
     }
 
     async fn decide_now(&self, order: &Order) -> Result<(Plan, Observed), KeeperError> {
-        let observed = self.docker.look(&scope_of(order)).await?;
+        let looked = self.docker.look(&scope_of(order)).await;
+        let observed = looked.map_err(|error| self.journal.redactions.clean_error(error))?;
         Ok((decided(order, &observed), observed))
     }
 
@@ -129,6 +158,7 @@ impl<W: World + Clone> Keeper<W> {
         events: mpsc::UnboundedSender<Event>,
         cancel: CancellationToken,
     ) -> Result<Verdict, KeeperError> {
+        self.learn(&order);
         let stack = order.stack().clone();
         let writing = tokio::select! {
             biased;

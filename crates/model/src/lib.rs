@@ -13,4 +13,5 @@ pub mod identity;
 pub mod observed;
 pub mod operation;
 pub mod plan;
+pub mod secrets;
 pub mod sim;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use mainstay_engine::docker::Docker;
+use mainstay_engine::secrets::Secrets;
 use tokio::sync::OnceCell;
 
 use crate::cli::{Cli, Command, Global};
@@ -40,6 +41,11 @@ impl Boot {
     pub async fn docker(&self) -> Result<Docker, Problem> {
         let connect = || engine::connect(self.settings.docker_host.as_deref());
         self.engine.get_or_try_init(connect).await.cloned()
+    }
+
+    /// Where secrets are kept.
+    pub fn secrets(&self) -> Secrets {
+        Secrets::of(&self.settings.state_dir, self.settings.key_file.clone())
     }
 
     /// For a command that has nothing to show instead of doing it.
@@ -75,6 +81,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(problem.kind.exit_code());
         }
     };
+    // Whatever goes wrong from here on: it is told without them. Where they cannot be opened, who needs them says so.
+    boot.ui.redactions.learn(&boot.secrets().everything(None).unwrap_or_default());
     let ui = boot.ui.clone();
     run(boot, command).unwrap_or_else(|problem| {
         report::report(&ui, &problem);

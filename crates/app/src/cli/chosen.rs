@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use mainstay_engine::journal::KnownStack;
-use mainstay_engine::sources::{self, Find, Read};
+use mainstay_engine::sources::{self, Find, Read, SourcesError};
 use mainstay_model::compose::schema::suggest;
 use mainstay_model::compose::{LoadOptions, Loaded, Node};
 use mainstay_model::identity::{ServiceName, StackName};
@@ -46,6 +46,8 @@ pub fn find_here(boot: &Boot, options: LoadOptions) -> Find {
         dialect: global.dialect.map(Into::into),
         domain: global.domain.clone(),
         generated: std::collections::BTreeMap::new(),
+        secrets: Some(boot.secrets()),
+        drawn: std::collections::BTreeMap::new(),
     }
 }
 
@@ -63,7 +65,40 @@ pub fn find_in(boot: &Boot, directory: &Path) -> Find {
         environment,
         dialect: here.dialect,
         domain: here.domain,
+        secrets: here.secrets,
         ..Find::default()
+    }
+}
+
+/// The one chosen stack by its name, and where its files are, when that is known. What is wrong with them is no matter.
+///
+/// # Errors
+/// When there are several, or nobody knows it.
+pub async fn name_and_files(boot: &Boot, command: &str) -> Result<(StackName, Option<Find>), Problem> {
+    let mut all = all_named(boot)?;
+    let find = match (all.pop(), all.is_empty()) {
+        (_, false) => {
+            return Err(
+                Problem::usage("one-stack", format!("`{command}` is about one stack")).hint("give `--stack` once")
+            );
+        }
+        (None, _) => find_here(boot, LoadOptions::default()),
+        (Some(Named::Files(find)), _) => *find,
+        (Some(Named::Name(name)), _) => {
+            let known = Memory::open(&boot.settings).await?.stacks().await?;
+            match known.iter().find(|one| one.stack == name) {
+                Some(known) if Path::new(&known.directory).is_dir() => find_known(boot, known),
+                Some(_) => return Ok((name, None)),
+                None => return Err(unknown_name(&name, &known)),
+            }
+        }
+    };
+    match sources::name(&find)? {
+        Some(name) => Ok((name, Some(find))),
+        // Then reading them says why.
+        None => Err(sources::read(&find).map_or_else(Problem::from, |_| {
+            Problem::files("no-name", "the Compose files do not tell the name of the stack").hint("say it: `-p NAME`")
+        })),
     }
 }
 
@@ -147,6 +182,7 @@ fn read_with(boot: &Boot, mut find: Find, services: &BTreeSet<ServiceName>) -> R
 }
 
 fn told(boot: &Boot, read: Read) -> Result<Read, Problem> {
+    boot.ui.redactions.learn(read.loaded.kept.values.values());
     if !read.warnings.list.is_empty() {
         boot.ui.talk(read.warnings.render().trim_end());
     }
@@ -169,12 +205,12 @@ pub fn stacks(boot: &Boot) -> Result<Vec<Chosen>, Problem> {
         if let Some(name) = &boot.global.project_name {
             return Ok(vec![Chosen { name: StackName::new(name.as_str())?, services: None }]);
         }
-        return Ok(vec![chosen_by(&find_here(boot, LoadOptions::default()))?]);
+        return Ok(vec![chosen_by(boot, &find_here(boot, LoadOptions::default()))?]);
     }
     let mut stacks: Vec<Chosen> = Vec::new();
     for named in all_named(boot)? {
         let chosen = match named {
-            Named::Files(find) => chosen_by(&find)?,
+            Named::Files(find) => chosen_by(boot, &find)?,
             Named::Name(name) => Chosen { name, services: None },
         };
         if stacks.iter().all(|one| one.name != chosen.name) {
@@ -316,8 +352,16 @@ fn only(stacks: Vec<Chosen>, command: &str) -> Result<Chosen, Problem> {
     Ok(one)
 }
 
-fn chosen_by(find: &Find) -> Result<Chosen, Problem> {
-    let loaded = sources::load(find).map_err(|error| Problem::from(error).hint(WITHOUT_FILES))?;
+fn chosen_by(boot: &Boot, find: &Find) -> Result<Chosen, Problem> {
+    let loaded = match sources::load(find) {
+        // Names can be had without: what runs is to be seen also when the key of the host is lost.
+        Err(SourcesError::Secrets(error)) => {
+            boot.ui.warn_of(&error.into());
+            sources::load(&Find { secrets: None, ..find.clone() })
+        }
+        loaded => loaded,
+    };
+    let loaded = loaded.map_err(|error| Problem::from(error).hint(WITHOUT_FILES))?;
     let services = services_of(&loaded);
     Ok(Chosen { name: StackName::new(loaded.name)?, services: Some(services) })
 }

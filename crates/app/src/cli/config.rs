@@ -24,8 +24,8 @@ pub struct Config {
     /// `yaml` or `json`
     #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
-    /// Show the values that Mainstay made up; else `…` stands for each
-    #[arg(long)]
+    /// Show secrets and values that were made up; else `…` stands for each
+    #[arg(long, alias = "show-secrets")]
     reveal: bool,
     /// Leave variables as they are written
     #[arg(long)]
@@ -121,7 +121,9 @@ fn options(args: &Config) -> LoadOptions {
 /// Loads the stack; named services are on whatever their profiles, and then alone with what they depend on.
 fn load(boot: &Boot, mut find: Find, args: &Config) -> Result<Loaded, Problem> {
     let only = &args.only;
-    let mut loaded = generated::loaded(boot, &find, args.reveal)?;
+    // A digest of veiled values would be another one's.
+    let reveal = args.reveal || args.hash.is_some();
+    let mut loaded = generated::loaded(boot, &find, reveal)?;
     if only.is_empty() || !loaded.is_settled() {
         return Ok(loaded);
     }
@@ -129,7 +131,7 @@ fn load(boot: &Boot, mut find: Find, args: &Config) -> Result<Loaded, Problem> {
     let profiles: Vec<String> = off.flatten().filter_map(Node::as_str).map(str::to_owned).collect();
     if !profiles.is_empty() {
         find.profiles.extend(profiles);
-        loaded = generated::loaded(boot, &find, args.reveal)?;
+        loaded = generated::loaded(boot, &find, reveal)?;
     }
     loaded.select(only).map_err(|name| lists::no_such_service(&loaded, &name))?;
     Ok(loaded)
@@ -211,11 +213,13 @@ fn json(value: &impl serde::Serialize) -> Result<String, Problem> {
 }
 
 fn write(boot: &Boot, args: &Config, text: &str) -> Result<(), Problem> {
+    let text = text.trim_end();
+    let text = if args.reveal { text.into() } else { boot.ui.redactions.clean(text) };
     let Some(output) = &args.output else {
-        return if text.is_empty() { Ok(()) } else { boot.ui.data(text.trim_end()) };
+        return if text.is_empty() { Ok(()) } else { boot.ui.raw_data(format!("{text}\n").as_bytes()) };
     };
     let path = boot.environment.working_directory.join(output);
-    std::fs::write(&path, format!("{}\n", text.trim_end())).map_err(|error| {
+    std::fs::write(&path, format!("{text}\n")).map_err(|error| {
         Problem::world("output", format!("`{}` could not be written", path.display())).caused_by(&error)
     })
 }

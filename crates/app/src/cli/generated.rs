@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mainstay_engine::secrets::{Filled, Secrets};
+use mainstay_engine::secrets::{Filled, Namespace, Secrets};
 use mainstay_engine::sources::{self, Find, Read};
 use mainstay_model::compose::Loaded;
 use mainstay_model::compose::dialect::{Disagreement, Generated, Kind, Recovered, placeholder, recover};
@@ -10,6 +10,7 @@ use mainstay_model::declared::container::MountKind;
 use mainstay_model::declared::{Declared, Hidden, Service};
 use mainstay_model::observed::{Observed, Scope};
 
+use super::secret;
 use crate::boot::{Boot, engine};
 use crate::problem::Problem;
 
@@ -33,12 +34,13 @@ pub async fn shown(boot: &Boot, read: Read) -> Result<Read, Problem> {
 }
 
 async fn fill(boot: &Boot, read: Read, keep: bool) -> Result<Read, Problem> {
+    let read = secret::settled(boot, read, keep)?;
     let wanted: Vec<Generated> = read.loaded.spoken.missing().cloned().collect();
     if wanted.is_empty() {
         return Ok(read);
     }
     let stack = &read.declared.stack;
-    let secrets = Secrets::of(&boot.settings.state_dir);
+    let secrets = boot.secrets();
     let kept = secrets.kept(stack)?;
     let is_kept = |name: &String| kept.as_ref().is_some_and(|kept| kept.contains_key(name));
     let lost: BTreeSet<String> = wanted.iter().map(|one| one.name.clone()).filter(|name| !is_kept(name)).collect();
@@ -63,6 +65,7 @@ async fn fill(boot: &Boot, read: Read, keep: bool) -> Result<Read, Problem> {
     } else {
         secrets.try_fill(stack, &wanted, &found.values)?
     };
+    boot.ui.redactions.learn(filled.values.values());
     tell(boot, &read.declared, &secrets, &filled, keep);
     Ok(read.with_values(revealed(filled.values))?)
 }
@@ -74,7 +77,7 @@ fn revealed(values: BTreeMap<String, Hidden>) -> BTreeMap<String, String> {
 /// Names only: a value is never told.
 fn tell(boot: &Boot, declared: &Declared, secrets: &Secrets, filled: &Filled, keep: bool) {
     let stack = &declared.stack;
-    let path = secrets.path(stack);
+    let path = secrets.path(&Namespace::of(stack));
     let taken_up = (!filled.taken_up.is_empty()).then(|| listed(&filled.taken_up));
     let made_up = (!filled.made_up.is_empty()).then(|| listed(&filled.made_up));
     if let Some(names) = taken_up {
@@ -137,19 +140,31 @@ fn uses(service: &Service, name: &str) -> bool {
 /// When the files are refused, or kept values cannot be read.
 pub fn loaded(boot: &Boot, find: &Find, reveal: bool) -> Result<Loaded, Problem> {
     let first = sources::load(find)?;
-    let names: Vec<String> = first.spoken.missing().map(|one| one.name.clone()).collect();
-    if names.is_empty() {
+    boot.ui.redactions.learn(first.kept.values.values());
+    let veil = |names: &mut dyn Iterator<Item = &String>| -> BTreeMap<String, String> {
+        names.map(|name| (name.clone(), VEILED.to_owned())).collect()
+    };
+    // What is absent has no value to show; what is kept is shown only to who asks.
+    let drawn = match reveal {
+        true => veil(&mut first.kept.absent.iter()),
+        false => veil(&mut first.kept.absent.iter().chain(&first.kept.delivered)),
+    };
+    let mut values = veil(&mut first.spoken.missing().map(|one| &one.name));
+    if values.is_empty() && drawn.is_empty() {
         return Ok(first);
     }
-    let mut values: BTreeMap<String, String> = names.into_iter().map(|name| (name, VEILED.to_owned())).collect();
-    if reveal {
+    if reveal && !values.is_empty() {
         let stack = mainstay_model::identity::StackName::new(first.name.as_str())?;
-        let kept = Secrets::of(&boot.settings.state_dir).kept(&stack)?.unwrap_or_default();
+        let kept = boot.secrets().kept(&stack)?.unwrap_or_default();
         values
             .extend(revealed(kept).into_iter().filter(|(name, _)| first.spoken.missing().any(|one| one.name == *name)));
         if values.values().any(|value| value == VEILED) {
             boot.ui.note(&format!("`{VEILED}` stands for what no `up` has made up yet"));
         }
     }
-    Ok(sources::load(&Find { generated: values, ..find.clone() })?)
+    match sources::load(&Find { generated: values.clone(), drawn, ..find.clone() }) {
+        // A veil where a number belongs: then the values are read, and taken out of what is printed.
+        Err(_) if !first.kept.delivered.is_empty() => Ok(sources::load(&Find { generated: values, ..find.clone() })?),
+        veiled => Ok(veiled?),
+    }
 }

@@ -41,6 +41,9 @@ pub struct Global {
     /// Where the journal, the lock and the socket are [env: MAINSTAY_STATE_DIR]
     #[arg(long, global = true, value_name = "DIR", help_heading = "How")]
     pub state_dir: Option<PathBuf>,
+    /// The key that opens secrets; else `host.key` in the state folder [env: MAINSTAY_KEY_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "How")]
+    pub key_file: Option<PathBuf>,
     /// The Docker engine [env: DOCKER_HOST]
     #[arg(long, global = true, value_name = "URL", help_heading = "How")]
     pub docker_host: Option<String>,

@@ -63,6 +63,9 @@ pub async fn run(boot: &Boot, args: Logs) -> Outcome {
         number: args.index,
     };
     chosen::must_have(boot, &stacks, &wanted.services).await?;
+    if let Err(error) = boot.secrets().everything(None) {
+        boot.ui.warn(&format!("secrets are shown where containers write them, since nobody knows them here: {error}"));
+    }
     let docker = boot.docker().await?;
     if options.follow {
         let mut interrupted = Signals::listen();

@@ -15,6 +15,7 @@ pub mod ps;
 pub mod recorded;
 pub mod required;
 pub mod restart;
+pub mod secret;
 pub mod serve;
 pub mod stacks;
 pub mod start;
@@ -75,6 +76,7 @@ pub enum Command {
     History(history::History),
     Stacks(stacks::Stacks),
     Config(config::Config),
+    Secret(secret::Secret),
     Serve(serve::Serve),
     Version(version::Version),
     Completions(completions::Completions),
@@ -105,6 +107,7 @@ impl Command {
             Command::History(args) => history::run(boot, args).await,
             Command::Stacks(args) => stacks::run(boot, args).await,
             Command::Config(args) => config::run(boot, args).await,
+            Command::Secret(args) => secret::run(boot, args).await,
             Command::Serve(args) => serve::run(boot, args).await,
             Command::Version(args) => version::run(boot, args).await,
             Command::Completions(args) => completions::run(boot, args),

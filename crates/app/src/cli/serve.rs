@@ -55,7 +55,7 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let machine = Machine::new(docker, &boot.settings.state_dir);
-    let keeper = Keeper::open(boot.settings.state_dir.clone(), machine).await?;
+    let keeper = Keeper::open(boot.settings.state_dir.clone(), machine).await?.with_secrets(boot.secrets());
     // Before anybody can order anything.
     for told in keeper.settle_releases().await? {
         ui.say(&told);

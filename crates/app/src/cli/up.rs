@@ -10,7 +10,7 @@ use mainstay_model::identity::ServiceName;
 use mainstay_model::plan::{Order, UpOptions};
 
 use super::required::{self, Wanted};
-use super::{chosen, edge, generated, walk::Walk};
+use super::{chosen, edge, generated, secret, walk::Walk};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -173,6 +173,8 @@ pub async fn run(boot: &Boot, args: Up) -> Outcome {
         None => chosen::read(boot, &walk.known, &services)?,
     };
     let wanted = args.wanted(boot, reads, &walk.known).await?;
+    // Of all stacks, before the first is touched.
+    wanted.iter().try_for_each(|one| secret::check(boot, &one.read))?;
     let away = if args.needs_edge(&wanted) { edge::order_if_away(boot).await? } else { None };
     let edge_comes = away.is_some() && boot.settings.dry_run;
     if let Some(order) = away {

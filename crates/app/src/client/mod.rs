@@ -74,7 +74,10 @@ impl Client {
             }
             let machine = Machine::new(boot.docker().await?, &settings.state_dir);
             match Keeper::open(settings.state_dir.clone(), machine).await {
-                Ok(keeper) => return Ok(Client::Hosted(Box::new(keeper.acting_for(&actor)))),
+                Ok(keeper) => {
+                    let keeper = keeper.with_secrets(boot.secrets()).acting_for(&actor);
+                    return Ok(Client::Hosted(Box::new(keeper)));
+                }
                 // A server that is just coming or going, or another command, which gives the folder back at its end.
                 Err(KeeperError::Locked { pid, .. }) if began.elapsed() < LOCK_PATIENCE => {
                     if !told && began.elapsed() > Duration::from_secs(1) {

@@ -44,6 +44,8 @@ impl Environment {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub state_dir: PathBuf,
+    /// Where the key of the host is; `None` means in the state folder.
+    pub key_file: Option<PathBuf>,
     /// Where `mainstay serve` listens.
     pub socket: PathBuf,
     /// `None` means the engine's own default.
@@ -67,7 +69,9 @@ impl Settings {
             (ColorChoice::Auto, Some(_)) => ColorChoice::Never,
             (choice, _) => choice,
         };
+        let key_file = global.key_file.clone().or_else(|| environment.get("MAINSTAY_KEY_FILE").map(PathBuf::from));
         Ok(Settings {
+            key_file: key_file.map(|told| environment.working_directory.join(told)),
             socket: state_dir.join(SOCKET),
             state_dir,
             docker_host: global.docker_host.clone().or_else(|| environment.get("DOCKER_HOST").map(str::to_owned)),

@@ -45,7 +45,7 @@ impl Lines {
         let at = Timestamp::from_nanosecond(line.at_nanos.into()).ok().filter(|at| at.as_second() > 0);
         let at = at.map(|at| format!("{at:.9}"));
         if self.form == Form::Json {
-            self.waiting.extend_from_slice(super::json_text(&json(source, line, at), false)?.as_bytes());
+            self.waiting.extend_from_slice(self.ui.json_text(&json(source, line, at), false)?.as_bytes());
         } else {
             if self.form == Form::Prefixed {
                 self.waiting.extend_from_slice(self.prefixes.of_source(source, self.paint).as_bytes());
@@ -53,7 +53,7 @@ impl Lines {
             if let Some(at) = at.filter(|_| self.timestamps) {
                 self.waiting.extend_from_slice(format!("{at} ").as_bytes());
             }
-            self.waiting.extend_from_slice(&line.line);
+            self.waiting.extend_from_slice(&self.ui.redactions.redactor().clean_bytes(&line.line));
         }
         self.waiting.push(b'\n');
         if self.waiting.len() >= AT_ONCE { self.flush() } else { Ok(()) }

@@ -13,6 +13,8 @@ pub mod terminal;
 use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::AsFd;
 
+use mainstay_engine::secrets::Redactions;
+
 use crate::config::{Environment, Settings};
 use crate::problem::{Kind, Problem};
 
@@ -46,6 +48,8 @@ pub struct Ui {
     pub quiet: bool,
     /// Data as JSON.
     pub json: bool,
+    /// What is never told, on either stream.
+    pub redactions: Redactions,
 }
 
 impl Ui {
@@ -69,6 +73,7 @@ impl Ui {
             err_width: width(err_is_terminal, std::io::stderr(), environment),
             quiet: settings.quiet,
             json: settings.json,
+            redactions: Redactions::default(),
         }
     }
 
@@ -77,10 +82,10 @@ impl Ui {
     /// # Errors
     /// [`Kind::BrokenPipe`] when nobody reads any more.
     pub fn data(&self, text: &str) -> Result<(), Problem> {
-        self.raw_data(format!("{text}\n").as_bytes())
+        self.raw_data(format!("{}\n", self.redactions.clean(text)).as_bytes())
     }
 
-    /// Writes bytes of data as they are.
+    /// Writes bytes of data as they are, secrets too: for what a person asked to see.
     ///
     /// # Errors
     /// [`Kind::BrokenPipe`] when nobody reads any more.
@@ -99,7 +104,7 @@ impl Ui {
     /// # Errors
     /// As [`Ui::data`].
     pub fn json_line(&self, value: &impl serde::Serialize) -> Result<(), Problem> {
-        self.data(&json_text(value, false)?)
+        self.raw_data(format!("{}\n", self.json_text(value, false)?).as_bytes())
     }
 
     /// Writes a value as JSON, spread over lines for a person to read.
@@ -107,7 +112,7 @@ impl Ui {
     /// # Errors
     /// As [`Ui::data`].
     pub fn json_document(&self, value: &impl serde::Serialize) -> Result<(), Problem> {
-        self.data(&json_text(value, true)?)
+        self.raw_data(format!("{}\n", self.json_text(value, true)?).as_bytes())
     }
 
     /// Says something on stderr, unless told to be quiet.
@@ -142,7 +147,21 @@ impl Ui {
     /// Says something on stderr even when told to be quiet. A closed stderr is nobody's trouble.
     pub fn say(&self, text: &str) {
         let mut stderr = std::io::stderr().lock();
-        let _ = stderr.write_all(format!("{text}\n").as_bytes());
+        let _ = stderr.write_all(format!("{}\n", self.redactions.clean(text)).as_bytes());
+    }
+
+    /// A value as JSON without secrets: they are taken out of its texts, so that what is left is JSON still.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON, which would be our mistake.
+    pub fn json_text(&self, value: &impl serde::Serialize, pretty: bool) -> Result<String, Problem> {
+        let redactor = self.redactions.redactor();
+        if redactor.is_empty() {
+            return json_text(value, pretty);
+        }
+        let mut value = serde_json::to_value(value).map_err(|error| no_json(&error))?;
+        redactor.clean_json(&mut value);
+        json_text(&value, pretty)
     }
 
     /// Whether a person can be asked.
@@ -153,7 +172,11 @@ impl Ui {
 
 fn json_text(value: &impl serde::Serialize, pretty: bool) -> Result<String, Problem> {
     let text = if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
-    text.map_err(|error| Problem::new(Kind::Bug, "json", "a value could not be written as JSON").caused_by(&error))
+    text.map_err(|error| no_json(&error))
+}
+
+fn no_json(error: &serde_json::Error) -> Problem {
+    Problem::new(Kind::Bug, "json", "a value could not be written as JSON").caused_by(error)
 }
 
 fn width(is_terminal: bool, stream: impl AsFd, environment: &Environment) -> Option<usize> {
@@ -176,6 +199,7 @@ pub fn report_without_settings(problem: &Problem, json: bool) {
         err_width: None,
         quiet: false,
         json,
+        redactions: Redactions::default(),
     };
     report::report(&ui, problem);
 }

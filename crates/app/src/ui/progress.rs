@@ -179,6 +179,7 @@ impl Progress {
         let is_build = matches!(self.plan.step(step).map(|step| &step.action), Some(Action::BuildImage { .. }));
         let Some(running) = self.running.get_mut(&step) else { return };
         let words = running.words.clone();
+        let message = self.ui.redactions.clean(message);
         match &running.bar {
             Some(bar) => bar.set_message(format!("{words}: {message}")),
             None if self.bars.is_some() => {}
@@ -212,7 +213,7 @@ impl Progress {
         }
         match &self.bars {
             Some(bars) if !self.running.is_empty() => {
-                let _ = bars.println(line);
+                let _ = bars.println(self.ui.redactions.clean(line));
             }
             _ => self.ui.say(line),
         }

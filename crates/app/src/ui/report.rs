@@ -10,7 +10,7 @@ pub fn report(ui: &Ui, problem: &Problem) {
         return;
     }
     if ui.json {
-        ui.say(&serde_json::to_string(&ErrorBody::from(problem.clone())).unwrap_or_default());
+        ui.say(&ui.json_text(&ErrorBody::from(problem.clone()), false).unwrap_or_default());
         return;
     }
     ui.say(render(ui.err, problem).trim_end());

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use crate::problem::Problem;
 
@@ -40,6 +40,38 @@ impl RawTerminal {
 }
 
 impl Drop for RawTerminal {
+    fn drop(&mut self) {
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
+    }
+}
+
+/// What is typed is not shown, until this is dropped. Ctrl-C ends the line instead of the program, which would leave the
+/// terminal as it is.
+pub struct QuietTerminal {
+    before: Termios,
+}
+
+impl QuietTerminal {
+    /// What Ctrl-C then types.
+    pub const CTRL_C: u8 = 3;
+
+    /// # Errors
+    /// When stdin is no terminal that can do so.
+    pub fn enter() -> Result<Self, Problem> {
+        let trouble = |error: rustix::io::Errno| {
+            Problem::world("terminal", "the terminal could not be kept from showing what is typed")
+                .caused_by(&std::io::Error::from(error))
+        };
+        let before = tcgetattr(std::io::stdin()).map_err(trouble)?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+        quiet.special_codes[SpecialCodeIndex::VEOL] = Self::CTRL_C;
+        tcsetattr(std::io::stdin(), OptionalActions::Flush, &quiet).map_err(trouble)?;
+        Ok(QuietTerminal { before })
+    }
+}
+
+impl Drop for QuietTerminal {
     fn drop(&mut self) {
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
     }

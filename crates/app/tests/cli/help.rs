@@ -2,7 +2,7 @@
 
 use crate::sealed::Sealed;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "up",
     "plan",
     "down",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 15] = [
     "history",
     "stacks",
     "config",
+    "secret",
     "serve",
     "version",
     "completions",

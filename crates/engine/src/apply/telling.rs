@@ -6,6 +6,7 @@ use mainstay_model::plan::{Action, describe};
 use tokio::sync::mpsc;
 
 use crate::journal::now_text;
+use crate::secrets::Redactions;
 
 /// Puts the time, the operation and the stack to what is told. A listener that went away stops nothing.
 #[derive(Clone)]
@@ -14,11 +15,14 @@ pub(crate) struct Teller {
     pub stack: StackName,
     /// `None` for the loop, which speaks through the journal alone.
     pub events: Option<mpsc::UnboundedSender<Event>>,
+    /// What is never told.
+    pub redactions: Redactions,
 }
 
 impl Teller {
     pub(crate) fn tell(&self, what: What) {
         if let Some(events) = &self.events {
+            let what = self.redactions.clean_what(what);
             let event = Event { at: now_text(), operation: self.operation.clone(), stack: self.stack.clone(), what };
             let _ = events.send(event);
         }

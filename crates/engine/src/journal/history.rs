@@ -57,11 +57,13 @@ impl Journal {
     /// # Errors
     /// When it cannot be written.
     pub async fn record(&self, entry: NewEntry) -> Result<i64, JournalError> {
+        let entry = self.redactions.clean_entry(entry);
         self.writer.write(false, move |connection| insert(connection, &entry)).await
     }
 
     /// Writes an entry when there is time; for the loop, whose repairs do not wait for a disk.
     pub fn post(&self, entry: NewEntry) {
+        let entry = self.redactions.clean_entry(entry);
         self.writer.post(move |connection| insert(connection, &entry));
     }
 }

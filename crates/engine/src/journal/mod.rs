@@ -40,6 +40,7 @@ pub(crate) use time::{now_text, text_of};
 pub use trouble::JournalError;
 
 use crate::keeper::KeeperError;
+use crate::secrets::Redactions;
 pub use lock::LOCK_NAME;
 use lock::StateLock;
 use writer::Writer;
@@ -49,6 +50,8 @@ pub const FILE_NAME: &str = "journal.db";
 
 /// Dropping it writes out what is still queued and gives the lock back.
 pub struct Journal {
+    /// What never stands in it.
+    pub redactions: Redactions,
     path: PathBuf,
     keeper: Arc<str>,
     // The order of the fields is the order of their ends: the writer flushes, the reader closes, then the lock goes.
@@ -149,7 +152,7 @@ impl Journal {
         // By its path, so that a folder whose content was lost still knows what it kept.
         let folder = std::fs::canonicalize(state_dir).unwrap_or_else(|_| state_dir.to_owned());
         let keeper = digest(&folder.to_string_lossy()).into();
-        Ok(Journal { path, keeper, writer, reader: Mutex::new(reader), _lock: lock })
+        Ok(Journal { redactions: Redactions::default(), path, keeper, writer, reader: Mutex::new(reader), _lock: lock })
     }
 
     /// Whose folder this is, as the label of the containers that it keeps says.

@@ -91,6 +91,7 @@ impl Journal {
     /// When it cannot be written; the operation must not be walked then.
     pub async fn begin(&self, beginning: Beginning) -> Result<(), JournalError> {
         let durable = beginning.durable;
+        let beginning = self.cleaned(beginning);
         self.writer.write(durable, move |connection| begin(connection, &beginning)).await.map(drop)
     }
 
@@ -105,6 +106,7 @@ impl Journal {
         entry: NewEntry,
     ) -> Result<(), JournalError> {
         let operation = operation.clone();
+        let entry = self.redactions.clean_entry(entry);
         let job = move |connection: &Connection| {
             let sql = "UPDATE operations SET plan = ?2 WHERE id = ?1";
             connection.prepare_cached(sql)?.execute(params![operation.as_str(), to_json(&plan)])?;
@@ -129,6 +131,12 @@ impl Journal {
     /// # Errors
     /// When it cannot be written.
     pub async fn step_ends(&self, end: StepEnd) -> Result<(), JournalError> {
+        let end = StepEnd {
+            detail: end.detail.map(|detail| self.redactions.clean(&detail).into_owned()),
+            failure: end.failure.map(|failure| self.redactions.clean_failure(failure)),
+            entry: end.entry.map(|entry| self.redactions.clean_entry(entry)),
+            ..end
+        };
         self.writer.write(false, move |connection| step_ends(connection, &end)).await.map(drop)
     }
 
@@ -144,6 +152,7 @@ impl Journal {
         entry: Option<NewEntry>,
         change: KnownChange,
     ) -> Result<(), JournalError> {
+        let entry = entry.map(|entry| self.redactions.clean_entry(entry));
         let job = move |connection: &Connection| {
             close(connection, operation.as_str(), verdict_text(verdict))?;
             match &change {
@@ -158,7 +167,12 @@ impl Journal {
 
     /// As [`Journal::begin`], for the loop: written before any step that is written after it, and not waited for.
     pub fn post_begin(&self, beginning: Beginning) {
+        let beginning = self.cleaned(beginning);
         self.writer.post(move |connection| begin(connection, &beginning));
+    }
+
+    fn cleaned(&self, beginning: Beginning) -> Beginning {
+        Beginning { entry: beginning.entry.map(|entry| self.redactions.clean_entry(entry)), ..beginning }
     }
 
     /// As [`Journal::finish`], for the loop, which waits for no disk.

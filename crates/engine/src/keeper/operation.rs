@@ -30,7 +30,12 @@ impl<W: World + Clone> Running<'_, W> {
         release: Option<NewRelease>,
     ) -> Result<Verdict, KeeperError> {
         let began = Instant::now();
-        let teller = Teller { operation: self.operation.clone(), stack: self.plan.stack.clone(), events: Some(events) };
+        let teller = Teller {
+            operation: self.operation.clone(),
+            stack: self.plan.stack.clone(),
+            events: Some(events),
+            redactions: self.keeper.journal.redactions.clone(),
+        };
         // Refused here, a full disk has cost nothing: no step was taken.
         self.keeper.journal.begin(self.beginning()).await.map_err(unwritable)?;
         let open = Open::new(&self.keeper.journal, self.operation);

@@ -241,7 +241,12 @@ impl<W: World + Clone> Keeper<W> {
             entry: Some(entry(format!("`{}` began: {} steps", order.verb(), plan.steps.len()))),
         };
         self.journal.begin(beginning).await.map_err(|trouble| failure_of_journal(&trouble))?;
-        let teller = Teller { operation: operation.clone(), stack: plan.stack.clone(), events: None };
+        let teller = Teller {
+            operation: operation.clone(),
+            stack: plan.stack.clone(),
+            events: None,
+            redactions: self.journal.redactions.clone(),
+        };
         let walked = self.walk_settling(plan, operation, &teller).await;
         let (verdict, summary) = match &walked {
             Ok(()) => (Verdict::Done, format!("`{}` done in {:.1} s", order.verb(), began.elapsed().as_secs_f64())),

@@ -129,7 +129,12 @@ impl<W: Watched> Holding<'_, W> {
         };
         self.keeper.journal.post_begin(beginning);
         let open = crate::keeper::Open::new(&self.keeper.journal, &operation);
-        let teller = Teller { operation: operation.clone(), stack: plan.stack.clone(), events: None };
+        let teller = Teller {
+            operation: operation.clone(),
+            stack: plan.stack.clone(),
+            events: None,
+            redactions: self.keeper.journal.redactions.clone(),
+        };
         let reaction_us = u64::try_from(cause.heard.elapsed().as_micros()).unwrap_or(u64::MAX);
         let evidence = json!({ "heard": cause.evidence, "reaction_us": reaction_us });
         // A repair is not cancelled in the middle: it takes milliseconds, and half of it helps nobody.

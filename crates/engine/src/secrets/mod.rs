@@ -1,39 +1,66 @@
-//! Values that were made up for a stack and stay: kept in the state folder, a file a stack, for its owner's eyes.
+//! Values that stay: secrets that people set or have generated, and values that a dialect leaves to be made up.
 //!
-//! The files are `<state>/secrets/<stack>.json` (0600), written whole or not at all, under a lock of their own: a
-//! command may keep a value while a server owns the rest of the folder. Nothing here is printed: a value is a
-//! [`Hidden`] or a text on its way into a load.
+//! They are kept in `<state>/secrets/<stack>.age`, or `<stack>@<env>.age` for an environment: each file is sealed with
+//! [age](https://age-encryption.org) for the key of the host (`<state>/host.key`, or where `--key-file` says), written
+//! whole or not at all, under a lock of its own: a command may keep a value while a server owns the rest of the folder.
+//! Nothing here is printed: a value is a [`Hidden`] or a text on its way into a load.
 
+mod disk;
+mod key;
+pub mod kit;
+mod made_up;
+mod namespace;
+mod plain;
 mod random;
-mod store;
+mod redactions;
+mod sheet;
 mod token;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use mainstay_model::compose::dialect::{Generated, Kind, magic::TOKEN_KEY};
 use mainstay_model::declared::Hidden;
 use mainstay_model::identity::StackName;
+use mainstay_model::secrets::Recipe;
 
-use store::{Kept, Origin, Store, Value};
+pub use made_up::Filled;
+pub use namespace::Namespace;
+pub use redactions::Redactions;
+pub use sheet::Origin;
+use sheet::{Entry, Writing};
 
-/// The folder of kept values.
+/// Where values are kept, and the key that opens them. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Secrets {
     folder: PathBuf,
+    key: PathBuf,
 }
 
-/// The values of a load, and which of them are new.
-#[derive(Clone, Debug, Default)]
-pub struct Filled {
-    /// By name, for [`mainstay_model::compose::LoadRequest::generated`].
-    pub values: BTreeMap<String, Hidden>,
-    /// Names whose value was made up now.
-    pub made_up: Vec<String>,
-    /// Names whose value was taken up from containers now.
-    pub taken_up: Vec<String>,
+/// One kept value, without the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub name: String,
+    /// A value that a dialect leaves to be made up, rather than a secret of the stack.
+    pub is_made_up: bool,
+    /// In characters.
+    pub length: usize,
+    pub from: Origin,
+    /// RFC 3339.
+    pub at: String,
+    /// Who set it or had it generated, where that is known.
+    pub by: Option<String>,
+}
+
+/// What came of generating.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drawn {
+    /// Names with a new value.
+    pub made: Vec<String>,
+    /// Names whose value was there, and stays.
+    pub there: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -48,116 +75,187 @@ pub enum SecretsError {
     /// Written by hand, by a newer version, or damaged.
     #[error("`{}` is not what Mainstay wrote: {why}", path.display())]
     Unreadable { path: PathBuf, why: String },
+    /// A sealed file that the right key does not open, or with something else in it.
+    #[error("`{}` is damaged: {why}", path.display())]
+    Damaged { path: PathBuf, why: String },
+    /// Sealed for another key.
+    #[error("the key `{}` does not open `{}`", key.display(), path.display())]
+    WrongKey { path: PathBuf, key: PathBuf },
+    /// Something is sealed, and what opens it is gone.
+    #[error("the key of this host is missing: `{}`; `{}` is sealed with it", key.display(), sealed.display())]
+    NoHostKey { key: PathBuf, sealed: PathBuf },
+    /// Others may read it.
+    #[error("the key `{}` can be read by others than its owner (its mode is {mode:03o})", path.display())]
+    OpenKey { path: PathBuf, mode: u32 },
+    /// A file that should hold a key.
+    #[error("`{}` holds no key: a line that begins with `AGE-SECRET-KEY-1` is missing, or damaged", path.display())]
+    NoIdentity { path: PathBuf },
     #[error("the operating system gave no random bytes: {0}")]
     Random(String),
     /// A token cannot be signed without its key.
-    #[error("`{token}` is signed with `{TOKEN_KEY}`, which has no value")]
+    #[error("`{token}` is signed with a key that has no value")]
     NoKey { token: String },
+    #[error("`{env}` cannot be the name of an environment: letters, digits, `_`, `-` and `.` only")]
+    BadEnvironment { env: String },
+    #[error("this is no recovery kit: it holds no key")]
+    BadKit,
+    #[error("the passphrase does not open it")]
+    WrongPassphrase,
+    #[error("another key is in place: `{}`", path.display())]
+    OtherKey { path: PathBuf },
+    #[error("`{}` is there already", path.display())]
+    InTheWay { path: PathBuf },
 }
 
 impl Secrets {
-    /// The values that are kept below a state folder.
-    pub fn of(state_dir: &Path) -> Self {
-        Secrets { folder: state_dir.join("secrets") }
+    /// The values that are kept below a state folder. The key is there too, unless it is said where it is.
+    pub fn of(state_dir: &Path, key: Option<PathBuf>) -> Self {
+        Secrets { folder: state_dir.join("secrets"), key: key.unwrap_or_else(|| key::usual_path(state_dir)) }
     }
 
-    /// Where the values of a stack are.
-    pub fn path(&self, stack: &StackName) -> PathBuf {
-        self.folder.join(format!("{stack}.json"))
+    /// Where the values of a namespace are.
+    pub fn path(&self, namespace: &Namespace) -> PathBuf {
+        namespace.path(&self.folder)
     }
 
-    /// The values that are kept for a stack; nothing when none ever were.
+    /// Where the key is.
+    pub fn key_path(&self) -> &Path {
+        &self.key
+    }
+
+    /// The secrets of a namespace, by name; what a dialect has made up is not among them.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
-    pub fn kept(&self, stack: &StackName) -> Result<Option<BTreeMap<String, Hidden>>, SecretsError> {
-        let kept = store::read(&self.path(stack))?;
-        Ok(kept.map(|kept| kept.values.into_iter().map(|(name, value)| (name, value.value)).collect()))
+    /// When they are there and cannot be opened.
+    pub fn values(&self, namespace: &Namespace) -> Result<BTreeMap<String, Hidden>, SecretsError> {
+        let sheet = sheet::read(self, namespace)?;
+        Ok(sheet.secrets.into_iter().map(|(name, entry)| (name, entry.value)).collect())
     }
 
-    /// Answers every value that a load asked for: as kept, else as found in containers, else made up; and keeps what is
-    /// new. Two commands at once get the same values: the second waits for the first and reads what it wrote.
+    /// Everything that is kept for a namespace, by name, without the values.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or no randomness is to be had.
-    pub fn fill(
-        &self,
-        stack: &StackName,
-        wanted: &[Generated],
-        found: &BTreeMap<String, Hidden>,
-    ) -> Result<Filled, SecretsError> {
-        let store = Store::open(&self.folder, self.path(stack))?;
-        let mut kept = store.read()?.unwrap_or_default();
-        let filled = fill(&mut kept, wanted, found)?;
-        if !filled.made_up.is_empty() || !filled.taken_up.is_empty() {
-            store.write(&kept)?;
-        }
-        Ok(filled)
-    }
-
-    /// The same without keeping anything: for showing what would be done.
-    ///
-    /// # Errors
-    /// As [`Secrets::fill`].
-    pub fn try_fill(
-        &self,
-        stack: &StackName,
-        wanted: &[Generated],
-        found: &BTreeMap<String, Hidden>,
-    ) -> Result<Filled, SecretsError> {
-        let mut kept = store::read(&self.path(stack))?.unwrap_or_default();
-        fill(&mut kept, wanted, found)
-    }
-}
-
-fn fill(kept: &mut Kept, wanted: &[Generated], found: &BTreeMap<String, Hidden>) -> Result<Filled, SecretsError> {
-    let mut filled = Filled::default();
-    // Keys before the tokens that are signed with them.
-    let (tokens, others): (Vec<_>, Vec<_>) = wanted.iter().partition(|one| matches!(one.kind, Kind::Token { .. }));
-    for one in others.into_iter().chain(tokens) {
-        let value = match (fitting(kept, one), found.get(&one.name)) {
-            (Some(value), _) => value,
-            (None, Some(value)) => {
-                filled.taken_up.push(one.name.clone());
-                keep(kept, one, value.clone(), Origin::Container)
-            }
-            (None, None) => {
-                filled.made_up.push(one.name.clone());
-                let value = Hidden::new(made_up(kept, one)?);
-                keep(kept, one, value, Origin::Generated)
+    /// As [`Secrets::values`].
+    pub fn list(&self, namespace: &Namespace) -> Result<Vec<Listed>, SecretsError> {
+        let sheet = sheet::read(self, namespace)?;
+        let listed = |is_made_up: bool| {
+            move |(name, entry): (String, Entry)| Listed {
+                name,
+                is_made_up,
+                length: entry.value.reveal().chars().count(),
+                from: entry.from,
+                at: entry.at,
+                by: entry.by,
             }
         };
-        filled.values.insert(one.name.clone(), value);
+        let mut all: Vec<Listed> = sheet.secrets.into_iter().map(listed(false)).collect();
+        all.extend(sheet.made_up.into_iter().map(listed(true)));
+        Ok(all)
     }
-    Ok(filled)
+
+    /// Keeps a value. Tells whether there was one before.
+    ///
+    /// # Errors
+    /// When it cannot be sealed and written; then what was there stays.
+    pub fn set(&self, namespace: &Namespace, name: &str, value: Hidden, by: &str) -> Result<bool, SecretsError> {
+        let mut writing = Writing::begin(self, namespace)?;
+        let before = writing.sheet.secrets.insert(name.to_owned(), entry(value, Origin::Set, by));
+        writing.write()?;
+        Ok(before.is_some())
+    }
+
+    /// Forgets these. Names that are not there are given back, and nothing is forgotten then.
+    ///
+    /// # Errors
+    /// As [`Secrets::set`].
+    pub fn remove(&self, namespace: &Namespace, names: &BTreeSet<String>) -> Result<Vec<String>, SecretsError> {
+        let mut writing = Writing::begin(self, namespace)?;
+        let kept = &mut writing.sheet.secrets;
+        let unknown: Vec<String> = names.iter().filter(|name| !kept.contains_key(*name)).cloned().collect();
+        if unknown.is_empty() {
+            kept.retain(|name, _| !names.contains(name));
+            writing.write()?;
+        }
+        Ok(unknown)
+    }
+
+    /// Draws a value for each recipe whose name has none, or for each when `rotate` says so. Two at once draw one: the
+    /// second waits for the first and finds its value.
+    ///
+    /// # Errors
+    /// As [`Secrets::set`]; then nothing was drawn.
+    pub fn generate(
+        &self,
+        namespace: &Namespace,
+        recipes: &BTreeMap<String, Recipe>,
+        rotate: bool,
+        by: &str,
+    ) -> Result<Drawn, SecretsError> {
+        let mut writing = Writing::begin(self, namespace)?;
+        let mut drawn = Drawn::default();
+        for (name, recipe) in recipes {
+            if writing.sheet.secrets.contains_key(name) && !rotate {
+                drawn.there.push(name.clone());
+                continue;
+            }
+            let value = Hidden::new(random::of_recipe(*recipe)?);
+            writing.sheet.secrets.insert(name.clone(), entry(value, Origin::Generated, by));
+            drawn.made.push(name.clone());
+        }
+        if !drawn.made.is_empty() {
+            writing.write()?;
+        }
+        Ok(drawn)
+    }
+
+    /// Values by these recipes that are not kept: for showing what would be done.
+    ///
+    /// # Errors
+    /// When no randomness is to be had.
+    pub fn draw(recipes: &BTreeMap<String, Recipe>) -> Result<BTreeMap<String, Hidden>, SecretsError> {
+        recipes.iter().map(|(name, recipe)| Ok((name.clone(), Hidden::new(random::of_recipe(*recipe)?)))).collect()
+    }
+
+    /// Every value of a stack, in all environments and of every origin; of all stacks when none is named: for keeping
+    /// them out of what is said.
+    ///
+    /// # Errors
+    /// When something is sealed and cannot be opened.
+    pub fn everything(&self, stack: Option<&StackName>) -> Result<Vec<Hidden>, SecretsError> {
+        let mut namespaces: Vec<Namespace> = self.sealed().iter().filter_map(|path| Namespace::of_path(path)).collect();
+        if let Some(stack) = stack {
+            namespaces.retain(|namespace| namespace.stack == *stack);
+            namespaces.push(Namespace::of(stack));
+        }
+        let mut all = Vec::new();
+        for namespace in namespaces {
+            let sheet = sheet::read(self, &namespace)?;
+            all.extend(sheet.secrets.into_values().chain(sheet.made_up.into_values()).map(|entry| entry.value));
+        }
+        Ok(all)
+    }
+
+    /// Every sealed file, sorted.
+    fn sealed(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        let mut sealed: Vec<PathBuf> =
+            paths.filter(|path| path.extension().is_some_and(|extension| extension == "age")).collect();
+        sealed.sort();
+        sealed
+    }
+
+    /// The file in which an earlier version kept what was made up for a stack; there never was one for an environment.
+    fn plain(&self, namespace: &Namespace) -> Option<PathBuf> {
+        namespace.env().is_none().then(|| self.folder.join(format!("{}.json", namespace.stack)))
+    }
 }
 
-/// What is kept; a token only while its key is the one that it was signed with.
-fn fitting(kept: &Kept, one: &Generated) -> Option<Hidden> {
-    let value = &kept.values.get(&one.name)?.value;
-    let is_good = match one.kind {
-        Kind::Token { .. } => key_of(kept, one).is_some_and(|key| token::is_signed_with(value.reveal(), key.reveal())),
-        _ => true,
-    };
-    is_good.then(|| value.clone())
+fn entry(value: Hidden, from: Origin, by: &str) -> Entry {
+    Entry { value, from, at: Timestamp::now().to_string(), by: Some(by.to_owned()) }
 }
 
-fn keep(kept: &mut Kept, one: &Generated, value: Hidden, from: Origin) -> Hidden {
-    let at = Timestamp::now().to_string();
-    kept.values.insert(one.name.clone(), Value { value: value.clone(), from, at });
-    value
-}
-
-fn key_of(kept: &Kept, token: &Generated) -> Option<Hidden> {
-    token.key.clone().or_else(|| kept.values.get(TOKEN_KEY).map(|key| key.value.clone()))
-}
-
-fn made_up(kept: &Kept, one: &Generated) -> Result<String, SecretsError> {
-    let Kind::Token { role } = one.kind else { return random::value(one.kind) };
-    let key = key_of(kept, one);
-    let token = key.and_then(|key| token::signed(role, Timestamp::now(), key.reveal()));
-    token.ok_or_else(|| SecretsError::NoKey { token: one.name.clone() })
-}
-
+#[cfg(test)]
+mod made_up_tests;
 #[cfg(test)]
 mod tests;

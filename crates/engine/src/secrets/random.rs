@@ -1,8 +1,9 @@
 //! Values from the operating system's random source.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use mainstay_model::compose::dialect::Kind;
+use mainstay_model::secrets::{Format, Recipe};
 
 use super::SecretsError;
 
@@ -21,9 +22,23 @@ pub(super) fn value(kind: Kind) -> Result<String, SecretsError> {
         Kind::User => Ok(letters(SMALL, 1)? + &letters(&[SMALL, DIGITS].concat(), USER_LENGTH - 1)?),
         Kind::Letters { length } => letters(&[SMALL, LARGE, DIGITS].concat(), length),
         Kind::Base64 { bytes: count } => Ok(STANDARD.encode(bytes(count)?)),
-        Kind::Hex { bytes: count } => Ok(bytes(count)?.iter().map(|byte| format!("{byte:02x}")).collect()),
+        Kind::Hex { bytes: count } => hex(count),
         Kind::Token { .. } => Err(SecretsError::Random("a token is signed, and not random".into())),
     }
+}
+
+/// A fresh value by a stack's own recipe.
+pub(super) fn of_recipe(recipe: Recipe) -> Result<String, SecretsError> {
+    match recipe.format {
+        Format::Alnum => with_each(&[SMALL, LARGE, DIGITS], recipe.size),
+        Format::Hex => hex(recipe.size),
+        Format::Base64 => Ok(STANDARD.encode(bytes(recipe.size)?)),
+        Format::Base64Url => Ok(URL_SAFE_NO_PAD.encode(bytes(recipe.size)?)),
+    }
+}
+
+fn hex(count: usize) -> Result<String, SecretsError> {
+    Ok(bytes(count)?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn bytes(count: usize) -> Result<Vec<u8>, SecretsError> {

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 
 use mainstay_model::compose::{self, Diagnostic, Diagnostics, Dialect, LoadOptions, LoadRequest, Loaded};
 use mainstay_model::declared::{self, Declared};
+use mainstay_model::identity::StackName;
+
+use crate::secrets::{Namespace, Secrets, SecretsError};
 
 pub use disk::Disk;
 use find::Found;
@@ -43,6 +46,10 @@ pub struct Find {
     pub domain: Option<String>,
     /// Values that were made up and kept, by name.
     pub generated: BTreeMap<String, String>,
+    /// Where the secrets of the stack are kept; `None` reads the files without them.
+    pub secrets: Option<Secrets>,
+    /// Secrets for this reading alone: they stand over the kept ones.
+    pub drawn: BTreeMap<String, String>,
 }
 
 /// One stack's files, read and understood.
@@ -65,6 +72,22 @@ impl Read {
     pub fn with_values(&self, values: BTreeMap<String, String>) -> Result<Read, SourcesError> {
         read(&Find { generated: values, ..self.find.clone() })
     }
+
+    /// The same files once more, with these secrets over the kept ones, which are looked up again.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn with_secrets(&self, drawn: BTreeMap<String, String>) -> Result<Read, SourcesError> {
+        read(&Find { drawn, ..self.find.clone() })
+    }
+
+    /// Whose secrets it is read with.
+    ///
+    /// # Errors
+    /// When `--env` cannot be part of a file's name.
+    pub fn namespace(&self) -> Result<Namespace, SecretsError> {
+        Namespace::new(self.declared.stack.clone(), self.find.env.as_deref())
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +107,9 @@ pub enum SourcesError {
     /// `-` was named and nothing was passed in.
     #[error("`-` stands for the standard input, and nothing came from there")]
     NoStdin,
+    /// The secrets of the stack cannot be opened.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The files are refused.
     #[error("the Compose files are refused")]
     Refused(Diagnostics),
@@ -102,9 +128,34 @@ pub fn load(find: &Find) -> Result<Loaded, SourcesError> {
     let disk = Disk::new(find.stdin.clone().map(|content| (paths::stdin(&find.working_directory), content)));
     let found = find::found(find, &disk)?;
     let refused = |refused| SourcesError::Refused(declared::judge_the_rest(refused));
-    let mut loaded = compose::load(&request(find, &found), &disk).map_err(refused)?;
+    let mut request = request(find, &found);
+    request.secrets = secrets(find, &request, &disk)?;
+    let mut loaded = compose::load(&request, &disk).map_err(refused)?;
     loaded.warnings.extend(found.warnings);
     Ok(loaded)
+}
+
+/// The secrets that are kept for the stack of a request. Its name stands in its files, which are read for it alone.
+fn secrets(find: &Find, request: &LoadRequest, disk: &Disk) -> Result<BTreeMap<String, String>, SourcesError> {
+    let mut values = BTreeMap::new();
+    if let Some(secrets) = &find.secrets
+        && let Some(stack) = compose::name_of(request, disk).and_then(|name| StackName::new(name).ok())
+    {
+        let kept = secrets.values(&Namespace::new(stack, find.env.as_deref())?)?;
+        values.extend(kept.into_iter().map(|(name, value)| (name, value.reveal().to_owned())));
+    }
+    values.extend(find.drawn.clone());
+    Ok(values)
+}
+
+/// The name of a stack, whatever else is wrong with its files; `None` when they do not tell one.
+///
+/// # Errors
+/// When there is no file.
+pub fn name(find: &Find) -> Result<Option<StackName>, SourcesError> {
+    let disk = Disk::new(find.stdin.clone().map(|content| (paths::stdin(&find.working_directory), content)));
+    let found = find::found(find, &disk)?;
+    Ok(compose::name_of(&request(find, &found), &disk).and_then(|name| StackName::new(name).ok()))
 }
 
 /// Finds, loads and declares a stack.
@@ -145,5 +196,6 @@ fn request(find: &Find, found: &Found) -> LoadRequest {
         dialect: find.dialect,
         domain: find.domain.clone(),
         generated: find.generated.clone(),
+        secrets: BTreeMap::new(),
     }
 }

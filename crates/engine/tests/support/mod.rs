@@ -52,6 +52,7 @@ impl Stack {
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),
             requires: vec![StackName::new("supabase").unwrap()],
+            secrets: Default::default(),
         };
         Some(Stack { docker, declared, next_step: AtomicU32::new(1) })
     }

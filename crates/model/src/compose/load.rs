@@ -7,6 +7,7 @@ use super::diagnostic::{Diagnostic, Diagnostics};
 use super::dialect::{self, Dialect, Spoken};
 use super::environment::{self, Environment};
 use super::interpolate::{self, Interpolation};
+use super::kept::{self, Kept};
 use super::model::{ModelFile, Scope, load_model};
 use super::name::{self, NameSources};
 use super::reading::Reading;
@@ -63,6 +64,8 @@ pub struct LoadRequest {
     pub domain: Option<String>,
     /// Values that were made up earlier and kept, by the names that the files have for them.
     pub generated: BTreeMap<String, String>,
+    /// Secrets that are kept for the stack: variables below the env files.
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// The flags of `config`; the defaults are what every other command uses.
@@ -122,6 +125,8 @@ pub struct Loaded {
     pub sources: Sources,
     /// What the load learned through the dialect of the files.
     pub spoken: Spoken,
+    /// What it learned of secrets.
+    pub kept: Kept,
     /// With what options it was loaded.
     pub options: LoadOptions,
 }
@@ -229,6 +234,20 @@ pub fn load(request: &LoadRequest, files: &dyn Files) -> Result<Loaded, Diagnost
     }
 }
 
+/// The name of the stack that a request is about, whatever else its files say; `None` when they do not tell one.
+pub fn name_of(request: &LoadRequest, files: &dyn Files) -> Option<String> {
+    let mut reading = Reading::new(files);
+    let project_directory = project_directory(request);
+    let environment = environment::gather(request, &project_directory, &mut reading);
+    let files = open_files(request, &environment, &mut reading)?;
+    if reading.is_incomplete {
+        // What cannot be read may be what says the name.
+        return None;
+    }
+    let name = choose_name(request, &files, &environment, &project_directory, &mut reading);
+    (!name.is_empty()).then_some(name)
+}
+
 /// `None` when the complaints so far leave nothing to go on with.
 fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded> {
     let options = request.options;
@@ -240,7 +259,10 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
     let active = profiles::active(&request.profiles, wanted);
     environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
     let whole = environment.clone();
-    if !options.interpolate {
+    let mut kept = Kept::default();
+    if options.interpolate {
+        kept = kept::deliver(request, &files, &mut environment);
+    } else {
         // The caller's values stay out of what is printed as it was written.
         environment.retain(|key, _| key == "COMPOSE_PROJECT_NAME");
     }
@@ -282,6 +304,7 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
         environment: whole,
         sources: Sources::default(),
         spoken: dialect::spoken(values.as_ref(), reading),
+        kept,
         options,
     })
 }

@@ -205,6 +205,7 @@ mod tests {
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),
             requires: Vec::new(),
+            secrets: Default::default(),
             disabled: Default::default(),
         };
         Order::Up { declared: Box::new(declared), options: UpOptions::default() }

@@ -121,6 +121,7 @@ pub fn declared(text: &str) -> Declared {
         networks: BTreeMap::new(),
         volumes: BTreeMap::new(),
         requires: Vec::new(),
+        secrets: Default::default(),
     };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         declare(&mut declared, line);

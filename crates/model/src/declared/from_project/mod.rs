@@ -23,6 +23,7 @@ mod refused;
 mod restart;
 mod rollout;
 mod routes;
+mod secrets;
 mod service;
 #[cfg(test)]
 pub(super) mod testing;
@@ -97,7 +98,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
     for (name, service) in &mut services {
         service.compose_hash = hashes.remove(name.as_str()).unwrap_or_default();
     }
-    let requires = x_mainstay::requires(&project);
+    let x_mainstay::Top { requires, secrets } = x_mainstay::at_the_top(&project);
     routes::clashes(&project.root, &services);
     Some(Declared {
         stack,
@@ -108,6 +109,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
         volumes: volumes::used(volumes, &services),
         services,
         requires,
+        secrets: super::Secrets { wishes: secrets, values: loaded.kept.values.clone() },
     })
 }
 

@@ -41,6 +41,7 @@ pub(in crate::declared) fn loaded(json: &str) -> Loaded {
         environment: std::collections::BTreeMap::new(),
         sources,
         spoken: Spoken::default(),
+        kept: Default::default(),
         options: LoadOptions::default(),
     }
 }

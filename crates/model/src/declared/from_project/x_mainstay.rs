@@ -1,19 +1,20 @@
 //! What Compose cannot say: `x-mainstay`, at the top of the file and in a service.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
-use super::{Project, rollout, routes};
+use super::{Project, rollout, routes, secrets};
 use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Dialect};
 use crate::declared::container::ContainerSpec;
 use crate::declared::{Probe, Rollout, Route};
 use crate::identity::StackName;
+use crate::secrets::SecretWish;
 
 /// The key itself.
 const KEY: &str = "x-mainstay";
 
-/// Words at the top of the file; `secrets` and those after it are not honoured yet.
+/// Words at the top of the file; `smoke` and those after it are not honoured yet.
 const AT_THE_TOP: &[&str] = &["requires", "dialect", "domain", "secrets", "smoke", "databases", "schedules"];
 
 /// Words in a service.
@@ -31,20 +32,29 @@ pub(super) struct Words {
     pub(super) unwaited: bool,
 }
 
-/// The stacks that this one needs, in the order in which they were named.
-pub(super) fn requires(project: &Project) -> Vec<StackName> {
-    let Some(place) = project.root.child(KEY) else { return Vec::new() };
-    let mut found = Vec::new();
+/// What the words at the top of the file say.
+#[derive(Default)]
+pub(super) struct Top {
+    /// The stacks that this one needs, in the order in which they were named.
+    pub(super) requires: Vec<StackName>,
+    pub(super) secrets: BTreeMap<String, SecretWish>,
+}
+
+/// Reads the words at the top of the file.
+pub(super) fn at_the_top(project: &Project) -> Top {
+    let mut top = Top::default();
+    let Some(place) = project.root.child(KEY) else { return top };
     for (word, child) in place.children() {
         match word {
-            "requires" => found = stacks(project, &child),
+            "requires" => top.requires = stacks(project, &child),
+            "secrets" => top.secrets = secrets::wishes(&child),
             "dialect" => dialect(&child),
             // It was used up when the files were read.
             "domain" => drop(child.as_text()),
             _ => tell(&child, word, AT_THE_TOP, IN_A_SERVICE, "belongs in a service"),
         }
     }
-    found
+    top
 }
 
 fn stacks(project: &Project, place: &Place) -> Vec<StackName> {
@@ -123,7 +133,13 @@ fn tell(place: &Place, word: &str, here: &[&str], there: &[&str], where_to: &str
         );
         return;
     }
-    let complaint = Diagnostic::error("unknown-key", place.span, format!("`{path}` is not a word that Mainstay knows"));
+    unknown(place, word, here);
+}
+
+/// Refuses a word that there is not.
+pub(super) fn unknown(place: &Place, word: &str, here: &[&str]) {
+    let message = format!("`{}` is not a word that Mainstay knows", place.path);
+    let complaint = Diagnostic::error("unknown-key", place.span, message);
     place.say(match suggest(word, here.iter().copied()) {
         Some(meant) => complaint.hint(format!("did you mean `{meant}`?")),
         None => complaint.hint(format!("known here: `{}`", here.join("`, `"))),
@@ -157,11 +173,10 @@ mod tests {
     #[test]
     fn words_of_later_versions_are_warned_about_once_each() {
         assert_eq!(
-            warned(&top(r#""smoke": [{"url": "a"}, {"url": "b"}], "databases": {}, "secrets": {}"#)),
+            warned(&top(r#""smoke": [{"url": "a"}, {"url": "b"}], "databases": {}"#)),
             [
                 "`x-mainstay.smoke` is not honoured by this version",
-                "`x-mainstay.databases` is not honoured by this version",
-                "`x-mainstay.secrets` is not honoured by this version"
+                "`x-mainstay.databases` is not honoured by this version"
             ]
         );
     }
