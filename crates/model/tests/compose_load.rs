@@ -64,6 +64,62 @@ fn the_caller_wins_over_the_env_file_and_the_env_file_over_a_default() {
 }
 
 #[test]
+fn an_env_file_may_turn_itself_off_and_its_words_to_compose_stay() {
+    let compose = "services: {a: {image: '${FILE:-d}'}}";
+    let said = "FILE=file\nCOMPOSE_PROJECT_NAME=store\nCOMPOSE_DISABLE_ENV_FILE=";
+    let with = |word: &str| {
+        let env = format!("{said}{word}\n");
+        load_with(&[("/srv/shop/compose.yaml", compose), ("/srv/shop/.env", &env)], |_| {})
+    };
+    let loaded = with("1").unwrap();
+    assert_eq!((image(&loaded, "a").as_str(), loaded.name.as_str()), ("d", "store"));
+    assert_eq!(image(&with("0").unwrap(), "a"), "file");
+    assert_eq!(codes(with("perhaps")), ["bad-variable"]);
+}
+
+struct Raw(Vec<u8>);
+
+impl Files for Raw {
+    fn read(&self, path: &str, _limit: u64) -> Result<Vec<u8>, FileProblem> {
+        if path.ends_with("compose.yaml") { Ok(self.0.clone()) } else { Err(FileProblem::Missing) }
+    }
+
+    fn is_directory(&self, _path: &str) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_file_of_sixteen_bits_that_says_so_is_read_and_its_lines_are_shown() {
+    let load_units = |text: &str, bytes: fn(u16) -> [u8; 2]| {
+        let units = "\u{FEFF}".encode_utf16().chain(text.encode_utf16());
+        let request = LoadRequest {
+            working_directory: "/srv".to_owned(),
+            files: vec!["/srv/shop/compose.yaml".to_owned()],
+            ..LoadRequest::default()
+        };
+        load(&request, &Raw(units.flat_map(bytes).collect()))
+    };
+    for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+        let loaded = load_units("services:\r\n  a: {image: 'größe😀'}\r\n", bytes).unwrap();
+        assert_eq!(image(&loaded, "a"), "größe😀");
+    }
+    let said = load_units("services:\n  a: {imagee: x}\n", u16::to_le_bytes).unwrap_err().render();
+    assert!(said.contains(" 2 |   a: {imagee: x}"), "{said}");
+}
+
+#[test]
+fn without_normalizing_a_resource_that_says_nothing_is_still_one() {
+    let text = "services: {a: {image: x, networks: [n], volumes: ['data:/d']}}\nnetworks: {n: }\nvolumes: {data: }\n";
+    let loaded = load_with(&[("/srv/shop/compose.yaml", text)], |request| {
+        request.options = LoadOptions { normalize: false, ..LoadOptions::default() };
+    });
+    let json = print::to_json(&loaded.unwrap());
+    assert_eq!(json["networks"], serde_json::json!({"n": {"ipam": {}}}));
+    assert_eq!(json["volumes"], serde_json::json!({"data": {}}));
+}
+
+#[test]
 fn env_files_of_the_request_stand_instead_of_the_default_one() {
     let files = [
         ("/srv/shop/compose.yaml", "services: {a: {image: '${A}-${B}'}}"),

@@ -33,23 +33,29 @@ pub fn gather(request: &LoadRequest, project_directory: &str, reading: &mut Read
         add_missing(&mut environment, said);
         return environment;
     }
-    let wish = environment.get("COMPOSE_DISABLE_ENV_FILE").filter(|text| !text.is_empty());
+    if !is_default_off(&environment) {
+        let mut said = read_default(project_directory, &environment, Span::NOWHERE, reading);
+        // A file that turns itself off still says what is meant for Compose.
+        if !environment.contains_key(OFF) && is_default_off(&said) {
+            said.retain(|name, _| name.starts_with("COMPOSE_"));
+        }
+        add_missing(&mut environment, said);
+    }
+    let wish = environment.get(OFF).filter(|text| !text.is_empty());
     if let Some(text) = wish
         && scalar::truth(text).is_none()
     {
-        let message = format!("`COMPOSE_DISABLE_ENV_FILE` is `{text}`, which is neither true nor false");
+        let message = format!("`{OFF}` is `{text}`, which is neither true nor false");
         reading.say(Diagnostic::error("bad-variable", Span::NOWHERE, message).hint("set it to `1`, or unset it"));
-    }
-    if !is_default_off(&environment) {
-        let said = read_default(project_directory, &environment, Span::NOWHERE, reading);
-        add_missing(&mut environment, said);
     }
     environment
 }
 
+const OFF: &str = "COMPOSE_DISABLE_ENV_FILE";
+
 /// Whether `COMPOSE_DISABLE_ENV_FILE` says that the `.env` beside the files is not read.
 pub fn is_default_off(environment: &Environment) -> bool {
-    environment.get("COMPOSE_DISABLE_ENV_FILE").and_then(|text| scalar::truth(text)) == Some(true)
+    environment.get(OFF).and_then(|text| scalar::truth(text)) == Some(true)
 }
 
 fn named_by_variable(request: &LoadRequest) -> Vec<String> {

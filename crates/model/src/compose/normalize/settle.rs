@@ -10,6 +10,19 @@ use crate::compose::{bytes, cast, duration, scalar};
 /// Settles a whole project; what has no type in Compose (`x-` keys) stays as it is.
 pub fn settle(project: &mut Node, out: &mut Vec<Diagnostic>) {
     Settling { out }.structure(project, &super::shape::PROJECT, KeyPath::ROOT);
+    // A resource that says nothing is still one.
+    for section in ["networks", "volumes"] {
+        for entry in project
+            .as_map_mut()
+            .and_then(|map| map.get_mut(section)?.as_map_mut())
+            .into_iter()
+            .flat_map(|map| map.0.values_mut())
+        {
+            if entry.node.is_null() {
+                entry.node.value = Value::Map(Map::default());
+            }
+        }
+    }
 }
 
 struct Settling<'a> {
@@ -71,7 +84,12 @@ impl Settling<'_> {
             Shape::Hosts => self.hosts(node, path),
             Shape::FileMode => self.scalar(node, path, "an octal mode such as 0440", file_mode),
             Shape::Ulimit => self.ulimit(node, path),
-            Shape::EnvFile | Shape::Ssh => {}
+            Shape::EnvFile => {
+                if let Some(required) = node.as_map_mut().and_then(|file| file.get_mut("required")) {
+                    self.boolean(required, path.child("required"));
+                }
+            }
+            Shape::Ssh => {}
             Shape::Count => self.scalar(node, path, "a number or `all`", |node| match &node.value {
                 Value::String(text) if text.eq_ignore_ascii_case("all") => Some(Value::Int(-1)),
                 _ => whole_number(node),
@@ -346,7 +364,7 @@ fn number(node: &Node) -> Option<Value> {
     let wide = match &node.value {
         Value::Int(value) => *value as f64,
         Value::Float(value) => *value,
-        Value::String(text) => text.parse().ok()?,
+        Value::String(text) => cast::float(text)?,
         _ => return None,
     };
     format!("{}", wide as f32).parse().ok().map(Value::Float)

@@ -58,7 +58,8 @@ impl Walk {
             self.path.pop();
             if list.unique
                 && let Some(text) = plain_text(&item.value)
-                && !seen.insert(text.clone())
+                // `1` and `"1"` are two things to a schema.
+                && !seen.insert((item.kind(), text.clone()))
             {
                 let message = format!("`{text}` stands twice in {}", self.place());
                 self.out.push(Diagnostic::error("duplicate-item", item.span, message).hint("keep one of the two"));
