@@ -120,6 +120,23 @@ fn without_normalizing_a_resource_that_says_nothing_is_still_one() {
 }
 
 #[test]
+fn a_secret_of_an_included_model_is_not_shown_as_it_is_written() {
+    let files = [
+        ("/srv/shop/compose.yaml", "include: [{path: more.yaml, env_file: more.env}]\nservices: {a: {image: x}}"),
+        ("/srv/shop/more.yaml", "services: {b: {image: x, secrets: [s]}}\nsecrets: {s: {environment: WORD}}"),
+        ("/srv/shop/more.env", "WORD=open sesame\n"),
+    ];
+    let load = |interpolate: bool| {
+        let options = LoadOptions { interpolate, ..LoadOptions::default() };
+        load_with(&files, |request| request.options = options).unwrap()
+    };
+    for loaded in [load(false), load(true)] {
+        let shown = format!("{}{}", print::to_json(&loaded), print::to_yaml(&loaded));
+        assert!(shown.contains("WORD") && !shown.contains("sesame"), "{shown}");
+    }
+}
+
+#[test]
 fn env_files_of_the_request_stand_instead_of_the_default_one() {
     let files = [
         ("/srv/shop/compose.yaml", "services: {a: {image: '${A}-${B}'}}"),

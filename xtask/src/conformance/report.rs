@@ -9,15 +9,28 @@ use super::cases::{Case, Reading};
 #[derive(Clone, Debug)]
 pub enum Verdict {
     Same,
-    Differs { fields: Vec<String> },
-    RefusedByBoth { ours: String, theirs: String },
-    RefusedByUs { ours: String },
-    TakenByUs { theirs: String },
+    Differs {
+        fields: Vec<String>,
+    },
+    RefusedByBoth {
+        ours: String,
+        theirs: String,
+    },
+    RefusedByUs {
+        ours: String,
+    },
+    TakenByUs {
+        theirs: String,
+    },
+    /// It differs, and that is right.
+    Known {
+        reasons: Vec<String>,
+    },
 }
 
 /// The columns of the table, in their order.
-const COLUMNS: [&str; 6] =
-    ["same", "differs", "refused by both", "refused by us alone", "taken by us alone", "unknown"];
+const COLUMNS: [&str; 7] =
+    ["same", "differs", "refused by both", "refused by us alone", "taken by us alone", "known", "not recorded"];
 
 pub struct Report {
     show_all: bool,
@@ -43,7 +56,8 @@ impl Report {
             }
             Some(Verdict::RefusedByUs { ours }) => (3, vec![short(&ours)]),
             Some(Verdict::TakenByUs { theirs }) => (4, vec![short(&theirs)]),
-            None => (5, Vec::new()),
+            Some(Verdict::Known { reasons }) => (5, reasons),
+            None => (6, Vec::new()),
         };
         self.counts.entry(reading).or_default()[column] += 1;
         if !told.is_empty() {

@@ -61,7 +61,7 @@ pub fn load_model(files: Vec<ModelFile>, scope: &Scope<'_>, reading: &mut Readin
     if scope.resolve_paths {
         normalize::resolve_paths(&mut project, &scope.printed_folder, scope.home);
     }
-    normalize::take_environment(&mut project, &scope.environment);
+    normalize::take_environment(&mut project, &scope.environment, scope.options.interpolate);
     project
 }
 
