@@ -23,9 +23,7 @@ fn read_variables(service: &mut Map, scope: &Scope<'_>, reading: &mut Reading<'_
     let Some(files) = service.remove("env_file") else { return };
     let own = service.get("environment").and_then(Node::as_map).cloned().unwrap_or_default();
     let own_text = |name: &str| own.get(name).and_then(Node::as_str).map(str::to_owned);
-    let magic = |name: &str| scope.values.and_then(|values| values.of(name));
-    let known = |name: &str| scope.environment.get(name).cloned().or_else(|| magic(name));
-    let lookup = |name: &str| known(name).or_else(|| own_text(name));
+    let lookup = |name: &str| scope.value(name).or_else(|| own_text(name));
     let mut said: Lines = Vec::new();
     for file in files.as_list().unwrap_or_default() {
         let Some(path) = file.get("path").and_then(Node::as_str) else { continue };
