@@ -225,7 +225,16 @@ impl Settling<'_> {
                 node.value = Value::String("0".to_owned());
             }
             Value::String(text) if text == "-1" => {
-                self.refuse(node.span, path, "`-1` in quotes is not a size; write it without quotes");
+                let may_be_unlimited = path.to_string().ends_with("memswap_limit");
+                self.refuse(
+                    node.span,
+                    path,
+                    if may_be_unlimited {
+                        "`-1` in quotes is not a size; write it without quotes"
+                    } else {
+                        "`-1` is not a size; leave the key out when nothing is to be limited"
+                    },
+                );
             }
             Value::String(text) => match bytes::parse(text) {
                 Ok(count) => node.value = Value::String(bytes::print(count)),

@@ -199,6 +199,9 @@ impl Walk {
         let wanted = wanted_kinds(shape);
         let message = match &node.value {
             Value::Null => format!("{} is empty, but must be {wanted}", self.place()),
+            Value::Float(number) if shape.scalars & (INT | NUMBER) == INT => {
+                format!("{} must be {wanted}, not {number}", self.place())
+            }
             found if is_bare_duration(&self.path, found) => format!("{} is a number without a unit", self.place()),
             _ => format!("{} must be {wanted}, not {}", self.place(), node.kind()),
         };
