@@ -107,7 +107,7 @@ shop/a.yaml | * | taken | read as written
 ";
 
     fn judge(case: &str, reading: Reading, verdict: Verdict) -> Verdict {
-        Known::read(LIST).unwrap().judge(case, reading, verdict)
+        Known::read(LIST).expect("a list").judge(case, reading, verdict)
     }
 
     fn differs(fields: &[&str]) -> Verdict {
@@ -140,8 +140,11 @@ shop/a.yaml | * | taken | read as written
 
     #[test]
     fn a_line_without_a_reason_is_refused_with_its_number() {
-        assert_eq!(Known::read("\na | * | taken\n").unwrap_err(), "line 2: write `case | reading | what | reason`");
-        assert!(Known::read("a | * | taken | ").unwrap_err().contains("reason"));
-        assert!(Known::read("a | half | taken | b").unwrap_err().contains("`half`"));
+        assert_eq!(
+            Known::read("\na | * | taken\n").expect_err("a refusal"),
+            "line 2: write `case | reading | what | reason`"
+        );
+        assert!(Known::read("a | * | taken | ").expect_err("a refusal").contains("reason"));
+        assert!(Known::read("a | half | taken | b").expect_err("a refusal").contains("`half`"));
     }
 }
