@@ -137,6 +137,18 @@ fn a_secret_of_an_included_model_is_not_shown_as_it_is_written() {
 }
 
 #[test]
+fn a_mapping_as_the_value_of_a_variable_is_refused_also_when_it_is_merged() {
+    let files = [
+        ("/srv/shop/compose.yaml", "services: {a: {image: x, environment: [A=1], labels: {l: 1}}}"),
+        ("/srv/shop/over.yaml", "services: {a: {environment: {A: {b: 1}}, labels: {l: {m: 1}}}}"),
+    ];
+    let refused = load_with(&files, |request| request.files.push("/srv/shop/over.yaml".into()));
+    let told = refused.expect_err("a refusal").render();
+    assert!(told.contains("`services.a.environment[1]` must be a string, not a mapping"), "{told}");
+    assert!(told.contains("over.yaml:1:") && told.contains("labels"), "{told}");
+}
+
+#[test]
 fn env_files_of_the_request_stand_instead_of_the_default_one() {
     let files = [
         ("/srv/shop/compose.yaml", "services: {a: {image: '${A}-${B}'}}"),

@@ -153,6 +153,8 @@ fn as_lines(key: &str, entry: Entry) -> Vec<Node> {
     match &entry.node.value {
         Value::Null => vec![Node::string(key, entry.key_span)],
         Value::List(items) => items.iter().map(line).collect(),
+        // No line can say it: the schema complains about what stays a mapping.
+        Value::Map(_) => vec![entry.node],
         _ => vec![line(&entry.node)],
     }
 }
