@@ -149,6 +149,22 @@ fn a_mapping_as_the_value_of_a_variable_is_refused_also_when_it_is_merged() {
 }
 
 #[test]
+fn what_is_no_name_in_a_list_of_names_is_refused_also_when_it_is_merged() {
+    let files = [
+        ("/srv/shop/compose.yaml", "services: {a: {image: x, networks: {n: }, depends_on: [b]}, b: {image: x}}"),
+        ("/srv/shop/over.yaml", "services: {a: {networks: [{n: {}}], depends_on: [1]}}\nnetworks: {n: }"),
+    ];
+    let refused = load_with(&files, |request| request.files.push("/srv/shop/over.yaml".into()));
+    let told = refused.expect_err("a refusal").render();
+    for line in [
+        "`services.a.networks` is a list of names here, and this is a mapping",
+        "`services.a.depends_on` is a list of names here, and this is a number",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+}
+
+#[test]
 fn env_files_of_the_request_stand_instead_of_the_default_one() {
     let files = [
         ("/srv/shop/compose.yaml", "services: {a: {image: '${A}-${B}'}}"),
