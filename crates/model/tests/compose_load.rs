@@ -348,3 +348,11 @@ fn files_that_are_no_project_are_refused_with_a_reason() {
     assert_eq!(codes(load_with(&[], |_| {})), ["file"]);
     assert_eq!(codes(load_text("include: ['https://example.org/compose.yaml']\n")), ["remote-file"]);
 }
+
+#[test]
+fn a_whole_number_beyond_64_bits_is_refused() {
+    for key in ["pids_limit: 99999999999999999999", "ports: [{target: 99999999999999999999}]"] {
+        let refused = load_text(&format!("services: {{a: {{image: x, {key}}}}}"));
+        assert_eq!(codes(refused), ["wrong-type"], "{key}");
+    }
+}

@@ -108,6 +108,7 @@ impl Settling<'_> {
         let message = match &node.value {
             Value::String(text) if text.is_empty() => format!("`{path}` must be {wanted}, but it is empty"),
             Value::String(text) if text.chars().count() <= 40 => format!("`{path}` must be {wanted}, not `{text}`"),
+            Value::Float(number) => format!("`{path}` must be {wanted}, not {number}"),
             _ => format!("`{path}` must be {wanted}, but this is {}", node.kind()),
         };
         let hint = match wanted {
@@ -195,7 +196,7 @@ impl Settling<'_> {
     fn unsigned(&mut self, node: &mut Node, bits: u32, path: KeyPath<'_>) {
         let number = match &node.value {
             Value::Int(number) => *number,
-            Value::Float(number) if number.is_finite() => number.trunc() as i128,
+            Value::Float(number) if number.abs() < BEYOND => number.trunc() as i128,
             _ => {
                 self.expect(node, "a whole number", path);
                 return;
@@ -358,11 +359,14 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
+/// The first number that has no place in 64 bits: the reference makes another one of it.
+const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+
 fn whole_number(node: &Node) -> Option<Value> {
     match &node.value {
         Value::Int(value) => Some(Value::Int(*value)),
         // Go's decoder cuts a fraction off.
-        Value::Float(value) if value.is_finite() => Some(Value::Int(value.trunc() as i128)),
+        Value::Float(value) if value.abs() < BEYOND => Some(Value::Int(value.trunc() as i128)),
         Value::String(text) => text.parse().ok().map(Value::Int),
         _ => None,
     }
