@@ -64,6 +64,107 @@ fn the_caller_wins_over_the_env_file_and_the_env_file_over_a_default() {
 }
 
 #[test]
+fn an_env_file_may_turn_itself_off_and_its_words_to_compose_stay() {
+    let compose = "services: {a: {image: '${FILE:-d}'}}";
+    let said = "FILE=file\nCOMPOSE_PROJECT_NAME=store\nCOMPOSE_DISABLE_ENV_FILE=";
+    let with = |word: &str| {
+        let env = format!("{said}{word}\n");
+        load_with(&[("/srv/shop/compose.yaml", compose), ("/srv/shop/.env", &env)], |_| {})
+    };
+    let loaded = with("1").unwrap();
+    assert_eq!((image(&loaded, "a").as_str(), loaded.name.as_str()), ("d", "store"));
+    assert_eq!(image(&with("0").unwrap(), "a"), "file");
+    assert_eq!(codes(with("perhaps")), ["bad-variable"]);
+}
+
+struct Raw(Vec<u8>);
+
+impl Files for Raw {
+    fn read(&self, path: &str, _limit: u64) -> Result<Vec<u8>, FileProblem> {
+        if path.ends_with("compose.yaml") { Ok(self.0.clone()) } else { Err(FileProblem::Missing) }
+    }
+
+    fn is_directory(&self, _path: &str) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_file_of_sixteen_bits_that_says_so_is_read_and_its_lines_are_shown() {
+    let load_units = |text: &str, bytes: fn(u16) -> [u8; 2]| {
+        let units = "\u{FEFF}".encode_utf16().chain(text.encode_utf16());
+        let request = LoadRequest {
+            working_directory: "/srv".to_owned(),
+            files: vec!["/srv/shop/compose.yaml".to_owned()],
+            ..LoadRequest::default()
+        };
+        load(&request, &Raw(units.flat_map(bytes).collect()))
+    };
+    for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+        let loaded = load_units("services:\r\n  a: {image: 'größe😀'}\r\n", bytes).unwrap();
+        assert_eq!(image(&loaded, "a"), "größe😀");
+    }
+    let said = load_units("services:\n  a: {imagee: x}\n", u16::to_le_bytes).unwrap_err().render();
+    assert!(said.contains(" 2 |   a: {imagee: x}"), "{said}");
+}
+
+#[test]
+fn without_normalizing_a_resource_that_says_nothing_is_still_one() {
+    let text = "services: {a: {image: x, networks: [n], volumes: ['data:/d']}}\nnetworks: {n: }\nvolumes: {data: }\n";
+    let loaded = load_with(&[("/srv/shop/compose.yaml", text)], |request| {
+        request.options = LoadOptions { normalize: false, ..LoadOptions::default() };
+    });
+    let json = print::to_json(&loaded.unwrap());
+    assert_eq!(json["networks"], serde_json::json!({"n": {"ipam": {}}}));
+    assert_eq!(json["volumes"], serde_json::json!({"data": {}}));
+}
+
+#[test]
+fn a_secret_of_an_included_model_is_not_shown_as_it_is_written() {
+    let files = [
+        ("/srv/shop/compose.yaml", "include: [{path: more.yaml, env_file: more.env}]\nservices: {a: {image: x}}"),
+        ("/srv/shop/more.yaml", "services: {b: {image: x, secrets: [s]}}\nsecrets: {s: {environment: WORD}}"),
+        ("/srv/shop/more.env", "WORD=open sesame\n"),
+    ];
+    let load = |interpolate: bool| {
+        let options = LoadOptions { interpolate, ..LoadOptions::default() };
+        load_with(&files, |request| request.options = options).unwrap()
+    };
+    for loaded in [load(false), load(true)] {
+        let shown = format!("{}{}", print::to_json(&loaded), print::to_yaml(&loaded));
+        assert!(shown.contains("WORD") && !shown.contains("sesame"), "{shown}");
+    }
+}
+
+#[test]
+fn a_mapping_as_the_value_of_a_variable_is_refused_also_when_it_is_merged() {
+    let files = [
+        ("/srv/shop/compose.yaml", "services: {a: {image: x, environment: [A=1], labels: {l: 1}}}"),
+        ("/srv/shop/over.yaml", "services: {a: {environment: {A: {b: 1}}, labels: {l: {m: 1}}}}"),
+    ];
+    let refused = load_with(&files, |request| request.files.push("/srv/shop/over.yaml".into()));
+    let told = refused.expect_err("a refusal").render();
+    assert!(told.contains("`services.a.environment[1]` must be a string, not a mapping"), "{told}");
+    assert!(told.contains("over.yaml:1:") && told.contains("labels"), "{told}");
+}
+
+#[test]
+fn what_is_no_name_in_a_list_of_names_is_refused_also_when_it_is_merged() {
+    let files = [
+        ("/srv/shop/compose.yaml", "services: {a: {image: x, networks: {n: }, depends_on: [b]}, b: {image: x}}"),
+        ("/srv/shop/over.yaml", "services: {a: {networks: [{n: {}}], depends_on: [1]}}\nnetworks: {n: }"),
+    ];
+    let refused = load_with(&files, |request| request.files.push("/srv/shop/over.yaml".into()));
+    let told = refused.expect_err("a refusal").render();
+    for line in [
+        "`services.a.networks` is a list of names here, and this is a mapping",
+        "`services.a.depends_on` is a list of names here, and this is a number",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+}
+
+#[test]
 fn env_files_of_the_request_stand_instead_of_the_default_one() {
     let files = [
         ("/srv/shop/compose.yaml", "services: {a: {image: '${A}-${B}'}}"),
@@ -246,4 +347,12 @@ fn files_that_are_no_project_are_refused_with_a_reason() {
     assert_eq!(codes(load_text("- a\n")), ["not-a-mapping"]);
     assert_eq!(codes(load_with(&[], |_| {})), ["file"]);
     assert_eq!(codes(load_text("include: ['https://example.org/compose.yaml']\n")), ["remote-file"]);
+}
+
+#[test]
+fn a_whole_number_beyond_64_bits_is_refused() {
+    for key in ["pids_limit: 99999999999999999999", "ports: [{target: 99999999999999999999}]"] {
+        let refused = load_text(&format!("services: {{a: {{image: x, {key}}}}}"));
+        assert_eq!(codes(refused), ["wrong-type"], "{key}");
+    }
 }

@@ -11,6 +11,8 @@ use super::cases::{Case, Reading};
 const MOST_MEMORY: &str = "4000000";
 const MOST_SECONDS: &str = "20";
 const SIGKILL: i32 = 9;
+/// The exit code of a Rust program that panicked; those above it are the shell's, for programs that were ended.
+const PANICKED: i32 = 101;
 /// A home of nobody, so that `~` means the same everywhere.
 const HOME: &str = "/home/conformance";
 
@@ -19,6 +21,8 @@ const HOME: &str = "/home/conformance";
 pub enum Answer {
     Printed(String),
     Refused(String),
+    /// No answer at all: the program was ended, or broke.
+    Broke(String),
 }
 
 /// One of the two programs.
@@ -70,12 +74,16 @@ impl Program {
         let output = match command.output() {
             Ok(output) if was_killed(&output) => command.output().unwrap_or(output),
             Ok(output) => output,
-            Err(error) => return Answer::Refused(format!("{} does not run: {error}", self.path.display())),
+            Err(error) => return Answer::Broke(format!("{} does not run: {error}", self.path.display())),
         };
         if output.status.success() {
             return Answer::Printed(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        // Our own refusals have their exit codes; whatever a reference that breaks says, it does not take the file.
+        if !self.is_compose && !matches!(output.status.code(), Some(1..PANICKED)) {
+            return Answer::Broke(format!("{} ({})", said.lines().next().unwrap_or("without a word"), output.status));
+        }
         Answer::Refused(if said.is_empty() { format!("without a word ({})", output.status) } else { said })
     }
 }

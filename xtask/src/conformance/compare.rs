@@ -8,6 +8,8 @@ use super::report::Verdict;
 /// Field by field.
 pub fn json(ours: Answer, theirs: Answer) -> Verdict {
     match (ours, theirs) {
+        (Answer::Broke(ours), _) => Verdict::Broke { ours },
+        (ours, Answer::Broke(theirs)) => json(ours, Answer::Refused(theirs)),
         (Answer::Refused(ours), Answer::Refused(theirs)) => Verdict::RefusedByBoth { ours, theirs },
         (Answer::Refused(ours), Answer::Printed(_)) => Verdict::RefusedByUs { ours },
         (Answer::Printed(_), Answer::Refused(theirs)) => Verdict::TakenByUs { theirs },
@@ -108,5 +110,8 @@ mod tests {
         assert!(matches!(json(refused(), refused()), Verdict::RefusedByBoth { .. }));
         assert!(matches!(json(refused(), printed("{}")), Verdict::RefusedByUs { .. }));
         assert!(matches!(json(printed("{}"), refused()), Verdict::TakenByUs { .. }));
+        let broke = || Answer::Broke("a panic".to_owned());
+        assert!(matches!(json(broke(), refused()), Verdict::Broke { .. }));
+        assert!(matches!(json(refused(), broke()), Verdict::RefusedByBoth { .. }));
     }
 }

@@ -9,15 +9,40 @@ use super::cases::{Case, Reading};
 #[derive(Clone, Debug)]
 pub enum Verdict {
     Same,
-    Differs { fields: Vec<String> },
-    RefusedByBoth { ours: String, theirs: String },
-    RefusedByUs { ours: String },
-    TakenByUs { theirs: String },
+    Differs {
+        fields: Vec<String>,
+    },
+    RefusedByBoth {
+        ours: String,
+        theirs: String,
+    },
+    RefusedByUs {
+        ours: String,
+    },
+    TakenByUs {
+        theirs: String,
+    },
+    /// Mainstay gave no answer: it panicked, or was ended at a limit.
+    Broke {
+        ours: String,
+    },
+    /// It differs, and that is right.
+    Known {
+        reasons: Vec<String>,
+    },
 }
 
 /// The columns of the table, in their order.
-const COLUMNS: [&str; 6] =
-    ["same", "differs", "refused by both", "refused by us alone", "taken by us alone", "unknown"];
+const COLUMNS: [&str; 8] = [
+    "same",
+    "differs",
+    "refused by both",
+    "refused by us alone",
+    "taken by us alone",
+    "broke",
+    "known",
+    "not recorded",
+];
 
 pub struct Report {
     show_all: bool,
@@ -43,7 +68,9 @@ impl Report {
             }
             Some(Verdict::RefusedByUs { ours }) => (3, vec![short(&ours)]),
             Some(Verdict::TakenByUs { theirs }) => (4, vec![short(&theirs)]),
-            None => (5, Vec::new()),
+            Some(Verdict::Broke { ours }) => (5, vec![ours]),
+            Some(Verdict::Known { reasons }) => (6, reasons),
+            None => (7, Vec::new()),
         };
         self.counts.entry(reading).or_default()[column] += 1;
         if !told.is_empty() {
@@ -53,7 +80,7 @@ impl Report {
 
     /// Whether nothing has to be looked at.
     pub fn agrees(&self) -> bool {
-        self.counts.values().all(|counts| counts[1] == 0 && counts[3] == 0 && counts[4] == 0)
+        self.counts.values().all(|counts| counts[1] == 0 && counts[3..=5].iter().all(|count| *count == 0))
     }
 
     pub fn render(&self) -> String {

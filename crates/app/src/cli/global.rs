@@ -47,7 +47,7 @@ pub struct Global {
     /// The Docker engine [env: DOCKER_HOST]
     #[arg(long, global = true, value_name = "URL", help_heading = "How")]
     pub docker_host: Option<String>,
-    /// Data as JSON on stdout, a problem as JSON on stderr
+    /// Data as JSON on stdout, a problem as JSON on stderr; warnings stay text
     #[arg(long, global = true, help_heading = "How")]
     pub json: bool,
     /// Consent to what the plan shows, without being asked

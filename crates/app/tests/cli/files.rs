@@ -111,6 +111,27 @@ fn config_must_be_data_on_stdout_in_every_form() {
 }
 
 #[test]
+fn services_must_be_told_behind_those_they_depend_on() {
+    let sealed = Sealed::new();
+    sealed.write(
+        "compose.yaml",
+        "services:\n  web: {image: x, depends_on: [db, cache]}\n  db: {image: x}\n  cache: {image: x, depends_on: [zoo]}\n  abc: {image: x, links: [zoo]}\n  zoo: {image: x}\n",
+    );
+    let ran = sealed.run(&["config", "--services"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "zoo\nabc\ncache\ndb\nweb\n"), "{}", ran.whole());
+}
+
+#[test]
+fn the_environment_must_be_in_the_order_of_its_lines() {
+    let sealed = Sealed::new();
+    sealed.write("compose.yaml", SHOP);
+    sealed.write(".env", "WAY=1\nWAY2=2\n");
+    let ran = sealed.run(&["config", "--environment"]);
+    let lines: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("WAY")).collect();
+    assert_eq!(lines, ["WAY2=2", "WAY=1"], "{}", ran.whole());
+}
+
+#[test]
 fn a_file_from_the_standard_input_must_be_read() {
     let sealed = Sealed::new();
     let mut child = sealed

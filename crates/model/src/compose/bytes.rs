@@ -1,5 +1,7 @@
 //! Sizes as Compose writes them: `64m`, `1gb`, `-1`.
 
+use super::cast;
+
 /// Reads a size in bytes; units are powers of 1024, as Docker reads them. Signed because `-1` means
 /// "no limit" in `memswap_limit`; no other negative size exists.
 ///
@@ -25,6 +27,7 @@ pub fn parse(text: &str) -> Result<i64, String> {
         "p" | "pb" | "pib" => 5,
         _ => return Err(refuse()),
     };
+    let number = &*cast::without_underscores(number).ok_or_else(refuse)?;
     let plain = number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+'));
     let value = number.parse::<f64>().ok().filter(|_| plain).ok_or_else(refuse)?;
     let bytes = value * 1024f64.powi(power);

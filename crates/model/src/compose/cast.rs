@@ -4,6 +4,8 @@
 //! list is the reference's; every other place takes strings as they are, or checks them later. Quoted
 //! literals (`privileged: "true"`) go the same way.
 
+use std::borrow::Cow;
+
 use super::diagnostic::Diagnostic;
 use super::tree::{Node, Span, Value};
 
@@ -156,8 +158,20 @@ pub fn old_boolean(name: &str, text: &str, value: bool, at: Span) -> Option<Diag
     Some(Diagnostic::warning("old-boolean", at, message).hint(format!("write `{name}: {value}`")))
 }
 
-fn float(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|value: &f64| value.is_finite())
+/// A number as Go reads it from a text: underscores between digits are for the eye.
+pub fn float(text: &str) -> Option<f64> {
+    without_underscores(text)?.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// `None` when an underscore is not between two digits.
+pub fn without_underscores(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('_') {
+        return Some(Cow::Borrowed(text));
+    }
+    let digit = |part: Option<u8>| part.is_some_and(|byte| byte.is_ascii_digit());
+    let parts: Vec<&[u8]> = text.as_bytes().split(|byte| *byte == b'_').collect();
+    let between = parts.windows(2).all(|pair| digit(pair[0].last().copied()) && digit(pair[1].first().copied()));
+    between.then(|| Cow::Owned(text.replace('_', "")))
 }
 
 /// The booleans of YAML 1.1, which the reference still takes where it wants a boolean and finds a text.

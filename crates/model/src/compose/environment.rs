@@ -21,35 +21,49 @@ pub fn compose_files(environment: &Environment) -> Vec<String> {
     names.split(separator.unwrap_or(":")).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
-/// The caller's environment, completed from the env files of the request.
-pub fn gather(request: &LoadRequest, project_directory: &str, reading: &mut Reading<'_>) -> Environment {
+/// What stands for a name beside the environment: a dialect's answers to its magic names.
+pub type Answers<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The caller's environment, completed from the env files of the request. Their values may use what `answers` knows.
+pub fn gather(
+    request: &LoadRequest,
+    project_directory: &str,
+    answers: Answers<'_>,
+    reading: &mut Reading<'_>,
+) -> Environment {
     let mut environment = request.environment.clone();
     let mut files = request.env_files.clone();
     if files.is_empty() {
         files = named_by_variable(request);
     }
     if !files.is_empty() {
-        let said = read_files(&files, &environment, Span::NOWHERE, reading);
+        let said = read_files(&files, &environment, answers, Span::NOWHERE, reading);
         add_missing(&mut environment, said);
         return environment;
     }
-    let wish = environment.get("COMPOSE_DISABLE_ENV_FILE").filter(|text| !text.is_empty());
+    if !is_default_off(&environment) {
+        let mut said = read_default(project_directory, &environment, answers, Span::NOWHERE, reading);
+        // A file that turns itself off still says what is meant for Compose.
+        if !environment.contains_key(OFF) && is_default_off(&said) {
+            said.retain(|name, _| name.starts_with("COMPOSE_"));
+        }
+        add_missing(&mut environment, said);
+    }
+    let wish = environment.get(OFF).filter(|text| !text.is_empty());
     if let Some(text) = wish
         && scalar::truth(text).is_none()
     {
-        let message = format!("`COMPOSE_DISABLE_ENV_FILE` is `{text}`, which is neither true nor false");
+        let message = format!("`{OFF}` is `{text}`, which is neither true nor false");
         reading.say(Diagnostic::error("bad-variable", Span::NOWHERE, message).hint("set it to `1`, or unset it"));
-    }
-    if !is_default_off(&environment) {
-        let said = read_default(project_directory, &environment, Span::NOWHERE, reading);
-        add_missing(&mut environment, said);
     }
     environment
 }
 
+const OFF: &str = "COMPOSE_DISABLE_ENV_FILE";
+
 /// Whether `COMPOSE_DISABLE_ENV_FILE` says that the `.env` beside the files is not read.
 pub fn is_default_off(environment: &Environment) -> bool {
-    environment.get("COMPOSE_DISABLE_ENV_FILE").and_then(|text| scalar::truth(text)) == Some(true)
+    environment.get(OFF).and_then(|text| scalar::truth(text)) == Some(true)
 }
 
 fn named_by_variable(request: &LoadRequest) -> Vec<String> {
@@ -59,16 +73,28 @@ fn named_by_variable(request: &LoadRequest) -> Vec<String> {
 }
 
 /// What stands in `.env` of a folder; a folder without one says nothing.
-pub fn read_default(folder: &str, environment: &Environment, at: Span, reading: &mut Reading<'_>) -> Environment {
+pub fn read_default(
+    folder: &str,
+    environment: &Environment,
+    answers: Answers<'_>,
+    at: Span,
+    reading: &mut Reading<'_>,
+) -> Environment {
     let path = filepath::join(folder, ".env");
     match reading.content(&path) {
         Err(FileProblem::Missing | FileProblem::Directory) => Environment::new(),
-        _ => read_files(&[path], environment, at, reading),
+        _ => read_files(&[path], environment, answers, at, reading),
     }
 }
 
 /// What several env files say together, the later over the earlier.
-pub fn read_files(paths: &[String], environment: &Environment, at: Span, reading: &mut Reading<'_>) -> Environment {
+pub fn read_files(
+    paths: &[String],
+    environment: &Environment,
+    answers: Answers<'_>,
+    at: Span,
+    reading: &mut Reading<'_>,
+) -> Environment {
     let mut said: Lines = Vec::new();
     for path in paths {
         let Some((file, bytes)) = reading.required(path, "env file", at) else {
@@ -76,7 +102,7 @@ pub fn read_files(paths: &[String], environment: &Environment, at: Span, reading
             continue;
         };
         reading.sources.hide_values(file);
-        let lookup = |name: &str| environment.get(name).cloned();
+        let lookup = |name: &str| environment.get(name).cloned().or_else(|| answers(name));
         match dotenv::parse_after(said.clone(), &bytes, file, &lookup) {
             Ok(lines) => said = lines,
             Err(problems) => {

@@ -143,7 +143,7 @@ impl<'a> Extender<'a> {
         source.resets.apply_to_service(name, &mut base);
         if let Some(service) = source.services.get_mut(name) {
             let own = std::mem::replace(service, Node::new(Value::Null, service.span));
-            *service = merge_service(base, own, &mut reading.diagnostics);
+            *service = merge_service(name, base, own, &mut reading.diagnostics);
         }
     }
 

@@ -112,11 +112,12 @@ fn scope_of<'a>(
     let is_absolute = inclusion.project_directory.as_deref().is_some_and(filepath::is_absolute);
     let printed_folder = if is_absolute { folder.clone() } else { filepath::relative(&scope.folder, &folder) };
     let mut environment = scope.environment.clone();
+    let answers = |name: &str| scope.values.and_then(|values| values.of(name));
     let said = if inclusion.env_files.is_empty() {
-        read_default(&folder, &environment, inclusion.at, reading)
+        read_default(&folder, &environment, &answers, inclusion.at, reading)
     } else {
         let paths: Vec<String> = inclusion.env_files.iter().map(|path| filepath::join(&scope.folder, path)).collect();
-        read_files(&paths, &environment, inclusion.at, reading)
+        read_files(&paths, &environment, &answers, inclusion.at, reading)
     };
     add_missing(&mut environment, said);
     Scope {

@@ -34,6 +34,8 @@ pub struct Interpolation {
     pub diagnostics: Vec<Diagnostic>,
     /// Every use, in reading order; a variable that is used twice stands twice.
     pub variables: Vec<VariableUse>,
+    /// One word behind `?` is a suggested value and no reason, as Coolify means it.
+    pub suggests: bool,
     /// Unset variables that were warned about: once is enough.
     warned: BTreeSet<String>,
     written_bytes: usize,
@@ -234,9 +236,24 @@ impl Reader<'_> {
             (Operator::Default | Operator::Required, true) => found.unwrap_or_default(),
             (Operator::Default, false) | (Operator::Replacement, true) => word,
             (Operator::Replacement, false) => String::new(),
+            (Operator::Required, false) if self.is_suggestion(name, &word) => word,
             (Operator::Required, false) => return Err(Complaint::Missing { name: name.to_owned(), reason: word }),
         };
         Ok((value, &input[end + 1..]))
+    }
+
+    /// Whether a word stands for the value that a person was to give. A sentence is a reason everywhere.
+    fn is_suggestion(&mut self, name: &str, word: &str) -> bool {
+        let stands = self.out.suggests && !word.is_empty() && !word.contains(char::is_whitespace);
+        if stands && self.out.warned.insert(name.to_owned()) {
+            let message =
+                format!("the variable `{name}` is for you to set: `{word}`, which the file suggests, takes its place");
+            let hint = format!(
+                "set `{name}` in the environment or in `.env`; when the suggestion is meant, write `${{{name}:-{word}}}`"
+            );
+            self.out.diagnostics.push(Diagnostic::warning("suggested-value", self.span, message).hint(hint));
+        }
+        stands
     }
 
     fn note(&mut self, name: &str, said: Option<(Operator, &str)>) {

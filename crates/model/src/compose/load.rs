@@ -238,7 +238,7 @@ pub fn load(request: &LoadRequest, files: &dyn Files) -> Result<Loaded, Diagnost
 pub fn name_of(request: &LoadRequest, files: &dyn Files) -> Option<String> {
     let mut reading = Reading::new(files);
     let project_directory = project_directory(request);
-    let environment = environment::gather(request, &project_directory, &mut reading);
+    let environment = environment::gather(request, &project_directory, &|_| None, &mut reading);
     let files = open_files(request, &environment, &mut reading)?;
     if reading.is_incomplete {
         // What cannot be read may be what says the name.
@@ -252,13 +252,13 @@ pub fn name_of(request: &LoadRequest, files: &dyn Files) -> Option<String> {
 fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded> {
     let options = request.options;
     let project_directory = project_directory(request);
-    let mut environment = environment::gather(request, &project_directory, reading);
+    let mut environment = environment::gather(request, &project_directory, &|_| None, reading);
     let files = open_files(request, &environment, reading)?;
     let name = choose_name(request, &files, &environment, &project_directory, reading);
     let wanted = environment.get("COMPOSE_PROFILES").map(String::as_str);
     let active = profiles::active(&request.profiles, wanted);
     environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
-    let whole = environment.clone();
+    let mut whole = environment.clone();
     let mut kept = Kept::default();
     if options.interpolate {
         kept = kept::deliver(request, &files, &mut environment);
@@ -267,6 +267,16 @@ fn load_with(request: &LoadRequest, reading: &mut Reading<'_>) -> Option<Loaded>
         environment.retain(|key, _| key == "COMPOSE_PROJECT_NAME");
     }
     let values = dialect::speak(request, &files, &name, &environment, reading);
+    if let Some(values) = &values
+        && options.interpolate
+        && !reading.lacks_variables
+    {
+        // The env files were read before anybody knew whose files these are: their magic names are answered now.
+        environment = environment::gather(request, &project_directory, &|name| values.of(name), reading);
+        environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
+        whole.clone_from(&environment);
+        kept = kept::deliver(request, &files, &mut environment);
+    }
     let scope = Scope {
         folder: project_directory.clone(),
         printed_folder: project_directory.clone(),
@@ -337,7 +347,7 @@ fn settle(project: &mut Node, name: &str, active: &[String], scope: &Scope<'_>, 
     // Said before the files of services are read: what these lack makes nothing else wrong.
     let known = Known::of(&reading.diagnostics, project);
     reading.diagnostics.extend(found.into_iter().filter(|one| !known.covers(one)));
-    service_files::read(project, &scope.folder, &scope.environment, options.resolve_env_files, reading);
+    service_files::read(project, scope, reading);
     disabled
 }
 

@@ -34,7 +34,7 @@ pub struct Scope<'a> {
 
 impl Scope<'_> {
     /// The value of a variable: what the caller's environment says wins over what a dialect would say.
-    fn value(&self, name: &str) -> Option<String> {
+    pub fn value(&self, name: &str) -> Option<String> {
         let answered = self.values.and_then(|values| values.of(name));
         let set = self.environment.get(name).filter(|value| answered.is_none() || !value.is_empty());
         set.cloned().or(answered)
@@ -61,7 +61,7 @@ pub fn load_model(files: Vec<ModelFile>, scope: &Scope<'_>, reading: &mut Readin
     if scope.resolve_paths {
         normalize::resolve_paths(&mut project, &scope.printed_folder, scope.home);
     }
-    normalize::take_environment(&mut project, &scope.environment);
+    normalize::take_environment(&mut project, &scope.environment, scope.options.interpolate);
     project
 }
 
@@ -106,6 +106,7 @@ pub fn prepare(document: &mut Node, scope: &Scope<'_>, reading: &mut Reading<'_>
         changed::check(document, &reading.sources, &mut reading.diagnostics);
         let lookup = |name: &str| scope.value(name);
         let mut gathered = Interpolation::default();
+        gathered.suggests = scope.values.is_some();
         interpolate(document, &lookup, &mut gathered);
         reading.diagnostics.extend(gathered.diagnostics);
         reading.variables.extend(gathered.variables);

@@ -108,7 +108,11 @@ impl<'a> Reading<'a> {
         // A file that is read again is a file more: an include may multiply itself without a circle.
         self.opened += 1;
         let (file, bytes) = self.required(path, "file", at)?;
-        match yaml::parse(&bytes, file) {
+        let decoded = yaml::from_utf16(&bytes);
+        if let Some(text) = &decoded {
+            self.sources.decode(file, text);
+        }
+        match yaml::parse(decoded.as_ref().map_or(&*bytes, String::as_bytes), file) {
             Ok(documents) => Some(documents),
             Err(problems) => {
                 self.diagnostics.extend(problems);

@@ -3,37 +3,39 @@
 use super::diagnostic::Diagnostic;
 use super::environment::{Environment, Lines, ServiceFile, read_service_file};
 use super::filepath;
+use super::model::Scope;
 use super::reading::Reading;
 use super::tree::{Map, Node, Span, Value};
 
 /// Reads the files of the services that are on, and takes the keys that named them away.
-pub fn read(project: &mut Node, folder: &str, environment: &Environment, variables: bool, reading: &mut Reading<'_>) {
+pub fn read(project: &mut Node, scope: &Scope<'_>, reading: &mut Reading<'_>) {
     let services = project.as_map_mut().and_then(|project| project.get_mut("services")).and_then(Node::as_map_mut);
     for service in services.into_iter().flat_map(|map| map.0.values_mut()).filter_map(|entry| entry.node.as_map_mut()) {
-        if variables {
-            read_variables(service, folder, environment, reading);
+        if scope.options.resolve_env_files {
+            read_variables(service, scope, reading);
         }
-        read_labels(service, folder, reading);
+        read_labels(service, &scope.folder, reading);
     }
 }
 
-fn read_variables(service: &mut Map, folder: &str, environment: &Environment, reading: &mut Reading<'_>) {
-    fill_from_caller(service, environment);
+fn read_variables(service: &mut Map, scope: &Scope<'_>, reading: &mut Reading<'_>) {
+    fill_from_caller(service, &scope.environment);
     let Some(files) = service.remove("env_file") else { return };
     let own = service.get("environment").and_then(Node::as_map).cloned().unwrap_or_default();
     let own_text = |name: &str| own.get(name).and_then(Node::as_str).map(str::to_owned);
-    let lookup = |name: &str| environment.get(name).cloned().or_else(|| own_text(name));
+    let lookup = |name: &str| scope.value(name).or_else(|| own_text(name));
     let mut said: Lines = Vec::new();
     for file in files.as_list().unwrap_or_default() {
         let Some(path) = file.get("path").and_then(Node::as_str) else { continue };
-        let is_required = file.get("required").and_then(Node::as_bool) != Some(false);
+        // A wish that is neither was complained about.
+        let is_required = file.get("required").is_none_or(|wish| wish.as_bool() == Some(true));
         if path.is_empty() {
             if is_required {
                 reading.say(no_path("env file", file.span));
             }
             continue;
         }
-        let path = filepath::join(folder, path);
+        let path = filepath::join(&scope.folder, path);
         let file = ServiceFile {
             path: &path,
             what: "env file",

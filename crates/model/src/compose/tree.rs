@@ -223,6 +223,13 @@ impl Sources {
         FileId(self.files.len() as u32 - 1)
     }
 
+    /// The text of a file was written in another encoding: its lines are these.
+    pub fn decode(&mut self, file: FileId, text: &str) {
+        if let Some(source) = self.files.get_mut(file.0 as usize) {
+            text.clone_into(&mut source.text);
+        }
+    }
+
     pub fn path(&self, file: FileId) -> &str {
         self.files.get(file.0 as usize).map_or("<none>", |source| source.path.as_str())
     }

@@ -2,7 +2,7 @@
 
 use mainstay_model::declared::container::MountKind;
 
-use super::{declared, loaded, service};
+use super::{declared, load_with, loaded, service, variable, warnings};
 
 #[test]
 fn a_named_volume_needs_no_declaration() {
@@ -84,4 +84,29 @@ fn places_stay_where_they_were_written() {
     let mount = loaded.project.get("services").and_then(|all| all.get("db")?.get("volumes")?.as_list()?.first());
     let content = mount.and_then(|mount| mount.get("x-mainstay")?.get("content")).expect("it is there");
     assert_eq!((content.span.line, content.span.column), (11, 11));
+}
+
+#[test]
+fn a_word_behind_a_question_mark_is_a_suggested_value_and_a_sentence_a_reason() {
+    let text = "
+services:
+  app:
+    image: a
+    environment:
+      - BEACON=${BEACON:?false}
+      - LEVEL=${LEVEL?info}
+      - SERVICE_URL_APP_80
+      - HOME_URL=${HOME_URL:?https://$SERVICE_FQDN_APP/}
+";
+    let seen = loaded(text);
+    let told = warnings(&seen, "suggested-value");
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].contains("`BEACON`") && told[0].contains("`false`"), "{told:?}");
+    let declared = declared(text);
+    let shown = ["BEACON", "LEVEL", "HOME_URL"].map(|key| variable(&declared, "app", key));
+    assert_eq!(shown, ["false", "info", "https://app-shop.localhost/"]);
+    for word in ["", "you must set it"] {
+        let refused = load_with(&text.replace(":?false", &format!(":?{word}")), |_| {}).unwrap_err();
+        assert!(refused.list.iter().any(|one| one.code == "missing-variable"), "{word}");
+    }
 }

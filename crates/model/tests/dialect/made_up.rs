@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_model::compose::dialect::{Kind, Worn, placeholder, recover};
-use mainstay_model::declared::{Declared, Hidden};
+use mainstay_model::compose::{Dialect, LoadRequest};
+use mainstay_model::declared::{Declared, Hidden, declare};
 use mainstay_model::identity::ServiceName;
 
-use super::{declared, declared_with, load_with, loaded, set, variable};
+use super::{FILE, Memory, declared, declared_with, load_with, loaded, set, variable};
 
 const STACK: &str = "
 services:
@@ -116,4 +117,50 @@ fn lost_values_are_read_from_the_containers_that_carry_them() {
     let (values, disagreements) = recovered(&declared, &[web, db]);
     assert_eq!(disagreements, ["SERVICE_PASSWORD_64_DB"]);
     assert!(!values.contains_key("SERVICE_PASSWORD_64_DB"));
+}
+
+#[test]
+fn magic_names_in_env_files_are_answered() {
+    let compose = "
+services:
+  app:
+    image: a
+    env_file: app.env
+    environment: {USER: $DB_USER, SERVICE_URL_APP_8080: }
+";
+    let files = [
+        ("compose.yaml", compose),
+        (".env", "DB_USER=$SERVICE_USER_DB\nSERVICE_PASSWORD_ADMIN=mine\nDOOR=$SERVICE_URL_APP/in\n"),
+        (
+            "app.env",
+            "DB=pg://$DB_USER:$SERVICE_PASSWORD_DB@db\nADMIN=$SERVICE_PASSWORD_ADMIN\nSERVICE_HEX_32_KEY\nIN=$DOOR\n",
+        ),
+    ];
+    let load = |given: &[(&str, &str)]| {
+        let request = LoadRequest {
+            working_directory: "/srv/shop".into(),
+            files: vec![FILE.into()],
+            dialect: Some(Dialect::Coolify),
+            generated: given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            ..LoadRequest::default()
+        };
+        let files = files.iter().map(|(path, text)| (format!("/srv/shop/{path}"), (*text).to_owned()));
+        let loaded = mainstay_model::compose::load(&request, &Memory(files.collect()));
+        loaded.unwrap_or_else(|complaints| panic!("{}", complaints.render()))
+    };
+    let names = ["SERVICE_HEX_32_KEY", "SERVICE_PASSWORD_DB", "SERVICE_USER_DB"];
+    let asked = load(&[]);
+    assert_eq!(asked.spoken.generated.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), names);
+    let loaded = load(&[(names[0], "key"), (names[1], "word"), (names[2], "me")]);
+    assert_eq!(loaded.spoken.missing().count(), 0);
+    let declared = declare(&loaded).unwrap().declared;
+    for (key, value) in [
+        ("USER", "me"),
+        ("DB", "pg://me:word@db"),
+        ("ADMIN", "mine"),
+        ("SERVICE_HEX_32_KEY", "key"),
+        ("IN", "https://app-shop.localhost/in"),
+    ] {
+        assert_eq!(variable(&declared, "app", key), value, "{key}");
+    }
 }

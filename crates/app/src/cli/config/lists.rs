@@ -13,9 +13,28 @@ fn section<'a>(project: &'a Node, name: &str) -> impl Iterator<Item = (&'a str, 
     project.get(name).and_then(Node::as_map).into_iter().flat_map(Map::iter)
 }
 
-/// The services that are on; without interpolation all.
+/// The services that are on, each behind those it depends on; without interpolation all, as they are written.
 pub fn services(loaded: &Loaded) -> Vec<String> {
-    section(&loaded.project, "services").map(|(name, _)| name.to_owned()).collect()
+    let mut services: BTreeMap<&str, &Node> =
+        section(&loaded.project, "services").map(|(name, entry)| (name, &entry.node)).collect();
+    if !loaded.is_settled() {
+        return section(&loaded.project, "services").map(|(name, _)| name.to_owned()).collect();
+    }
+    // Depth first, and each is taken once: a service is told when all that it waits for were.
+    let mut told = Vec::new();
+    let mut open: Vec<(&str, bool)> = services.keys().rev().map(|name| (*name, false)).collect();
+    while let Some((name, is_ready)) = open.pop() {
+        if is_ready {
+            told.push(name.to_owned());
+        } else if let Some(service) = services.remove(name) {
+            open.push((name, true));
+            let before = service.get("depends_on").and_then(Node::as_map).into_iter().flat_map(Map::iter);
+            let mut before: Vec<(&str, bool)> = before.map(|(name, _)| (name, false)).collect();
+            before.sort_by(|a, b| b.cmp(a));
+            open.extend(before);
+        }
+    }
+    told
 }
 
 /// The resources of a section that a service uses.
@@ -51,7 +70,9 @@ pub fn profiles(loaded: &Loaded) -> Vec<String> {
 }
 
 pub fn environment(loaded: &Loaded) -> Vec<String> {
-    loaded.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    let mut lines: Vec<String> = loaded.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    lines.sort();
+    lines
 }
 
 /// `name hash` for each service that was named.

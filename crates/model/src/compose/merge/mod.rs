@@ -23,21 +23,25 @@ pub fn merge_project(base: Node, over: Node, out: &mut Vec<Diagnostic>) -> Node 
 }
 
 /// Lays a service over the one it extends.
-pub fn merge_service(base: Node, over: Node, out: &mut Vec<Diagnostic>) -> Node {
+pub fn merge_service(name: &str, base: Node, over: Node, out: &mut Vec<Diagnostic>) -> Node {
     let services = KeyPath::ROOT.child("services");
-    merge(base, over, services.child("extends"), out)
+    merge(base, over, services.child(name), out)
 }
 
 fn merge(base: Node, over: Node, path: KeyPath<'_>, out: &mut Vec<Diagnostic>) -> Node {
     let mut room = Room::default();
-    match rules::rule(path.parts(&mut room)) {
+    let rule = rules::rule(path.parts(&mut room));
+    match rule {
         Rule::Plain => plain(base, over, path, out),
         Rule::Replace => over,
         Rule::Sequence => sequence(base, over),
         Rule::Hosts => hosts(base, over),
         Rule::Build => mappings(as_build(base), as_build(over), path, out),
-        Rule::DependsOn => mappings(keyed(base, true), keyed(over, true), path, out),
-        Rule::Keyed => mappings(keyed(base, false), keyed(over, false), path, out),
+        Rule::DependsOn | Rule::Keyed => {
+            let is_dependency = matches!(rule, Rule::DependsOn);
+            let (base, over) = (keyed(base, is_dependency, path, out), keyed(over, is_dependency, path, out));
+            mappings(base, over, path, out)
+        }
         Rule::Logging => logging(base, over, path, out),
         Rule::AddressPools => address_pools(base, over, path, out),
     }
@@ -153,6 +157,8 @@ fn as_lines(key: &str, entry: Entry) -> Vec<Node> {
     match &entry.node.value {
         Value::Null => vec![Node::string(key, entry.key_span)],
         Value::List(items) => items.iter().map(line).collect(),
+        // No line can say it: the schema complains about what stays a mapping.
+        Value::Map(_) => vec![entry.node],
         _ => vec![line(&entry.node)],
     }
 }
@@ -168,12 +174,19 @@ fn as_build(node: Node) -> Node {
 }
 
 /// A list of names as a mapping from each name: to nothing, or to what the short `depends_on` means.
-fn keyed(node: Node, depends_on: bool) -> Node {
+fn keyed(node: Node, depends_on: bool, path: KeyPath<'_>, out: &mut Vec<Diagnostic>) -> Node {
     let Value::List(items) = node.value else { return node };
     let mut map = Map::default();
     for item in items {
         let span = item.span;
-        let Value::String(name) = item.value else { continue };
+        let Value::String(name) = item.value else {
+            let message = format!("`{path}` is a list of names here, and this is {}", item.kind());
+            out.push(
+                Diagnostic::error("wrong-type", span, message)
+                    .hint("write the name alone; what has options is a mapping: `name: { … }`, without the `- `"),
+            );
+            continue;
+        };
         map.set(name, if depends_on { started(span) } else { nothing(span) });
     }
     Node::new(Value::Map(map), node.span)

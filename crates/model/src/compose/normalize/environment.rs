@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::compose::tree::{Map, Node, Span, Value};
 
 /// Fills in what the environment of this file knows. An included file has an environment of its own, so
-/// this runs for each file before it is laid into the project.
-pub fn take_environment(project: &mut Node, environment: &BTreeMap<String, String>) {
+/// this runs for each file before it is laid into the project. A secret's value is only taken `with_secrets`: in a
+/// project that is printed as it was written it would be shown.
+pub fn take_environment(project: &mut Node, environment: &BTreeMap<String, String>, with_secrets: bool) {
     let Some(project) = project.as_map_mut() else { return };
     for service in resources(project, "services") {
         let Some(Value::List(lines)) = service.get_mut("environment").map(|node| &mut node.value) else { continue };
@@ -18,7 +19,8 @@ pub fn take_environment(project: &mut Node, environment: &BTreeMap<String, Strin
             }
         }
     }
-    for section in ["configs", "secrets"] {
+    let sections: &[&str] = if with_secrets { &["configs", "secrets"] } else { &["configs"] };
+    for section in sections {
         for resource in resources(project, section) {
             let Some(name) = resource.get("environment") else { continue };
             if let Some(value) = name.as_str().and_then(|name| environment.get(name)) {

@@ -20,7 +20,7 @@ pub fn parse(text: &str, span: Span, most: usize) -> Result<Vec<Node>, String> {
     }
     let inside = range(container).ok_or_else(|| no_port(container))?;
     if inside.0 == 0 {
-        return Err("names port 0 of the container, which is none".to_owned());
+        return Err("names port 0 of the container, which is none; write the port that the program listens on, such as `8080:80`".to_owned());
     }
     if usize::from(inside.1 - inside.0) >= most {
         return Err("makes the project have too many ports".to_owned());

@@ -10,6 +10,19 @@ use crate::compose::{bytes, cast, duration, scalar};
 /// Settles a whole project; what has no type in Compose (`x-` keys) stays as it is.
 pub fn settle(project: &mut Node, out: &mut Vec<Diagnostic>) {
     Settling { out }.structure(project, &super::shape::PROJECT, KeyPath::ROOT);
+    // A resource that says nothing is still one.
+    for section in ["networks", "volumes"] {
+        for entry in project
+            .as_map_mut()
+            .and_then(|map| map.get_mut(section)?.as_map_mut())
+            .into_iter()
+            .flat_map(|map| map.0.values_mut())
+        {
+            if entry.node.is_null() {
+                entry.node.value = Value::Map(Map::default());
+            }
+        }
+    }
 }
 
 struct Settling<'a> {
@@ -71,7 +84,12 @@ impl Settling<'_> {
             Shape::Hosts => self.hosts(node, path),
             Shape::FileMode => self.scalar(node, path, "an octal mode such as 0440", file_mode),
             Shape::Ulimit => self.ulimit(node, path),
-            Shape::EnvFile | Shape::Ssh => {}
+            Shape::EnvFile => {
+                if let Some(required) = node.as_map_mut().and_then(|file| file.get_mut("required")) {
+                    self.boolean(required, path.child("required"));
+                }
+            }
+            Shape::Ssh => {}
             Shape::Count => self.scalar(node, path, "a number or `all`", |node| match &node.value {
                 Value::String(text) if text.eq_ignore_ascii_case("all") => Some(Value::Int(-1)),
                 _ => whole_number(node),
@@ -90,6 +108,7 @@ impl Settling<'_> {
         let message = match &node.value {
             Value::String(text) if text.is_empty() => format!("`{path}` must be {wanted}, but it is empty"),
             Value::String(text) if text.chars().count() <= 40 => format!("`{path}` must be {wanted}, not `{text}`"),
+            Value::Float(number) => format!("`{path}` must be {wanted}, not {number}"),
             _ => format!("`{path}` must be {wanted}, but this is {}", node.kind()),
         };
         let hint = match wanted {
@@ -177,7 +196,7 @@ impl Settling<'_> {
     fn unsigned(&mut self, node: &mut Node, bits: u32, path: KeyPath<'_>) {
         let number = match &node.value {
             Value::Int(number) => *number,
-            Value::Float(number) if number.is_finite() => number.trunc() as i128,
+            Value::Float(number) if number.abs() < BEYOND => number.trunc() as i128,
             _ => {
                 self.expect(node, "a whole number", path);
                 return;
@@ -207,7 +226,16 @@ impl Settling<'_> {
                 node.value = Value::String("0".to_owned());
             }
             Value::String(text) if text == "-1" => {
-                self.refuse(node.span, path, "`-1` in quotes is not a size; write it without quotes");
+                let may_be_unlimited = path.to_string().ends_with("memswap_limit");
+                self.refuse(
+                    node.span,
+                    path,
+                    if may_be_unlimited {
+                        "`-1` in quotes is not a size; write it without quotes"
+                    } else {
+                        "`-1` is not a size; leave the key out when nothing is to be limited"
+                    },
+                );
             }
             Value::String(text) => match bytes::parse(text) {
                 Ok(count) => node.value = Value::String(bytes::print(count)),
@@ -331,11 +359,14 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
+/// The first number that has no place in 64 bits: the reference makes another one of it.
+const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+
 fn whole_number(node: &Node) -> Option<Value> {
     match &node.value {
         Value::Int(value) => Some(Value::Int(*value)),
         // Go's decoder cuts a fraction off.
-        Value::Float(value) if value.is_finite() => Some(Value::Int(value.trunc() as i128)),
+        Value::Float(value) if value.abs() < BEYOND => Some(Value::Int(value.trunc() as i128)),
         Value::String(text) => text.parse().ok().map(Value::Int),
         _ => None,
     }
@@ -346,7 +377,7 @@ fn number(node: &Node) -> Option<Value> {
     let wide = match &node.value {
         Value::Int(value) => *value as f64,
         Value::Float(value) => *value,
-        Value::String(text) => text.parse().ok()?,
+        Value::String(text) => cast::float(text)?,
         _ => return None,
     };
     format!("{}", wide as f32).parse().ok().map(Value::Float)

@@ -171,6 +171,7 @@ impl Printer {
             Shape::Map(_) => Json::Object(Object::new()),
             Shape::Bool => Json::Bool(false),
             Shape::Int | Shape::Unsigned(_) => Json::from(0),
+            Shape::Bytes => Json::String("0".to_owned()),
             _ => Json::String(String::new()),
         }
     }

@@ -65,7 +65,11 @@ fn of_map(path: &[String], shape: &Shape, map: &Map) -> Option<String> {
     if let Some((key, value)) = &pair
         && is_one_of(path.len().checked_sub(2).and_then(|above| path.get(above)), PAIRS)
     {
-        return Some(format!("write `- {key}={value}`, or all of them as `{key}: {value}` without the `- `"));
+        return Some(if path.last().is_some_and(|step| step.starts_with('[')) {
+            format!("write `- {key}={value}`, or all of them as `{key}: {value}` without the `- `")
+        } else {
+            format!("each name has one value; put it in quotes if it is one text: \"{key}: {value}\"")
+        });
     }
     if shape.list.is_some() {
         return Some("write a list: each entry in a line that starts with `- `".into());

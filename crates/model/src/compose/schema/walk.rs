@@ -58,7 +58,8 @@ impl Walk {
             self.path.pop();
             if list.unique
                 && let Some(text) = plain_text(&item.value)
-                && !seen.insert(text.clone())
+                // `1` and `"1"` are two things to a schema.
+                && !seen.insert((item.kind(), text.clone()))
             {
                 let message = format!("`{text}` stands twice in {}", self.place());
                 self.out.push(Diagnostic::error("duplicate-item", item.span, message).hint("keep one of the two"));
@@ -169,9 +170,11 @@ impl Walk {
             (Value::Int(number), Rule::Between(low, high))
                 if !(i128::from(low)..=i128::from(high)).contains(number) =>
             {
-                let bounds =
-                    if high == i64::MAX { format!("at least {low}") } else { format!("between {low} and {high}") };
-                Some((format!("must be {bounds}, not {number}"), None))
+                Some((format!("must be {}, not {number}", bounds(low, high)), None))
+            }
+            // What came from a text, or is too large for a whole number.
+            (Value::Float(number), Rule::Between(low, high)) if !(low as f64..=high as f64).contains(number) => {
+                Some((format!("must be {}, not {number}", bounds(low, high)), None))
             }
             (Value::String(text), Rule::PullPolicy) if !is_pull_policy(text) => {
                 let hint = words::nearest(text, PULL_POLICIES.iter().copied());
@@ -198,6 +201,9 @@ impl Walk {
         let wanted = wanted_kinds(shape);
         let message = match &node.value {
             Value::Null => format!("{} is empty, but must be {wanted}", self.place()),
+            Value::Float(number) if shape.scalars & (INT | NUMBER) == INT => {
+                format!("{} must be {wanted}, not {number}", self.place())
+            }
             found if is_bare_duration(&self.path, found) => format!("{} is a number without a unit", self.place()),
             _ => format!("{} must be {wanted}, not {}", self.place(), node.kind()),
         };
@@ -256,6 +262,10 @@ pub(super) fn plain_text(value: &Value) -> Option<String> {
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Null | Value::List(_) | Value::Map(_) => None,
     }
+}
+
+fn bounds(low: i64, high: i64) -> String {
+    if high == i64::MAX { format!("at least {low}") } else { format!("between {low} and {high}") }
 }
 
 fn kinds_of(value: &Value) -> u8 {

@@ -20,6 +20,7 @@ const ADVICE: &[(&str, &str)] = &[
     ("publish", "published ports stand under `ports`"),
     ("cmd", "the key is `command`"),
     ("workdir", "the key is `working_dir`"),
+    ("stop_timeout", "the key is `stop_grace_period`"),
     ("depends", "the key is `depends_on`"),
     ("net", "the key is `network_mode` or `networks`"),
     ("log_driver", "the key is `logging`, with `driver` below it"),

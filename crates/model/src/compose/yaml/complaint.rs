@@ -20,7 +20,7 @@ pub(super) fn not_utf8(body: &[u8], at: usize, file: FileId) -> Diagnostic {
     let span =
         Span { file, line: u32::try_from(line).unwrap_or(u32::MAX), column: u32::try_from(column).unwrap_or(u32::MAX) };
     let hint = match body {
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "the file is UTF-16: save it as UTF-8",
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "the file is broken UTF-16: save it as UTF-8",
         _ => "save the file as UTF-8; an older editor may have written it as Latin-1",
     };
     let byte = body.get(at).copied().unwrap_or(0);

@@ -89,6 +89,18 @@ fn parser_options() -> granit_parser::Options {
     }
 }
 
+/// The text of a file that says with its first two bytes that it is UTF-16, as some shells of Windows write it.
+pub fn from_utf16(bytes: &[u8]) -> Option<String> {
+    let (unit, body): (fn([u8; 2]) -> u16, _) = match bytes {
+        [0xFF, 0xFE, body @ ..] => (u16::from_le_bytes, body),
+        [0xFE, 0xFF, body @ ..] => (u16::from_be_bytes, body),
+        _ => return None,
+    };
+    let (pairs, rest) = body.as_chunks::<2>();
+    let text = char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect::<Result<String, _>>().ok()?;
+    rest.is_empty().then_some(text)
+}
+
 /// The text without its byte order mark, when it is UTF-8.
 fn decode(bytes: &[u8], file: FileId) -> Result<&str, Vec<Diagnostic>> {
     let body = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);

@@ -36,8 +36,7 @@ pub(super) fn read(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Reading
         return match (tag.handle(), tag.suffix()) {
             // `! text` asks for a string.
             ("", "!") | ("!", "") => string(text),
-            // The value under a merge tag keeps its plain reading; the tag itself is read by the composer.
-            ("!", "reset" | "override") if style == ScalarStyle::Plain => plain(text),
+            // Under a tag that is none of YAML's own every scalar is a text; the tag itself is read by the composer.
             ("!", "reset" | "override") => string(text),
             _ => Reading::UnknownTag,
         };

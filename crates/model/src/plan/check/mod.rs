@@ -190,16 +190,13 @@ impl<'a> Reader<'a> {
                 && container.number == old.number
                 && !self.plan.steps.iter().any(goes)
         });
-        is_committed && runs_already
-            || is_committed
-                && self.earlier(step).any(|other| match &other.action {
-                    Action::StartContainer { target } => {
-                        target.container != old.container
-                            && target.service == old.service
-                            && target.number == old.number
-                    }
-                    _ => false,
-                })
+        let starts = self.earlier(step).any(|other| match &other.action {
+            Action::StartContainer { target } => {
+                target.container != old.container && target.service == old.service && target.number == old.number
+            }
+            _ => false,
+        });
+        is_committed && (runs_already || starts)
     }
 
     /// The same thing is done once to the same target, except for waits of different conditions and for stop and start.
