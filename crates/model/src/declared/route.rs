@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::edge::{Account, Headers, Protocol};
+
 /// One host and path, and what answers there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Route {
@@ -11,6 +13,33 @@ pub struct Route {
     pub path: String,
     #[serde(flatten)]
     pub to: Target,
+    #[serde(default, skip_serializing_if = "Handling::is_plain")]
+    pub handling: Handling,
+}
+
+/// What the edge does with a request besides leading it on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Handling {
+    pub headers: Headers,
+    /// Who may come in; empty means everybody.
+    pub accounts: Vec<Account>,
+    /// The largest request body in bytes; `None` means no limit.
+    pub max_body_bytes: Option<u64>,
+    pub access_log: bool,
+    /// A page that is shown instead of the service.
+    pub maintenance: Option<String>,
+    pub protocol: Protocol,
+    /// Takes the route's path away before the request goes on.
+    pub strip_path: bool,
+    /// The cookie that keeps a browser with one replica.
+    pub sticky_cookie: Option<String>,
+}
+
+impl Handling {
+    fn is_plain(&self) -> bool {
+        *self == Handling::default()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

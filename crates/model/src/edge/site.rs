@@ -59,7 +59,7 @@ pub struct Proxy {
 }
 
 /// What the service speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// HTTP/1.1, WebSockets included.
@@ -72,7 +72,7 @@ pub enum Protocol {
 }
 
 /// Header fields to set, or to take away where the value is `None`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Headers {
     /// On the way to the service.
     pub request: BTreeMap<String, Option<String>>,
@@ -87,7 +87,7 @@ impl Headers {
 }
 
 /// Someone who may come in with a name and a password.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Account {
     pub user: String,
     /// bcrypt or argon2id; never the password itself.

@@ -1,6 +1,6 @@
 //! From the routes that a stack declares to the sites of the edge.
 
-use super::site::{Answer, Headers, Proxy, Site};
+use super::site::{Answer, Proxy, Site};
 use crate::declared::route::Target;
 use std::collections::BTreeMap;
 
@@ -41,12 +41,16 @@ pub fn meeting_place<'s>(service: &'s Service, networks: &BTreeMap<String, Netwo
 
 /// The site of one route. `ids` are the containers that serve it, in the order of their numbers.
 pub fn site(stack: &StackName, service: &Service, route: &Route, ids: &[String]) -> Site {
-    let answer = match &route.to {
-        Target::Port { port } => {
-            let upstreams = ids.iter().map(|id| upstream(id, *port)).collect();
-            Answer::Proxy(Proxy { upstreams, ..Proxy::default() })
-        }
-        Target::Redirect { redirect, status } => Answer::Redirect { to: redirect.clone(), status: *status },
+    let handling = &route.handling;
+    let answer = match (&route.to, &handling.maintenance) {
+        (_, Some(page)) => Answer::Maintenance { page: page.clone() },
+        (Target::Port { port }, None) => Answer::Proxy(Proxy {
+            upstreams: ids.iter().map(|id| upstream(id, *port)).collect(),
+            protocol: handling.protocol,
+            strip_path: handling.strip_path,
+            sticky_cookie: handling.sticky_cookie.clone(),
+        }),
+        (Target::Redirect { redirect, status }, None) => Answer::Redirect { to: redirect.clone(), status: *status },
     };
     Site {
         stack: stack.clone(),
@@ -54,9 +58,9 @@ pub fn site(stack: &StackName, service: &Service, route: &Route, ids: &[String])
         host: route.host.clone(),
         path: route.path.clone(),
         answer,
-        headers: Headers::default(),
-        accounts: Vec::new(),
-        max_body_bytes: None,
-        access_log: false,
+        headers: handling.headers.clone(),
+        accounts: handling.accounts.clone(),
+        max_body_bytes: handling.max_body_bytes,
+        access_log: handling.access_log,
     }
 }

@@ -239,7 +239,7 @@ pub fn route(value: &str) -> Route {
         }
     };
     let (host, path) = address.split_once('/').unwrap_or((address, ""));
-    Route { host: host.into(), path: format!("/{path}"), to }
+    Route { host: host.into(), path: format!("/{path}"), to, handling: Default::default() }
 }
 
 pub const EDGE_NAME: &str = "edge-caddy-1";

@@ -12,6 +12,7 @@ mod doubts;
 mod files;
 #[cfg(test)]
 mod from_files;
+mod handling;
 mod health;
 pub mod keys;
 mod limits;

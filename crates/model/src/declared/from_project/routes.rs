@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::handling;
 use super::place::Place;
 use crate::compose::Diagnostic;
 use crate::compose::schema::suggest;
@@ -36,7 +37,7 @@ fn one(item: &Place, container: &ContainerSpec) -> Option<Route> {
         );
         return None;
     }
-    only(item, WORDS);
+    only(item, &[WORDS, handling::WORDS].concat());
     let path = item.child("path").map_or(Some("/".to_owned()), |path| url_path(&path));
     let to = target(item, container);
     let Some(host) = item.child("host") else {
@@ -46,7 +47,7 @@ fn one(item: &Place, container: &ContainerSpec) -> Option<Route> {
         );
         return None;
     };
-    Some(Route { host: host_name(&host)?, path: path?, to: to? })
+    Some(Route { host: host_name(&host)?, path: path?, to: to?, handling: handling::handling(item) })
 }
 
 /// Refuses words that nobody knows.
@@ -265,7 +266,12 @@ mod tests {
         let route = route_of(r#"{"host": "Shop.Example.com.", "port": "3000", "path": "/api/"}"#);
         assert_eq!(
             route,
-            Route { host: "shop.example.com".into(), path: "/api".into(), to: Target::Port { port: 3000 } }
+            Route {
+                host: "shop.example.com".into(),
+                path: "/api".into(),
+                to: Target::Port { port: 3000 },
+                handling: Default::default()
+            }
         );
         assert_eq!(route.address(), "shop.example.com/api");
         assert_eq!(route_of(r#"{"host": "*.example.com", "port": 1}"#).host, "*.example.com");
@@ -343,7 +349,12 @@ mod tests {
 
     #[test]
     fn a_route_is_written_as_people_write_it() {
-        let route = Route { host: "a.example".into(), path: "/".into(), to: Target::Port { port: 80 } };
+        let route = Route {
+            host: "a.example".into(),
+            path: "/".into(),
+            to: Target::Port { port: 80 },
+            handling: Default::default(),
+        };
         let text = serde_json::to_string(&route).expect("JSON");
         assert_eq!(text, r#"{"host":"a.example","path":"/","port":80}"#);
         assert_eq!(serde_json::from_str::<Route>(&text).expect("a route"), route);

@@ -10,7 +10,7 @@ use super::networks::Place;
 use super::up::Up;
 use crate::declared::route::Target as Leads;
 use crate::declared::{Attachment, NetworkMode, Route, Service};
-use crate::edge::{Answer, Site, wanted};
+use crate::edge::{Answer, Protocol, Site, wanted};
 use crate::observed::{Container, Maker, State};
 use crate::plan::{Action, Impact, Level, PlannedRoute, Question, StepId, Target, TargetContainer};
 
@@ -134,6 +134,10 @@ impl<'a> Up<'a> {
     /// The question that a container which begins to serve has to answer, asked by the edge.
     pub fn probe(&mut self, service: &Service, index: usize, after: impl Iterator<Item = StepId>) -> Option<StepId> {
         let port = wanted::routed_port(service).filter(|_| self.edge.is_used)?;
+        // The probe speaks HTTP/1.1; of a service that speaks something else its health check has to tell.
+        if service.routes.iter().any(|route| route.handling.protocol != Protocol::Http) {
+            return None;
+        }
         let instance = &self.instances[&service.name][index];
         let begins = match (instance.started, instance.kept) {
             (Some(_), _) => true,
