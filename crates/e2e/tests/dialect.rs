@@ -64,11 +64,11 @@ fn a_template_of_coolify_comes_up_as_it_is_and_its_values_stay() {
     let (app, db) = (scene.container("notes", "app"), scene.container("notes", "db"));
     let host = format!("app-{}.localhost", scene.name("notes"));
 
-    let plan = scene.on("notes", &["plan"]).ok().says("is Coolify's").says("`up` will make up for");
-    assert!(plan.stdout.contains("nothing serves routes yet") && plan.stdout.contains(&host), "{}", plan.stdout);
+    let plan = scene.on("notes", &["plan", "up", "--no-edge"]).ok().says("is Coolify's").says("`up` will make up for");
+    assert!(plan.stdout.contains("will not answer") && plan.stdout.contains(&host), "{}", plan.stdout);
     assert!(!scene.state_dir().join("secrets").exists(), "a plan keeps nothing");
 
-    let up = scene.on("notes", &["up", "--yes"]).ok().says("made up for").says("SERVICE_PASSWORD_64_DB");
+    let up = scene.on("notes", &["up", "--no-edge", "--yes"]).ok().says("made up for").says("SERVICE_PASSWORD_64_DB");
     let (user, password) = (variable(&db, "POSTGRES_USER"), variable(&db, "POSTGRES_PASSWORD"));
     assert_eq!((user.len(), password.len()), (16, 64));
     assert_eq!(variable(&app, "DATABASE_URL"), format!("postgres://{user}:{password}@db:5432/notes"));
@@ -91,12 +91,12 @@ fn a_template_of_coolify_comes_up_as_it_is_and_its_values_stay() {
     assert!(scene.on("notes", &["config", "--reveal"]).ok().stdout.contains(&password));
 
     let before = (id_of(&app), id_of(&db));
-    scene.on("notes", &["up"]).ok();
-    scene.on("notes", &["plan", "--check"]).ok();
+    scene.on("notes", &["up", "--no-edge"]).ok();
+    scene.on("notes", &["plan", "up", "--no-edge", "--check"]).ok();
     assert_eq!((id_of(&app), id_of(&db)), before, "a second up changes nothing");
 
     fs::remove_dir_all(scene.state_dir()).expect("the state folder is lost");
-    scene.on("notes", &["up"]).ok().says("taken up from the containers of");
+    scene.on("notes", &["up", "--no-edge"]).ok().says("taken up from the containers of");
     assert_eq!((id_of(&app), id_of(&db)), before, "the same values: nothing differs");
     assert!(kept.exists(), "kept again");
     assert!(scene.on("notes", &["config", "--reveal"]).ok().stdout.contains(&password));

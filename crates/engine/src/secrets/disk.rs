@@ -22,7 +22,7 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), SecretsError> {
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, SecretsError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(trouble(path, "read")(error)),
     }
 }

@@ -22,7 +22,7 @@ impl Key {
     pub(super) fn read(path: &Path) -> Result<Option<Key>, SecretsError> {
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
             Err(error) => return Err(disk::trouble(path, "read")(error)),
         };
         let mode = metadata.permissions().mode() & 0o777;

@@ -23,7 +23,7 @@ struct Plain {
 pub(super) fn read(path: &Path) -> Result<Option<BTreeMap<String, Entry>>, SecretsError> {
     let text = match fs::read(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
         Err(error) => return Err(trouble(path, "read")(error)),
     };
     let unreadable = |why: String| SecretsError::Unreadable { path: path.to_owned(), why };
