@@ -1,0 +1,36 @@
+//! A check that the edge asks for us, from where it stands.
+
+use std::error::Error as _;
+use std::io;
+use std::time::Duration;
+
+use mainstay_model::smoke::{Answer, Check, NoAnswer};
+
+use crate::edge::{Edge, Probe};
+
+pub(super) async fn ask(edge: Option<&Edge>, check: &Check, timeout: Duration) -> Result<Answer, NoAnswer> {
+    let Some(edge) = edge else { return Err(NoAnswer::NoEdge("no edge runs here".to_owned())) };
+    let headers = check.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned()));
+    let probe = Probe {
+        upstream: format!("{}:{}", check.url.host, check.url.port()),
+        method: check.method.clone(),
+        path: check.url.target.clone(),
+        headers: headers.collect(),
+        within: timeout,
+    };
+    let answer = edge.probe(&probe).await.map_err(|error| {
+        let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        match cause {
+            Some(cause) if cause.kind() == io::ErrorKind::TimedOut => NoAnswer::TimedOut(timeout),
+            Some(cause) => NoAnswer::NoEdge(format!("it does not answer: {}", super::place::words(cause))),
+            None => NoAnswer::NoEdge(error.to_string()),
+        }
+    })?;
+    Ok(Answer {
+        status: answer.status,
+        headers: answer.headers.into_iter().collect(),
+        body: String::from_utf8_lossy(&answer.body).into_owned(),
+        is_cut: false,
+        certificate: None,
+    })
+}
