@@ -17,6 +17,7 @@ pub mod required;
 pub mod restart;
 pub mod secret;
 pub mod serve;
+pub mod smoke;
 pub mod stacks;
 pub mod start;
 pub mod stop;
@@ -73,6 +74,7 @@ pub enum Command {
     Logs(logs::Logs),
     Exec(exec::Exec),
     Edge(edge::EdgeArgs),
+    Smoke(smoke::SmokeArgs),
     History(history::History),
     Stacks(stacks::Stacks),
     Config(config::Config),
@@ -104,6 +106,7 @@ impl Command {
             Command::Logs(args) => logs::run(boot, args).await,
             Command::Exec(args) => exec::run(boot, args).await,
             Command::Edge(args) => edge::run(boot, args).await,
+            Command::Smoke(args) => smoke::run(boot, args).await,
             Command::History(args) => history::run(boot, args).await,
             Command::Stacks(args) => stacks::run(boot, args).await,
             Command::Config(args) => config::run(boot, args).await,

@@ -12,6 +12,7 @@ const COMMANDS: [&str; 16] = [
     "ps",
     "logs",
     "exec",
+    "smoke",
     "history",
     "stacks",
     "config",

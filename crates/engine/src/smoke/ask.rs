@@ -54,7 +54,8 @@ fn no_tls(url: &Address, error: &io::Error) -> NoAnswer {
             NoAnswer::Certificate { host: url.host.clone(), flaw: flaw(error) }
         }
         Some(rustls::Error::AlertReceived(alert)) => {
-            let why = format!("it breaks off with the alert {alert:?}; it may know no certificate for this name");
+            let why =
+                format!("it breaks off with the alert {alert:?}, as a server without a certificate for the name does");
             NoAnswer::Tls { to: url.authority(), why }
         }
         Some(rustls::Error::InvalidMessage(_)) => {

@@ -9,7 +9,7 @@ use mainstay_model::smoke::{Answer, Check, NoAnswer};
 use crate::edge::{Edge, Probe};
 
 pub(super) async fn ask(edge: Option<&Edge>, check: &Check, timeout: Duration) -> Result<Answer, NoAnswer> {
-    let Some(edge) = edge else { return Err(NoAnswer::NoEdge("no edge runs here".to_owned())) };
+    let Some(edge) = edge else { return Err(NoAnswer::NoEdge(None)) };
     let headers = check.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned()));
     let probe = Probe {
         upstream: format!("{}:{}", check.url.host, check.url.port()),
@@ -22,8 +22,8 @@ pub(super) async fn ask(edge: Option<&Edge>, check: &Check, timeout: Duration) -
         let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
         match cause {
             Some(cause) if cause.kind() == io::ErrorKind::TimedOut => NoAnswer::TimedOut(timeout),
-            Some(cause) => NoAnswer::NoEdge(format!("it does not answer: {}", super::place::words(cause))),
-            None => NoAnswer::NoEdge(error.to_string()),
+            Some(cause) => NoAnswer::NoEdge(Some(format!("it does not answer: {}", super::place::words(cause)))),
+            None => NoAnswer::NoEdge(Some(error.to_string())),
         }
     })?;
     Ok(Answer {

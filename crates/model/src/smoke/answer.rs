@@ -48,8 +48,9 @@ pub enum NoAnswer {
     /// Somebody is there, and what he says is no HTTP answer, or ends in the middle of one.
     #[error("the answer broke off: {0}")]
     Broken(String),
-    #[error("it is asked from inside, by the edge, and {0}")]
-    NoEdge(String),
+    /// `None`: there is none at all.
+    #[error("it is asked from inside, by the edge, and {}", .0.as_deref().unwrap_or("no edge runs here"))]
+    NoEdge(Option<String>),
     /// The request itself could not be made.
     #[error("it cannot be asked: {0}")]
     Unaskable(String),
@@ -69,7 +70,7 @@ impl NoAnswer {
 
     /// Whether asking again could ever give something else.
     pub fn is_final(&self) -> bool {
-        matches!(self, NoAnswer::Unaskable(_))
+        matches!(self, NoAnswer::Unaskable(_) | NoAnswer::NoEdge(None))
     }
 }
 

@@ -33,9 +33,14 @@ impl Check {
         format!("{} {}", self.method, self.url.shown())
     }
 
-    /// Whether a person who says this means the check: its name, or a part of its URL.
-    pub fn is_meant_by(&self, words: &str) -> bool {
-        self.name.as_deref() == Some(words) || self.url.shown().contains(words) || self.url.to_string().contains(words)
+    /// Whether a person who says this means the check by its name.
+    pub fn is_named(&self, words: &str) -> bool {
+        self.name.as_deref() == Some(words)
+    }
+
+    /// Whether it has this in its URL.
+    pub fn has_in_url(&self, words: &str) -> bool {
+        self.url.shown().contains(words) || self.url.to_string().contains(words)
     }
 }
 
