@@ -20,6 +20,7 @@ const MODEL_MAY_USE: &[&str] = &[
     "sha2",
     "strsim",
     "thiserror",
+    "toml",
 ];
 
 /// Which workspace crate may depend on which.

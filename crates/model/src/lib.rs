@@ -16,3 +16,4 @@ pub mod plan;
 pub mod secrets;
 pub mod sim;
 pub mod smoke;
+pub mod starter;

@@ -9,6 +9,7 @@ pub mod exec;
 pub mod generated;
 pub mod global;
 pub mod history;
+pub mod init;
 pub mod logs;
 pub mod plan;
 pub mod ps;
@@ -80,6 +81,7 @@ pub enum Command {
     Config(config::Config),
     Secret(secret::Secret),
     Serve(serve::Serve),
+    Init(init::Init),
     Version(version::Version),
     Completions(completions::Completions),
 }
@@ -112,6 +114,7 @@ impl Command {
             Command::Config(args) => config::run(boot, args).await,
             Command::Secret(args) => secret::run(boot, args).await,
             Command::Serve(args) => serve::run(boot, args).await,
+            Command::Init(args) => init::run(boot, args).await,
             Command::Version(args) => version::run(boot, args).await,
             Command::Completions(args) => completions::run(boot, args),
         }

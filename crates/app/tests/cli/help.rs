@@ -2,7 +2,7 @@
 
 use crate::sealed::Sealed;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "up",
     "plan",
     "down",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 16] = [
     "config",
     "secret",
     "serve",
+    "init",
     "version",
     "completions",
 ];
