@@ -214,8 +214,6 @@ async fn a_smoke_check_from_inside_is_asked_by_the_edge() {
     assert!(reports.iter().all(|report| report.holds), "{reports:#?}");
     docker(&["stop", "-t", "1", &host.container("web")]);
     let gone = smoke.run(&[check("/health", 200)], Patience::Once, &|_| {}).await.remove(0);
-    assert_eq!(
-        gone.reasons,
-        ["expected 200, answered 502 `Bad Gateway`, as the edge does for a service that it cannot reach"]
-    );
+    let told = gone.reasons.concat();
+    assert!(told.starts_with(&format!("nobody answers at {}:8080: ", host.container("web"))), "{told}");
 }

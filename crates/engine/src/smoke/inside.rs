@@ -26,6 +26,9 @@ pub(super) async fn ask(edge: Option<&Edge>, check: &Check, timeout: Duration) -
             None => NoAnswer::NoEdge(Some(error.to_string())),
         }
     })?;
+    if let Some(why) = answer.unreached {
+        return Err(NoAnswer::Connect { to: probe.upstream, why });
+    }
     Ok(Answer {
         status: answer.status,
         headers: answer.headers.into_iter().collect(),

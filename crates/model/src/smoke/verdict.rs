@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::answer::span;
 use super::same_place::same_place;
-use super::{Answer, Check, Rule, Whence};
+use super::{Answer, Check, Rule};
 
 /// So much of a body is shown.
 const SHOWN_OF_A_BODY: usize = 200;
@@ -47,9 +47,6 @@ fn wrong_status(check: &Check, answer: &Answer) -> String {
     match answer.header("location").first() {
         Some(location) => reason += &format!(", to `{location}`"),
         None => reason += &excerpt(answer).map_or(String::new(), |text| format!(": {text}")),
-    }
-    if check.from == Whence::Inside && matches!(answer.status, 502 | 504) && answer.body.is_empty() {
-        reason += ", as the edge does for a service that it cannot reach";
     }
     reason
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::declared::Hidden;
-use crate::smoke::{Address, Certificate, Expected, Pattern, Tls};
+use crate::smoke::{Address, Certificate, Expected, Pattern, Tls, Whence};
 
 fn check(url: &str, expected: Expected) -> Check {
     Check {
@@ -50,17 +50,6 @@ fn an_unexpected_answer_says_what_it_says() {
         reasons(Expected::status(200), &broken),
         "expected 200, answered 500 `Internal Server Error`: `TypeError: x is not a function`"
     );
-}
-
-#[test]
-fn the_edge_that_answers_for_a_service_is_told_from_the_service() {
-    let mut inside = check("http://web:3000/health", Expected::status(200));
-    inside.from = Whence::Inside;
-    assert_eq!(
-        judge(&inside, &answer(502, &[], "")),
-        ["expected 200, answered 502 `Bad Gateway`, as the edge does for a service that it cannot reach"]
-    );
-    assert_eq!(judge(&inside, &answer(502, &[], "mine")), ["expected 200, answered 502 `Bad Gateway`: `mine`"]);
 }
 
 #[test]
