@@ -204,6 +204,7 @@ async fn a_smoke_check_from_inside_is_asked_by_the_edge() {
         expected: Expected::status(status),
         tls: Tls::Valid,
         from: Whence::Inside,
+        container: None,
         within_ms: 5_000,
         timeout_ms: 5_000,
     };

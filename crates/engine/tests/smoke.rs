@@ -157,6 +157,7 @@ fn check(url: &str, from: Whence, expected: Expected) -> Check {
         expected,
         tls: Tls::Valid,
         from,
+        container: None,
         within_ms: 20_000,
         timeout_ms: 10_000,
     }
@@ -396,7 +397,7 @@ async fn a_thousand_checks_are_asked_a_few_at_a_time_and_told_in_their_order() {
         }
     })
     .await;
-    let path = |number: usize| if number % 2 == 0 { "even" } else { "odd" };
+    let path = |number: usize| if number.is_multiple_of(2) { "even" } else { "odd" };
     let checks: Vec<Check> = (0..1000)
         .map(|number| {
             let url = format!("http://{page}/{}/{number}", path(number));
@@ -406,7 +407,7 @@ async fn a_thousand_checks_are_asked_a_few_at_a_time_and_told_in_their_order() {
     let reports = ask(Ways::default(), &checks, Patience::AsDeclared).await;
     for (number, report) in reports.iter().enumerate() {
         assert_eq!(report.url, format!("http://{page}/{}/{number}", path(number)));
-        assert_eq!(report.holds, number % 2 == 0, "{report:#?}");
+        assert_eq!(report.holds, number.is_multiple_of(2), "{report:#?}");
     }
     let most = most.load(Ordering::SeqCst);
     assert!((4..=16).contains(&most), "{most} at once");

@@ -10,9 +10,13 @@ use crate::edge::{Edge, Probe};
 
 pub(super) async fn ask(edge: Option<&Edge>, check: &Check, timeout: Duration) -> Result<Answer, NoAnswer> {
     let Some(edge) = edge else { return Err(NoAnswer::NoEdge(None)) };
-    let headers = check.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned()));
+    // What the URL names stands in the request; which container is asked is another matter.
+    let host = ("Host".to_owned(), check.url.authority());
+    let said = check.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned()));
+    let says_host = check.headers.keys().any(|name| name.eq_ignore_ascii_case("host"));
+    let headers = said.chain((!says_host).then_some(host));
     let probe = Probe {
-        upstream: format!("{}:{}", check.url.host, check.url.port()),
+        upstream: check.upstream(),
         method: check.method.clone(),
         path: check.url.target.clone(),
         headers: headers.collect(),

@@ -21,6 +21,10 @@ pub struct Check {
     pub expected: Expected,
     pub tls: Tls,
     pub from: Whence,
+    /// From inside: the container of the service that the URL names. Services of several stacks may have the same name
+    /// where the edge stands, containers never.
+    #[serde(default)]
+    pub container: Option<String>,
     /// How long it may take until the check holds. No attempt begins later; there is always a first one.
     pub within_ms: u64,
     /// How long one attempt may take, from the first packet to the last byte of the answer.
@@ -31,6 +35,11 @@ impl Check {
     /// As a line shows it: `POST https://shop.example.com/api`.
     pub fn shown(&self) -> String {
         format!("{} {}", self.method, self.url.shown())
+    }
+
+    /// `name:port` that the edge asks for a check from inside.
+    pub fn upstream(&self) -> String {
+        format!("{}:{}", self.container.as_deref().unwrap_or(&self.url.host), self.url.port())
     }
 
     /// Whether a person who says this means the check by its name.

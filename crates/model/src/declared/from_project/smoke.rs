@@ -9,7 +9,7 @@ use super::routes::only;
 use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Value};
 use crate::declared::{Hidden, Service};
-use crate::identity::ServiceName;
+use crate::identity::{ServiceName, StackName, container_name};
 use crate::smoke::{Address, Check, Expected, Pattern, Rule, Scheme, Tls, Whence};
 
 const WORDS: &[&str] = &[
@@ -38,11 +38,11 @@ const TIMEOUT_MS: u64 = 10_000;
 const LONGEST_MS: u64 = 3_600_000;
 
 /// The checks of a stack; its services say what `from` is where it is not said.
-pub(super) fn checks(place: &Place, services: &BTreeMap<ServiceName, Service>) -> Vec<Check> {
+pub(super) fn checks(place: &Place, stack: &StackName, services: &BTreeMap<ServiceName, Service>) -> Vec<Check> {
     let single = place.node.as_map().is_some();
     let items = if single { vec![place.clone()] } else { place.items() };
     let checks: Vec<(Place, Check)> =
-        items.into_iter().filter_map(|item| one(&item, services).map(|check| (item, check))).collect();
+        items.into_iter().filter_map(|item| one(&item, stack, services).map(|check| (item, check))).collect();
     let mut names = BTreeSet::new();
     for (item, check) in &checks {
         if let Some(name) = check.name.as_ref().filter(|name| !names.insert((*name).clone())) {
@@ -53,7 +53,7 @@ pub(super) fn checks(place: &Place, services: &BTreeMap<ServiceName, Service>) -
     checks.into_iter().map(|(_, check)| check).collect()
 }
 
-fn one(item: &Place, services: &BTreeMap<ServiceName, Service>) -> Option<Check> {
+fn one(item: &Place, stack: &StackName, services: &BTreeMap<ServiceName, Service>) -> Option<Check> {
     if item.node.as_map().is_none() {
         item.say(
             Diagnostic::error("bad-value", item.value_span(), format!("`{}` must be a mapping with `url`", item.path))
@@ -85,6 +85,7 @@ fn one(item: &Place, services: &BTreeMap<ServiceName, Service>) -> Option<Check>
     };
     let body = body(item, from);
     fits_inside(item, &url, from)?;
+    let container = container(&url, from, stack, services);
     Some(Check {
         name: item.text("name").map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
         url,
@@ -94,6 +95,7 @@ fn one(item: &Place, services: &BTreeMap<ServiceName, Service>) -> Option<Check>
         expected: expected?,
         tls: tls?,
         from,
+        container,
         within_ms: within_ms?,
         timeout_ms: timeout_ms?,
     })
@@ -303,6 +305,17 @@ fn default_whence(url: &Address, services: &BTreeMap<ServiceName, Service>) -> W
     }
     let is_service = services.keys().any(|name| name.as_str() == url.host);
     if url.scheme == Scheme::Http && is_service { Whence::Inside } else { Whence::Outside }
+}
+
+/// The first container of the service that the URL names.
+fn container(
+    url: &Address,
+    from: Whence,
+    stack: &StackName,
+    services: &BTreeMap<ServiceName, Service>,
+) -> Option<String> {
+    let service = services.values().find(|service| from == Whence::Inside && service.name.as_str() == url.host)?;
+    Some(service.container_name.clone().unwrap_or_else(|| container_name(stack, &service.name, 1)))
 }
 
 fn covers(route: &str, host: &str) -> bool {

@@ -63,7 +63,7 @@ pub(super) fn at_the_top(project: &Project) -> Top {
 /// What must be answered where.
 pub(super) fn smoke(project: &Project, services: &BTreeMap<ServiceName, Service>) -> Vec<Check> {
     let place = project.root.child(KEY).and_then(|place| place.child("smoke"));
-    place.map(|place| smoke::checks(&place, services)).unwrap_or_default()
+    place.map(|place| smoke::checks(&place, &project.stack, services)).unwrap_or_default()
 }
 
 fn stacks(project: &Project, place: &Place) -> Vec<StackName> {

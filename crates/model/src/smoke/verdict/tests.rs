@@ -15,6 +15,7 @@ fn check(url: &str, expected: Expected) -> Check {
         expected,
         tls: Tls::Valid,
         from: Whence::Edge,
+        container: None,
         within_ms: 30_000,
         timeout_ms: 10_000,
     }

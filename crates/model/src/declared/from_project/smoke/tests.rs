@@ -31,6 +31,7 @@ fn the_least_check_is_a_url_that_answers_200() {
             expected: Expected::status(200),
             tls: Tls::Valid,
             from: Whence::Edge,
+            container: None,
             within_ms: 30_000,
             timeout_ms: 10_000,
         }
@@ -90,6 +91,9 @@ fn where_it_is_asked_from_follows_from_the_address() {
         assert_eq!(check(&format!(r#""url": "{url}""#)).from, from, "{url}");
     }
     assert_eq!(check(r#""url": "http://pontea.localhost:8080", "from": "edge""#).from, Whence::Edge);
+    // Another stack may have a `web` on the edge's networks too.
+    assert_eq!(check(r#""url": "http://web:3000/health""#).upstream(), "shop-web-1:3000");
+    assert_eq!(check(r#""url": "http://other:3000", "from": "inside""#).upstream(), "other:3000");
 }
 
 #[test]
