@@ -9,8 +9,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use mainstay_engine::edge::{Edge, Probe};
+use mainstay_engine::smoke::{Patience, Smoke, Ways};
 use mainstay_model::edge::{Account, Answer, EdgeSettings, Headers, Proxy, RouteTable, Site};
 use mainstay_model::identity::{ServiceName, StackName};
+use mainstay_model::smoke::{Address, Check, Expected, Tls, Whence};
 
 /// A Caddy and a service on one network of their own.
 struct Host {
@@ -187,4 +189,32 @@ async fn an_edge_that_is_not_there_is_said_to_be_away() {
     let error = Edge::at(folder.path().into()).load(&RouteTable::default()).await.unwrap_err();
     assert!(error.transient);
     assert_eq!(error.message, "the edge does not answer");
+}
+
+#[tokio::test]
+async fn a_smoke_check_from_inside_is_asked_by_the_edge() {
+    let Some((host, edge)) = Host::new("smoke", &RouteTable::default()).await else { return };
+    let url = |path: &str| Address::parse(&format!("http://{}:8080{path}", host.container("web"))).unwrap();
+    let check = |path: &str, status| Check {
+        name: None,
+        url: url(path),
+        method: "GET".into(),
+        headers: BTreeMap::new(),
+        body: None,
+        expected: Expected::status(status),
+        tls: Tls::Valid,
+        from: Whence::Inside,
+        container: None,
+        within_ms: 5_000,
+        timeout_ms: 5_000,
+    };
+    let smoke = Smoke::new(Ways { probe: Some(edge), ..Ways::default() }).unwrap();
+    let mut health = check("/health", 200);
+    health.expected.contains.push("ok".into());
+    let reports = smoke.run(&[health, check("/nowhere", 404)], Patience::AsDeclared, &|_| {}).await;
+    assert!(reports.iter().all(|report| report.holds), "{reports:#?}");
+    docker(&["stop", "-t", "1", &host.container("web")]);
+    let gone = smoke.run(&[check("/health", 200)], Patience::Once, &|_| {}).await.remove(0);
+    let told = gone.reasons.concat();
+    assert!(told.starts_with(&format!("nobody answers at {}:8080: ", host.container("web"))), "{told}");
 }

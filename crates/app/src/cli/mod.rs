@@ -9,6 +9,7 @@ pub mod exec;
 pub mod generated;
 pub mod global;
 pub mod history;
+pub mod init;
 pub mod logs;
 pub mod plan;
 pub mod ps;
@@ -17,6 +18,7 @@ pub mod required;
 pub mod restart;
 pub mod secret;
 pub mod serve;
+pub mod smoke;
 pub mod stacks;
 pub mod start;
 pub mod stop;
@@ -73,11 +75,13 @@ pub enum Command {
     Logs(logs::Logs),
     Exec(exec::Exec),
     Edge(edge::EdgeArgs),
+    Smoke(smoke::SmokeArgs),
     History(history::History),
     Stacks(stacks::Stacks),
     Config(config::Config),
     Secret(secret::Secret),
     Serve(serve::Serve),
+    Init(init::Init),
     Version(version::Version),
     Completions(completions::Completions),
 }
@@ -104,11 +108,13 @@ impl Command {
             Command::Logs(args) => logs::run(boot, args).await,
             Command::Exec(args) => exec::run(boot, args).await,
             Command::Edge(args) => edge::run(boot, args).await,
+            Command::Smoke(args) => smoke::run(boot, args).await,
             Command::History(args) => history::run(boot, args).await,
             Command::Stacks(args) => stacks::run(boot, args).await,
             Command::Config(args) => config::run(boot, args).await,
             Command::Secret(args) => secret::run(boot, args).await,
             Command::Serve(args) => serve::run(boot, args).await,
+            Command::Init(args) => init::run(boot, args).await,
             Command::Version(args) => version::run(boot, args).await,
             Command::Completions(args) => completions::run(boot, args),
         }

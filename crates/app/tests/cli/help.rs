@@ -2,7 +2,7 @@
 
 use crate::sealed::Sealed;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: &[&str] = &[
     "up",
     "plan",
     "down",
@@ -12,11 +12,14 @@ const COMMANDS: [&str; 16] = [
     "ps",
     "logs",
     "exec",
+    "edge",
+    "smoke",
     "history",
     "stacks",
     "config",
     "secret",
     "serve",
+    "init",
     "version",
     "completions",
 ];

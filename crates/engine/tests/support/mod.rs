@@ -53,6 +53,7 @@ impl Stack {
             volumes: BTreeMap::new(),
             requires: vec![StackName::new("supabase").unwrap()],
             secrets: Default::default(),
+            smoke: Vec::new(),
         };
         Some(Stack { docker, declared, next_step: AtomicU32::new(1) })
     }

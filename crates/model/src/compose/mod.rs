@@ -25,7 +25,7 @@ mod keypath;
 pub mod load;
 mod merge;
 mod model;
-mod name;
+pub(crate) mod name;
 mod normalize;
 pub mod print;
 mod profiles;

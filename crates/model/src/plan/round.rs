@@ -206,6 +206,7 @@ mod tests {
             volumes: BTreeMap::new(),
             requires: Vec::new(),
             secrets: Default::default(),
+            smoke: Vec::new(),
             disabled: Default::default(),
         };
         Order::Up { declared: Box::new(declared), options: UpOptions::default() }

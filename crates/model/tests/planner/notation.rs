@@ -122,6 +122,7 @@ pub fn declared(text: &str) -> Declared {
         volumes: BTreeMap::new(),
         requires: Vec::new(),
         secrets: Default::default(),
+        smoke: Vec::new(),
     };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         declare(&mut declared, line);

@@ -26,6 +26,7 @@ mod rollout;
 mod routes;
 mod secrets;
 mod service;
+mod smoke;
 #[cfg(test)]
 pub(super) mod testing;
 mod volumes;
@@ -100,6 +101,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
         service.compose_hash = hashes.remove(name.as_str()).unwrap_or_default();
     }
     let x_mainstay::Top { requires, secrets } = x_mainstay::at_the_top(&project);
+    let smoke = x_mainstay::smoke(&project, &services);
     routes::clashes(&project.root, &services);
     Some(Declared {
         stack,
@@ -111,6 +113,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
         services,
         requires,
         secrets: super::Secrets { wishes: secrets, values: loaded.kept.values.clone() },
+        smoke,
     })
 }
 

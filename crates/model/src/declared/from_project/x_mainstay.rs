@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
-use super::{Project, rollout, routes, secrets};
+use super::{Project, rollout, routes, secrets, smoke};
 use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Dialect};
 use crate::declared::container::ContainerSpec;
-use crate::declared::{Probe, Rollout, Route};
-use crate::identity::StackName;
+use crate::declared::{Probe, Rollout, Route, Service};
+use crate::identity::{ServiceName, StackName};
 use crate::secrets::SecretWish;
+use crate::smoke::Check;
 
 /// The key itself.
 const KEY: &str = "x-mainstay";
 
-/// Words at the top of the file; `smoke` and those after it are not honoured yet.
+/// Words at the top of the file; `databases` and `schedules` are not honoured yet.
 const AT_THE_TOP: &[&str] = &["requires", "dialect", "domain", "secrets", "smoke", "databases", "schedules"];
 
 /// Words in a service.
@@ -51,10 +52,18 @@ pub(super) fn at_the_top(project: &Project) -> Top {
             "dialect" => dialect(&child),
             // It was used up when the files were read.
             "domain" => drop(child.as_text()),
+            // Read by `smoke`, which has to know the services.
+            "smoke" => {}
             _ => tell(&child, word, AT_THE_TOP, IN_A_SERVICE, "belongs in a service"),
         }
     }
     top
+}
+
+/// What must be answered where.
+pub(super) fn smoke(project: &Project, services: &BTreeMap<ServiceName, Service>) -> Vec<Check> {
+    let place = project.root.child(KEY).and_then(|place| place.child("smoke"));
+    place.map(|place| smoke::checks(&place, &project.stack, services)).unwrap_or_default()
 }
 
 fn stacks(project: &Project, place: &Place) -> Vec<StackName> {
@@ -173,10 +182,10 @@ mod tests {
     #[test]
     fn words_of_later_versions_are_warned_about_once_each() {
         assert_eq!(
-            warned(&top(r#""smoke": [{"url": "a"}, {"url": "b"}], "databases": {}"#)),
+            warned(&top(r#""databases": {}, "schedules": {}"#)),
             [
-                "`x-mainstay.smoke` is not honoured by this version",
-                "`x-mainstay.databases` is not honoured by this version"
+                "`x-mainstay.databases` is not honoured by this version",
+                "`x-mainstay.schedules` is not honoured by this version"
             ]
         );
     }
