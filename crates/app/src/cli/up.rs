@@ -10,7 +10,7 @@ use mainstay_model::identity::ServiceName;
 use mainstay_model::plan::{Order, UpOptions};
 
 use super::required::{self, Wanted};
-use super::{chosen, edge, generated, secret, walk::Walk};
+use super::{chosen, edge, generated, secret, smoke, walk::Walk};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -119,6 +119,11 @@ impl Up {
         Order::Up { declared: Box::new(wanted.read.declared.clone()), options }
     }
 
+    /// Whether the whole stack is to stand at the end.
+    fn is_whole(&self) -> bool {
+        self.services.is_empty() && !self.no_start && !self.no_wait
+    }
+
     /// Whether the edge has to be there for these stacks.
     pub fn needs_edge(&self, wanted: &[Wanted]) -> bool {
         !self.no_edge && !self.no_start && edge::is_needed(wanted)
@@ -153,15 +158,15 @@ impl Up {
 }
 
 /// One `up`. After a pull that was asked for, a second plan replaces the containers whose image turned out newer:
-/// that could not be known before, and it is shown before it is done, as any plan is.
-async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<(), Problem> {
+/// that could not be known before, and it is shown before it is done, as any plan is. Gives whether anything was done.
+async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<bool, Problem> {
     let plans = walk.carry_out(vec![order.clone()]).await?;
     let may_be_newer = plans.iter().flat_map(|plan| &plan.findings).any(|finding| finding.code == PULLED_IMAGE);
     if let (Order::Up { declared, options }, true) = (order, may_be_newer) {
         let options = UpOptions { images_are_fresh: true, ..options };
         walk.carry_out(vec![Order::Up { declared, options }]).await?;
     }
-    Ok(())
+    Ok(plans.iter().any(|plan| !plan.is_empty()))
 }
 
 pub async fn run(boot: &Boot, args: Up) -> Outcome {
@@ -186,7 +191,11 @@ pub async fn run(boot: &Boot, args: Up) -> Outcome {
             boot.ui.note(&format!("`{by}` requires `{}`, which is not ready: it comes first", one.read.declared.stack));
         }
         let read = generated::settled(boot, one.read).await?;
-        bring_up(&walk, args.order(boot, &Wanted { read, ..one }, edge_comes)).await?;
+        let (stack, checks) = (read.declared.stack.clone(), read.declared.smoke.clone());
+        let is_changed = bring_up(&walk, args.order(boot, &Wanted { read, ..one }, edge_comes)).await?;
+        if is_changed && args.is_whole() && !checks.is_empty() {
+            smoke::after_release(boot, &stack, &checks).await?;
+        }
     }
     if walk.client.is_hosted() && !boot.settings.dry_run {
         boot.ui.note("no server runs here, so nothing holds the attachments from now on (`mainstay serve` does)");
