@@ -13,6 +13,11 @@ fn planned(scene: &Scene, stack: &str) -> String {
     said
 }
 
+/// What is wrapped to the width of a page, without that.
+fn one_line(said: &str) -> String {
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[track_caller]
 fn warns(said: &str, words: &[&str]) {
     let warned = said.split("warning").skip(1).any(|warning| words.iter().all(|word| warning.contains(word)));
@@ -94,7 +99,52 @@ fn of_a_service_of_another_stack_whose_network_is_not_joined() {
         "web",
         "services:\n  app: { image: 'mainstay-test/tiny:1', environment: { NC_DB: 'pg://supabase-db:5432?p=s3cret' } }\n",
     );
-    warns(&planned(&scene, "web"), &["NC_DB", "app", "supabase-db"]);
+    let (network, stack) = (scene.network("data"), scene.name("data"));
+    let fix = format!("networks: {{ {stack}: {{ external: true, name: {network} }} }}");
+    let words = ["NC_DB", "`app`", "`supabase-db`", &network, &fix, &format!("`networks: [default, {stack}]`")];
+    warns(&one_line(&planned(&scene, "web")), &words);
+    // A stack that is down now is up later: its network is as needed then.
+    scene.on("data", &["stop"]).ok();
+    warns(&one_line(&planned(&scene, "web")), &words);
+    warns(&one_line(&scene.on("web", &["up"]).ok().stderr), &words);
+    // The fix, as it was told, is all that has to be done.
+    scene.on("data", &["start"]).ok();
+    scene.stack(
+        "web",
+        "
+services:
+  app:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 1s
+    networks: [default, '{stack:data}']
+    environment: { NC_DB: 'pg://supabase-db:5432?p=s3cret' }
+networks: { '{stack:data}': { external: true, name: '{stack:data}_default' } }
+",
+    );
+    let said = planned(&scene, "web");
+    assert!(!said.contains("warning"), "{said}");
+}
+
+#[test]
+fn of_the_generated_name_of_a_container_of_another_stack_under_any_key() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("anykey");
+    scene.stack("data", "services:\n  db: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }\n");
+    scene.on("data", &["up"]).ok();
+    scene.stack(
+        "web",
+        "
+services:
+  app:
+    image: mainstay-test/tiny:1
+    environment: { X: '{stack:data}-db-1', Y: '{stack:data}-db-7', CONNECTION: postgres }
+",
+    );
+    let said = one_line(&planned(&scene, "web"));
+    warns(&said, &["`X`", "`app`", &scene.container("data", "db"), &scene.network("data"), "use the alias `db`"]);
+    assert!(!said.contains("`Y`") && !said.contains("CONNECTION"), "{said}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use futures_util::stream::{self, StreamExt};
 use mainstay_model::declared::container::bare_path;
 use mainstay_model::identity::StackName;
 use mainstay_model::identity::labels::PROJECT;
-use mainstay_model::observed::{Container, Member, Observed, ObservedNetwork, ObservedVolume, Scope};
+use mainstay_model::observed::{Container, Member, Neighbour, Observed, ObservedNetwork, ObservedVolume, Scope};
 
 use super::inspected::container_of;
 use super::labels::Seen;
@@ -28,6 +28,13 @@ pub(super) struct SeenImage {
     pub(super) volumes: BTreeSet<String>,
 }
 
+#[derive(Default)]
+struct Containers {
+    found: Vec<Container>,
+    neighbours: Vec<Neighbour>,
+    unread: Vec<String>,
+}
+
 /// A part of the snapshot, and what of it could not be read.
 type Part<T> = (T, Vec<String>);
 
@@ -42,14 +49,15 @@ impl Docker {
         )?;
         let mut observed = Observed::empty(scope.stack.clone());
         observed.engine = self.facts().clone();
-        (observed.containers, observed.networks, observed.volumes) = (containers.0, networks.0, volumes.0);
+        (observed.containers, observed.networks, observed.volumes) = (containers.found, networks.0, volumes.0);
+        observed.neighbours = containers.neighbours;
         for (reference, image) in images.0 {
             if !image.volumes.is_empty() {
                 observed.image_volumes.insert(reference.clone(), image.volumes);
             }
             observed.images.insert(reference, image.id);
         }
-        observed.unreadable = [containers.1, networks.1, volumes.1, images.1].concat();
+        observed.unreadable = [containers.unread, networks.1, volumes.1, images.1].concat();
         if scope.members {
             self.look_at_members(&mut observed).await;
         }
@@ -59,27 +67,34 @@ impl Docker {
         Ok(observed)
     }
 
-    async fn look_at_containers(&self, scope: &Scope) -> Result<Part<Vec<Container>>, WorldError> {
-        let ours = self.list_containers(Some(&scope.stack)).await?;
+    async fn look_at_containers(&self, scope: &Scope) -> Result<Containers, WorldError> {
+        // Where hosts of others are asked for, one listing of everything serves for both questions.
+        let asks = !scope.hosts.is_empty();
+        let listed = self.list_containers(Some(&scope.stack).filter(|_| !asks)).await?;
+        let is_ours = |listed: &ContainerSummary| {
+            listed.labels.as_ref().is_some_and(|labels| Seen(labels).stack().as_ref() == Some(&scope.stack))
+        };
+        let (ours, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(is_ours);
         let mut ids: BTreeSet<String> = ours.iter().filter_map(|listed| listed.id.clone()).collect();
         let names: BTreeSet<&str> = ours.iter().flat_map(names_of).collect();
         // Only a stack that lacks containers asks who else has their names.
         if scope.container_names.iter().any(|name| !names.contains(name.as_str())) {
-            let all = self.list_containers(None).await?;
+            let all = if asks { None } else { Some(self.list_containers(None).await?) };
             let claimed =
                 |listed: &&ContainerSummary| names_of(listed).any(|name| scope.container_names.contains(name));
-            ids.extend(all.iter().filter(claimed).filter_map(|listed| listed.id.clone()));
+            ids.extend(all.as_ref().unwrap_or(&others).iter().filter(claimed).filter_map(|listed| listed.id.clone()));
         }
-        let mut part = Part::<Vec<Container>>::default();
+        let neighbours = others.iter().filter_map(neighbour_of).filter(|one| has_one_of(one, &scope.hosts)).collect();
+        let mut part = Containers { neighbours, ..Containers::default() };
         for (id, inspected) in self.inspect_all(ids).await {
             match inspected {
                 Ok(inspected) => {
                     let (container, notes) = container_of(inspected);
-                    part.0.push(container);
-                    part.1.extend(notes);
+                    part.found.push(container);
+                    part.unread.extend(notes);
                 }
                 Err(error) if is_missing(&error) => {}
-                Err(error) => part.1.push(unread("container", &id[..id.len().min(12)], &error)),
+                Err(error) => part.unread.push(unread("container", &id[..id.len().min(12)], &error)),
             }
         }
         Ok(part)
@@ -241,6 +256,34 @@ fn is_container_id(id: &str) -> bool {
 fn names_of(listed: &ContainerSummary) -> impl Iterator<Item = &str> {
     let names = listed.names.iter().flatten().map(|name| name.trim_start_matches('/'));
     names.filter(|name| !name.contains('/'))
+}
+
+/// Networks on which the engine resolves no names of containers.
+const WITHOUT_NAMES: [&str; 3] = ["bridge", "host", "none"];
+
+/// A listing tells no aliases: what is known of them is the service's name, and what our own label says.
+fn neighbour_of(listed: &ContainerSummary) -> Option<Neighbour> {
+    let labels = listed.labels.clone().unwrap_or_default();
+    let seen = Seen(&labels);
+    let networks = listed.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
+    let attachments = seen.attachments().ok().flatten().unwrap_or_default();
+    let service = seen.service().map(|service| service.to_string());
+    let place = |network: &String| {
+        let declared = attachments.iter().filter(|attachment| attachment.network == *network);
+        let aliases = declared.flat_map(|attachment| attachment.aliases.clone()).chain(service.clone());
+        (network.clone(), aliases.collect())
+    };
+    let named = networks.into_iter().flat_map(HashMap::keys).filter(|name| !WITHOUT_NAMES.contains(&name.as_str()));
+    let places: BTreeMap<String, BTreeSet<String>> = named.map(place).collect();
+    if seen.one_off() || places.is_empty() {
+        return None;
+    }
+    Some(Neighbour { container_name: names_of(listed).next()?.to_owned(), stack: seen.stack(), service, places })
+}
+
+fn has_one_of(neighbour: &Neighbour, hosts: &BTreeSet<String>) -> bool {
+    let mut names = neighbour.places.values().flatten().chain([&neighbour.container_name]);
+    names.any(|name| hosts.contains(&name.to_ascii_lowercase()))
 }
 
 fn member_of(container: &Container, network: &str) -> Member {

@@ -1,5 +1,7 @@
 //! Networks and volumes as the engine shows them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use super::container::Maker;
@@ -31,6 +33,17 @@ pub struct Member {
     pub service: Option<String>,
     /// Sorted; without short ids. Names that the engine resolves besides the container's own name.
     pub aliases: Vec<String>,
+}
+
+/// A container of another stack, or of none, that has a name which the scope asks for. Running or not: a stack that is
+/// down now is up later.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Neighbour {
+    pub container_name: String,
+    pub stack: Option<StackName>,
+    pub service: Option<String>,
+    /// Networks that resolve names, each with what it answers to there besides its own name, as far as labels tell.
+    pub places: BTreeMap<String, BTreeSet<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::declared::{Declared, NetworkMode};
+use crate::declared::{Declared, NetworkMode, warnings};
 use crate::identity::{StackName, container_name};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct Scope {
     pub images: BTreeSet<String>,
     /// Look at the members of the networks too (for warnings about names); costs one inspect a foreign member.
     pub members: bool,
+    /// Hosts that the stack names and does not have: whoever else has them is a neighbour. In lower case.
+    #[serde(default)]
+    pub hosts: BTreeSet<String>,
     /// Look at the edge too, and at its container.
     #[serde(default)]
     pub edge: bool,
@@ -34,6 +37,7 @@ impl Scope {
             volumes: BTreeSet::new(),
             images: BTreeSet::new(),
             members: false,
+            hosts: BTreeSet::new(),
             edge: false,
         }
     }
@@ -59,6 +63,7 @@ impl Scope {
         scope.networks.extend(declared.networks.values().map(|network| network.name.clone()));
         scope.volumes.extend(declared.volumes.values().map(|volume| volume.name.clone()));
         scope.edge = declared.services.values().any(|service| !service.routes.is_empty());
+        scope.hosts = warnings::sought(declared);
         scope.members = declared.networks.values().any(|network| network.external);
         scope
     }

@@ -12,8 +12,26 @@ use super::pairs;
 pub(super) struct Mention {
     /// In lower case, for names of hosts do not tell cases apart.
     pub(super) host: String,
-    /// Whether the text is surely an address: then a name that nobody knows is worth a warning too.
-    pub(super) certain: bool,
+    pub(super) surety: Surety,
+}
+
+/// How sure it is that a text is an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Surety {
+    /// A value that is nothing but a name, under a key that says nothing of a host.
+    Bare,
+    /// It has the form of one, as `postgres:16` has.
+    Possible,
+    /// An address without a port, or a name under a key for addresses.
+    Likely,
+    /// Then a name that nobody knows is worth a warning too.
+    Certain,
+}
+
+impl Surety {
+    fn certain_if(is_certain: bool, else_: Surety) -> Surety {
+        if is_certain { Surety::Certain } else { else_ }
+    }
 }
 
 /// Schemes whose authority is no host, or is one only for somebody outside.
@@ -152,12 +170,15 @@ pub(super) fn in_variable(name: &str, value: &str) -> BTreeSet<Mention> {
     found.extend(with_ports(value, holds_addresses));
     if name.contains("ORIGIN") {
         // More often one's own address, as a browser sees it, than that of a server that is asked.
-        return found.into_iter().map(|mention| Mention { certain: false, ..mention }).collect();
+        return found.into_iter().map(|mention| Mention { surety: Surety::Possible, ..mention }).collect();
     }
     if holds_addresses {
         let certain = name == "PGHOST" || name.split('_').any(|word| STORES.contains(&word));
         let words = value.split([',', ';', ' ']).map(str::trim);
-        found.extend(words.filter_map(plain_host).map(|host| Mention { host, certain }));
+        let surety = Surety::certain_if(certain, Surety::Likely);
+        found.extend(words.filter_map(plain_host).map(|host| Mention { host, surety }));
+    } else if !is_secret(&name) {
+        found.extend(plain_host(value.trim()).map(|host| Mention { host, surety: Surety::Bare }));
     }
     found
 }
@@ -179,7 +200,7 @@ fn connection(hosts: &str) -> BTreeSet<Mention> {
     let host = |text: &str| {
         let text = text.trim();
         let end = text.find([':', '\\']).unwrap_or(text.len());
-        plain_host(&text[..end]).map(|host| Mention { host, certain: true })
+        plain_host(&text[..end]).map(|host| Mention { host, surety: Surety::Certain })
     };
     bare.split(',').filter_map(host).collect()
 }
@@ -231,15 +252,11 @@ fn server(text: &str, needs_port: bool) -> Option<Mention> {
         Some((host, port)) => (host, Some(port.parse::<u16>().ok()?)),
         None => (text, None),
     };
-    Some(Mention { host: plain_host(host)?, certain: port.is_some() || !needs_port })
+    Some(Mention { host: plain_host(host)?, surety: Surety::certain_if(port.is_some() || !needs_port, Surety::Likely) })
 }
 
 /// `host:port`, alone or in a list. From the key for a secret on nothing is read: the secret may hold any sign.
 fn with_ports(text: &str, certain: bool) -> BTreeSet<Mention> {
-    let is_secret = |key: &str| {
-        let key = key.to_ascii_lowercase();
-        ["pass", "pwd", "secret", "token", "key"].iter().any(|word| key.contains(word))
-    };
     let tokens = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\''));
     let pair = |token: &str| {
         let token = match token.split_once('=') {
@@ -248,9 +265,14 @@ fn with_ports(text: &str, certain: bool) -> BTreeSet<Mention> {
         };
         let (host, port) = token.split_once(':')?;
         port.parse::<u16>().ok().filter(|port| *port > 0)?;
-        Some(Mention { host: plain_host(host)?, certain })
+        Some(Mention { host: plain_host(host)?, surety: Surety::certain_if(certain, Surety::Possible) })
     };
     tokens.take_while(|token| !token.split_once('=').is_some_and(|(key, _)| is_secret(key))).filter_map(pair).collect()
+}
+
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["pass", "pwd", "secret", "token", "key"].iter().any(|word| key.contains(word))
 }
 
 /// A name that a resolver would be asked for: no number, no address, nothing with a sign that names cannot have.
@@ -267,11 +289,16 @@ mod tests {
     use super::*;
 
     fn hosts(name: &str, value: &str) -> Vec<String> {
-        in_variable(name, value).into_iter().map(|mention| mention.host).collect()
+        let named = in_variable(name, value).into_iter().filter(|mention| mention.surety > Surety::Bare);
+        named.map(|mention| mention.host).collect()
     }
 
     fn certain(name: &str, value: &str) -> Vec<String> {
-        in_variable(name, value).into_iter().filter(|mention| mention.certain).map(|mention| mention.host).collect()
+        in_variable(name, value)
+            .into_iter()
+            .filter(|mention| mention.surety == Surety::Certain)
+            .map(|mention| mention.host)
+            .collect()
     }
 
     #[test]
@@ -317,6 +344,14 @@ mod tests {
         assert_eq!(hosts("APP_HOST", "web"), ["web"]);
         assert_eq!(certain("APP_HOST", "web"), Vec::<String>::new());
         assert_eq!(hosts("GHOST", "web"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_bare_name_under_any_other_key_is_one_at_the_least() {
+        let bare = |value: &str| in_variable("X", value).into_iter().map(|m| (m.host, m.surety)).collect::<Vec<_>>();
+        assert_eq!(bare("data-db-1"), [("data-db-1".to_owned(), Surety::Bare)]);
+        assert_eq!(bare("data-db-1 and more"), []);
+        assert_eq!(bare("s3cret/with-signs-1"), []);
     }
 
     #[test]

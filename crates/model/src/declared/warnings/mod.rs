@@ -4,6 +4,7 @@
 //! something that nobody here can see. What they say is a service, a variable's name and a host, never a value.
 
 mod clash;
+mod elsewhere;
 mod hosts;
 mod makers;
 mod mention;
@@ -27,8 +28,8 @@ pub fn find(declared: &Declared, observed: &Observed) -> Vec<Finding> {
     found.into_iter().collect()
 }
 
-/// Hosts that the stack names and that nothing of the stack answers to. A look that finds out on which networks they
-/// are answered, and adds those to the world, lets [`find`] say which network to join.
+/// Hosts that the stack names and that nothing of the stack answers to. A look that finds out who else has them lets
+/// [`find`] say which network to join; of most stacks there are none, and the look is spared.
 pub fn sought(declared: &Declared) -> BTreeSet<String> {
     hosts::sought(declared)
 }

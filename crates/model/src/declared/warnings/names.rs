@@ -125,3 +125,25 @@ pub(super) fn at_home(declared: &Declared, service: &Service) -> BTreeSet<String
     }
     names
 }
+
+/// What stands before an end that a machine made: eight or more letters and digits, mixed, or only digits.
+pub(super) fn random_end(host: &str) -> Option<&str> {
+    if host.contains('.') {
+        return None;
+    }
+    let (base, end) = host.rsplit_once(['-', '_'])?;
+    let digits = end.chars().filter(char::is_ascii_digit).count();
+    let is_plain = end.chars().all(|c| c.is_ascii_alphanumeric());
+    let is_mixed = digits >= 2 && digits < end.len() && starts_mixed(end);
+    let is_random = is_plain && end.len() >= 8 && (is_mixed || digits == end.len());
+    (is_random && !base.is_empty()).then_some(base)
+}
+
+/// Whether digits stand among the letters: `postgres15` is a word with a version, `k0c8ow4s` is not a word.
+fn starts_mixed(end: &str) -> bool {
+    let changes = end.as_bytes().windows(2).filter(|pair| match pair {
+        [a, b] => a.is_ascii_digit() != b.is_ascii_digit(),
+        _ => false,
+    });
+    changes.count() >= 2
+}
