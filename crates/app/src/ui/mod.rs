@@ -9,6 +9,7 @@ pub mod show;
 pub mod since;
 pub mod table;
 pub mod terminal;
+mod wrap;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::AsFd;
@@ -124,12 +125,12 @@ impl Ui {
 
     /// Something good to know, on stderr, unless told to be quiet.
     pub fn note(&self, text: &str) {
-        self.talk(&format!("{} {text}", self.err.paint(Tone::Accent, "note:")));
+        self.talk(&report::told(self.err, (Tone::Accent, "note:"), 0, text, self.err_width));
     }
 
     /// A warning, on stderr.
     pub fn warn(&self, text: &str) {
-        self.say(&format!("{} {text}", self.err.paint(Tone::Warn, "warning:")));
+        self.say(&report::told(self.err, (Tone::Warn, "warning:"), 0, text, self.err_width));
     }
 
     /// A problem that does not end the command: its message and what is below it in one line, then what to do.
@@ -138,10 +139,10 @@ impl Ui {
         for cause in &problem.causes {
             text += &format!(": {cause}");
         }
-        for hint in &problem.hints {
-            text += &format!("\n  {} {hint}", self.err.paint(Tone::Accent, "hint:"));
-        }
         self.warn(&text);
+        for hint in &problem.hints {
+            self.say(&report::told(self.err, (Tone::Accent, "hint:"), 2, hint, self.err_width));
+        }
     }
 
     /// Says something on stderr even when told to be quiet. A closed stderr is nobody's trouble.

@@ -1,5 +1,8 @@
 //! The one report at the door.
 
+use unicode_width::UnicodeWidthStr as _;
+
+use super::wrap::wrapped;
 use super::{Paint, Tone, Ui};
 use crate::problem::{Kind, Problem};
 use crate::wire::ErrorBody;
@@ -13,15 +16,37 @@ pub fn report(ui: &Ui, problem: &Problem) {
         ui.say(&ui.json_text(&ErrorBody::from(problem.clone()), false).unwrap_or_default());
         return;
     }
-    ui.say(render(ui.err, problem).trim_end());
+    ui.say(render(ui.err, problem, ui.err_width).trim_end());
 }
 
 /// A problem in the same words without colour, to stand in another one's report.
 pub fn plain(problem: &Problem) -> String {
-    render(Paint::off(), problem)
+    render(Paint::off(), problem, None)
 }
 
-fn render(paint: Paint, problem: &Problem) -> String {
+/// Prose that is wider than this is hard to read.
+const WIDEST: usize = 100;
+
+/// A painted word and what it says, within a terminal's width when there is one; goes on below under its own words.
+pub(super) fn told(
+    paint: Paint,
+    (tone, word): (Tone, &str),
+    margin: usize,
+    text: &str,
+    width: Option<usize>,
+) -> String {
+    let start = format!("{}{word} ", " ".repeat(margin));
+    let painted = |line: &str| line.replacen(word, &paint.paint(tone, word), 1);
+    let Some(width) = width.filter(|_| !text.is_empty()) else { return painted(&format!("{start}{text}")) };
+    let below = start.width().min(12);
+    let lines = text.lines().enumerate().flat_map(|(number, line)| match number {
+        0 => wrapped(&start, line, below, width.min(WIDEST)),
+        _ => wrapped(&line[..line.len() - line.trim_start().len()], line.trim_start(), below, width.min(WIDEST)),
+    });
+    painted(&lines.collect::<Vec<_>>().join("\n"))
+}
+
+fn render(paint: Paint, problem: &Problem, width: Option<usize>) -> String {
     let tone = match problem.kind {
         Kind::Consent | Kind::Drift | Kind::Interrupted => Tone::Warn,
         _ => Tone::Bad,
@@ -31,10 +56,13 @@ fn render(paint: Paint, problem: &Problem) -> String {
         text += exhibit.trim_end();
         text += "\n\n";
     }
-    let heading = paint.paint(tone, &format!("{}:", problem.kind.heading()));
-    text += &format!("{heading} {}\n", problem.message);
+    let mut tell = |mark: (Tone, &str), margin, words: &str| {
+        text += &told(paint, mark, margin, words, width);
+        text += "\n";
+    };
+    tell((tone, &format!("{}:", problem.kind.heading())), 0, &problem.message);
     for cause in &problem.causes {
-        text += &format!("  because: {cause}\n");
+        tell((Tone::Plain, "because:"), 2, cause);
     }
     if !problem.log_tail.is_empty() {
         text += "  last lines of the container:\n";
@@ -43,7 +71,8 @@ fn render(paint: Paint, problem: &Problem) -> String {
         }
     }
     for hint in &problem.hints {
-        text += &format!("  {} {hint}\n", paint.paint(Tone::Accent, "hint:"));
+        text += &told(paint, (Tone::Accent, "hint:"), 2, hint, width);
+        text += "\n";
     }
     if let Some(operation) = &problem.operation {
         let line = format!("operation {operation} (`mainstay history --operation {operation} --steps`)");
@@ -53,4 +82,31 @@ fn render(paint: Paint, problem: &Problem) -> String {
         text += "  this is not your mistake; please report it with the command that you ran\n";
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_must_keep_to_the_terminal_and_stay_whole_without_one() {
+        let mut problem =
+            Problem::world("busy", "another operation is changing the stack `nocodb` at this very moment")
+                .hint("wait until it is done: `mainstay history --follow` shows what it does");
+        problem.causes.push("the server holds it: it was asked for by `mainstay up`".into());
+        problem.log_tail.push("a line of a container stays as it came, whatever its width is".into());
+        insta::assert_snapshot!(render(Paint::off(), &problem, Some(46)), @r"
+        error: another operation is changing the stack
+               `nocodb` at this very moment
+          because: the server holds it: it was asked
+                   for by `mainstay up`
+          last lines of the container:
+          | a line of a container stays as it came, whatever its width is
+          hint: wait until it is done:
+                `mainstay history --follow` shows what
+                it does
+        ");
+        let whole = render(Paint::off(), &problem, None);
+        assert_eq!(whole.lines().count(), 5, "{whole}");
+    }
 }

@@ -4,10 +4,16 @@ use mainstay_model::plan::{Plan, render};
 
 use unicode_width::UnicodeWidthStr as _;
 
+use super::wrap::wrapped;
 use super::{Paint, Tone};
 
 /// The column of reasons is kept while so much room is left for it.
 const ROOM_FOR_REASONS: usize = 28;
+
+/// How findings begin.
+const LEVELS: [&str; 3] = ["refused:", "warning:", "note:"];
+/// Lines that begin further to the right go on below there.
+const ROOM_FOR_A_NUMBER: usize = 4;
 
 /// The steps with their reasons, what is to be known about them, and the tally; within a terminal's width, when there
 /// is one.
@@ -22,8 +28,13 @@ fn fitted(line: &str, width: Option<usize>) -> Vec<String> {
     let Some(width) = width.filter(|width| line.width() > *width) else { return vec![line.to_owned()] };
     let margin = line.len() - line.trim_start().len();
     let Some((step, reason)) = line.split_once("  because ") else {
-        let words = line.trim_start().find(": ").filter(|_| margin > 0);
-        let below = margin + words.map_or(2, |colon| (colon + 2).min(12));
+        let text = line.trim_start();
+        // A hint stands under the words of its finding already.
+        let below = match LEVELS.iter().find(|level| text.starts_with(**level)) {
+            Some(level) => margin + level.len() + 1,
+            None if margin > ROOM_FOR_A_NUMBER => margin,
+            None => margin + 2,
+        };
         return wrapped(&line[..margin], line.trim_start(), below, width);
     };
     // The column of needs has nothing to stand under any more.
@@ -38,25 +49,6 @@ fn fitted(line: &str, width: Option<usize>) -> Vec<String> {
     let below = margin + step.trim_start().find("  ").map_or(2, |number| number + 2);
     let mut lines = wrapped(&step[..margin], step.trim(), below, width);
     lines.extend(wrapped(&" ".repeat(below), &reason, below, width));
-    lines
-}
-
-/// `text` after `start`, broken between words; from the second line on it begins at the column `below`.
-fn wrapped(start: &str, text: &str, below: usize, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = start.to_owned();
-    let mut is_begun = false;
-    for word in text.split_inclusive(' ') {
-        if is_begun && line.width() + word.trim_end().width() > width {
-            lines.push(line.trim_end().to_owned());
-            (line, is_begun) = (" ".repeat(below), false);
-        }
-        if is_begun || word != " " {
-            line += word;
-            is_begun = true;
-        }
-    }
-    lines.push(line.trim_end().to_owned());
     lines
 }
 
@@ -128,6 +120,10 @@ mod tests {
         insta::assert_snapshot!(at(44, "  warning: nothing on `shop_default` is called `db-host`"), @r"
           warning: nothing on `shop_default` is
                    called `db-host`
+        ");
+        insta::assert_snapshot!(at(44, "           declare `networks: { a: {} }` and give `web` that: it is all"), @r"
+           declare `networks: { a: {} }` and
+           give `web` that: it is all
         ");
         // One word that is wider than the terminal is left to it.
         assert_eq!(at(10, "  note: a-word-without-any-space"), "  note:\n        a-word-without-any-space");
