@@ -51,6 +51,30 @@ fn a_volume_that_the_stack_does_not_have_is_refused_before_anything_is_touched()
 }
 
 #[test]
+fn a_volume_that_nobody_has_is_a_name_mistyped() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("typo");
+    scene.stack("one", STACK);
+    scene.on("one", &["up"]).ok();
+    let data = format!("{}_data", scene.name("one"));
+    let started = started_at(&scene.container("one", "web"));
+    for (typo, meant) in [("dta", "`data`"), (&*format!("{data}s"), &*format!("`{data}`"))] {
+        let refused = scene.on("one", &["down", "--volume", typo, "--yes"]).code(2);
+        refused.says("no volume").says(&format!("did you mean {meant}?"));
+    }
+    // The same by the stack's name alone, from anywhere.
+    let stack = scene.name("one");
+    scene.mainstay(&["down", "--stack", &stack, "--volume", "dta", "--yes"]).code(2).says("did you mean `data`?");
+    assert_eq!(started_at(&scene.container("one", "web")), started, "nothing was touched");
+    // One that was removed before is no mistake: the files still have it.
+    scene.on("one", &["down", "--volume", "data", "--yes"]).ok();
+    assert!(!exists("volume", &data));
+    scene.on("one", &["down", "--volume", "data", "--yes"]).ok().says("is not there");
+}
+
+#[test]
 fn an_external_volume_is_never_removed_even_when_named() {
     if !require_engine() {
         return;

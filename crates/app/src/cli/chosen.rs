@@ -194,6 +194,8 @@ pub struct Chosen {
     pub name: StackName,
     /// The services of its files, those that are off too; `None` when it was chosen by its name alone.
     pub services: Option<BTreeSet<ServiceName>>,
+    /// The keys and the engine's names of its files' volumes; empty when it was chosen by its name alone.
+    pub volumes: BTreeSet<String>,
 }
 
 /// The chosen stacks, for commands to which labels say the rest. Files are read only to learn names.
@@ -203,7 +205,7 @@ pub struct Chosen {
 pub fn stacks(boot: &Boot) -> Result<Vec<Chosen>, Problem> {
     if boot.global.stack.is_empty() {
         if let Some(name) = &boot.global.project_name {
-            return Ok(vec![Chosen { name: StackName::new(name.as_str())?, services: None }]);
+            return Ok(vec![Chosen { name: StackName::new(name.as_str())?, services: None, volumes: BTreeSet::new() }]);
         }
         return Ok(vec![chosen_by(boot, &find_here(boot, LoadOptions::default()))?]);
     }
@@ -211,7 +213,7 @@ pub fn stacks(boot: &Boot) -> Result<Vec<Chosen>, Problem> {
     for named in all_named(boot)? {
         let chosen = match named {
             Named::Files(find) => chosen_by(boot, &find)?,
-            Named::Name(name) => Chosen { name, services: None },
+            Named::Name(name) => Chosen { name, services: None, volumes: BTreeSet::new() },
         };
         if stacks.iter().all(|one| one.name != chosen.name) {
             stacks.push(chosen);
@@ -363,7 +365,19 @@ fn chosen_by(boot: &Boot, find: &Find) -> Result<Chosen, Problem> {
     };
     let loaded = loaded.map_err(|error| Problem::from(error).hint(WITHOUT_FILES))?;
     let services = services_of(&loaded);
-    Ok(Chosen { name: StackName::new(loaded.name)?, services: Some(services) })
+    let volumes = volumes_of(&loaded);
+    Ok(Chosen { name: StackName::new(loaded.name)?, services: Some(services), volumes })
+}
+
+/// The keys and the engine's names of the volumes of a stack's files.
+pub fn volumes_of(loaded: &Loaded) -> BTreeSet<String> {
+    let all = loaded.project.get("volumes").and_then(Node::as_map);
+    let mut names = BTreeSet::new();
+    for (key, volume) in all.into_iter().flat_map(|volumes| &volumes.0) {
+        names.insert(key.clone());
+        names.extend(volume.node.get("name").and_then(Node::as_str).map(str::to_owned));
+    }
+    names
 }
 
 /// Every service of a stack's files, those that are off too.
