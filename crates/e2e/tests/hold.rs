@@ -383,6 +383,39 @@ fn a_stack_brought_up_without_a_server_is_held_by_the_next_server() {
 }
 
 #[test]
+fn who_took_a_container_off_while_no_server_ran_is_in_the_history() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("unseen");
+    let server = scene.serve();
+    let pair = pair(&scene, CONSUMER);
+    assert!(server.stop().success());
+    docker_ok(&["network", "disconnect", &pair.network, &pair.app]);
+    // Leaving because of a stop is nobody's disconnect.
+    docker_ok(&["restart", "-t", "1", &pair.db]);
+    let server = scene.serve();
+    comes_back(&pair);
+    let told = || {
+        let events = scene.history_of("event").into_iter();
+        let words = events.map(|entry| text(&entry["summary"])).filter(|words| words.contains("was disconnected from"));
+        words.collect::<Vec<String>>()
+    };
+    let disconnected = format!("`{}` was disconnected from `{}`", pair.app, pair.network);
+    eventually("the history tells of it", MOMENTS, || (!told().is_empty()).then_some(()));
+    assert_eq!(told(), [disconnected.clone()]);
+    // Told once, however often a server starts, and what we did ourselves is not told at all.
+    assert!(server.stop().success());
+    scene.on("web", &["up", "--force-recreate", "--yes"]).ok();
+    let _server = scene.serve();
+    docker_ok(&["network", "disconnect", &pair.network, &pair.db]);
+    comes_back(&pair);
+    let after = format!("`{}` was disconnected from `{}`", pair.db, pair.network);
+    eventually("the history tells of the next one", MOMENTS, || told().contains(&after).then_some(()));
+    assert_eq!(told(), [disconnected, after]);
+}
+
+#[test]
 fn with_the_state_folder_lost_the_labels_are_enough() {
     if !require_engine() {
         return;

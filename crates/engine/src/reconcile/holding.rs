@@ -126,6 +126,9 @@ impl<'k, W: Watched> Holding<'k, W> {
     }
 
     fn hear<'a>(&'a self, event: &EngineEvent, under_way: &UnderWay<'a>) {
+        if self.is_past(event) && self.past.has_told(event) {
+            return;
+        }
         if !self.did(event) {
             self.hear_of_others(event, under_way);
         } else if (event.kind, event.action.as_str()) == (EventKind::Network, "create") {
@@ -147,6 +150,10 @@ impl<'k, W: Watched> Holding<'k, W> {
         let stacks = self.stacks_of(event);
         self.record(event, &stacks);
         if self.is_past(event) {
+            let is_leave = (event.kind, event.action.as_str()) == (EventKind::Network, "disconnect");
+            if let Some(container) = event.container_id.clone().filter(|_| is_leave && !stacks.is_empty()) {
+                under_way.push(Box::pin(self.look_back(container, cause_of(event))));
+            }
             return;
         }
         let writers = &self.keeper.writers;

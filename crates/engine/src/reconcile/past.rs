@@ -4,6 +4,7 @@
 //! Of those the engine's events are heard late, from its memory, and nobody who announced them is there any more. What
 //! is left of them is the journal's steps: what was done to which thing, from when to when.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::SignedDuration;
@@ -19,11 +20,24 @@ const ECHO: SignedDuration = SignedDuration::from_millis(500);
 pub(super) struct Past {
     /// Each with the events that told of it.
     acts: Mutex<Vec<(PastAct, Vec<String>)>>,
+    /// By container and network: whether it joined or left last.
+    places: Mutex<BTreeMap<(String, String), String>>,
 }
 
 impl Past {
     pub(super) fn new(acts: Vec<PastAct>) -> Self {
-        Past { acts: Mutex::new(acts.into_iter().map(|act| (act, Vec::new())).collect()) }
+        let acts = acts.into_iter().map(|act| (act, Vec::new())).collect();
+        Past { acts: Mutex::new(acts), places: Mutex::default() }
+    }
+
+    /// Whether an event says again what the one before it said of a container's place on a network: engines tell of one
+    /// leave twice. To be asked once for each event.
+    pub(super) fn has_told(&self, event: &EngineEvent) -> bool {
+        let Some(container) = event.container_id.clone().filter(|_| event.kind == EventKind::Network) else {
+            return false;
+        };
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.insert((container, event.actor_id.clone()), event.action.clone()).as_ref() == Some(&event.action)
     }
 
     /// Whether an event tells of one of the acts. Each act is told once, so the same thing done once more is not ours.
@@ -51,6 +65,13 @@ fn tells_of(event: &EngineEvent, act: &PastAct) -> bool {
         return match action {
             Action::CreateNetwork { name, .. } => told == "create" && *name == event.name,
             Action::RemoveNetwork { id, .. } => told == "destroy" && *id == event.actor_id,
+            // One that was on it otherwise than declared is taken off first.
+            Action::Attach { target, attachment } => {
+                matches!(told, "connect" | "disconnect") && attachment.network == event.name && is_member(event, target)
+            }
+            Action::Detach { target, network, .. } => {
+                told == "disconnect" && *network == event.name && is_member(event, target)
+            }
             _ => false,
         };
     }
@@ -73,6 +94,14 @@ fn tells_of(event: &EngineEvent, act: &PastAct) -> bool {
         Action::RemoveContainer { target, .. } => is_of(event, target) && told == "destroy",
         Action::Await { target, .. } => is_of(event, target) && told == "health_status: healthy",
         _ => false,
+    }
+}
+
+/// Events of networks tell the container's id and not its name.
+fn is_member(event: &EngineEvent, target: &Target) -> bool {
+    match &target.container {
+        TargetContainer::Id(id) => event.container_id.as_ref() == Some(id),
+        TargetContainer::MadeBy(_) => true,
     }
 }
 

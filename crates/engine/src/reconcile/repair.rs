@@ -205,6 +205,25 @@ impl<W: Watched> Holding<'_, W> {
         self.memory().held_of(container, &self.keeper.journal.keeper())
     }
 
+    /// Somebody took a container off a network while nobody watched. What became of that is seen by the first look; who
+    /// did it is only known from the event.
+    pub(super) async fn look_back(&self, container: String, cause: Cause) -> Looked {
+        let glance = match self.keeper.docker.glance(&container).await {
+            Ok(Some(glance)) => glance,
+            Ok(None) => return Looked::Well,
+            Err(error) => return Looked::Blind(None, error),
+        };
+        let container = &glance.container;
+        // One that has run on since before did not leave because it stopped. Of others that cannot be known any more.
+        let left_at = moment_in(&cause.evidence);
+        let started = container.started_at.parse::<Timestamp>().ok();
+        let ran_on = container.state == State::Running && started.zip(left_at).is_some_and(|(from, at)| from < at);
+        if ran_on && let Some((stack, _)) = self.held_of(container) {
+            self.record_disconnect(&stack, container, &cause);
+        }
+        Looked::Well
+    }
+
     /// A container that runs and left a held network did so because somebody took it off: stops and crashes leave
     /// networks too, but then it does not run.
     fn tell_disconnect(&self, stack: &StackName, glance: &Glance, cause: &Cause) {
@@ -221,16 +240,27 @@ impl<W: Watched> Holding<'_, W> {
         if !self.memory().is_taken_off(&container.id, network) {
             return;
         }
+        self.record_disconnect(stack, container, cause);
+    }
+
+    fn record_disconnect(&self, stack: &StackName, container: &Container, cause: &Cause) {
+        let evidence = &cause.evidence;
+        let network = evidence["name"].as_str().unwrap_or_default();
         let summary = format!("`{}` was disconnected from `{network}`", container.name);
         let mut entry = NewEntry::new(EntryKind::Event, Some(stack.clone()), summary);
         entry.subject.clone_from(&container.name);
         entry.service = container.service.as_ref().map(|service| service.as_str().to_owned());
         entry.cause = Some("another client of the engine ordered it".into());
-        if let Some(at) = evidence["time_nanos"].as_i64().and_then(|at| Timestamp::from_nanosecond(at.into()).ok()) {
+        entry.evidence = evidence.clone();
+        let at = moment_in(evidence);
+        if let Some(at) = at {
             entry.at = text_of(at);
         }
-        entry.evidence = evidence.clone();
         self.keeper.journal.post(entry);
+        // Together with its line, so that it is told once, whenever this process ends.
+        if let Some(nanos) = at.and_then(|at| i64::try_from(at.as_nanosecond()).ok()) {
+            self.keeper.journal.post_heard(nanos);
+        }
     }
 
     /// What a hold cannot repair, told when it appears and not at every look.
@@ -249,6 +279,11 @@ impl<W: Watched> Holding<'_, W> {
         entry.evidence = cause.evidence.clone();
         self.keeper.journal.post(entry);
     }
+}
+
+/// When the event happened that is the evidence.
+fn moment_in(evidence: &serde_json::Value) -> Option<Timestamp> {
+    Timestamp::from_nanosecond(evidence["time_nanos"].as_i64()?.into()).ok()
 }
 
 fn observed(stack: StackName, glance: Glance) -> Observed {

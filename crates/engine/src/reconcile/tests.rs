@@ -465,3 +465,38 @@ async fn the_loop_ends_when_it_is_told_to() {
     let held = bench.held.take().unwrap();
     tokio::time::timeout(Duration::from_secs(1), held).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn who_was_taken_off_a_network_while_nobody_watched_is_told_once_with_the_time_of_it() {
+    let bench = Bench::new().await;
+    bench.world.lock().named(NOCODB).started_at = "2020-01-01T00:00:00Z".into();
+    bench.world.disconnect(NOCODB, SHARED);
+    let at = bench.world.lock().told.last().unwrap().time_nanos;
+    // Engines tell of one leave twice.
+    bench.world.disconnect(NOCODB, SHARED);
+    let bench = bench.hold().await;
+    bench.eventually_on(NOCODB, SHARED).await;
+    let told = bench.told(EntryKind::Event);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, "`nocodb-nocodb-1` was disconnected from `supabase_default`");
+    let entry = bench.history().into_iter().find(|entry| entry.kind == EntryKind::Event).unwrap();
+    assert_eq!(entry.evidence["time_nanos"], at);
+    assert!(bench.keeper.journal.heard().unwrap() >= Some(at));
+    // The next server hears no more of it.
+    bench.world.lock().forget_own();
+    bench.world.cut();
+    bench.eventually("the loop listens again", |bench| !bench.world.lock().listeners.is_empty()).await;
+    bench.settle().await;
+    let told = bench.told(EntryKind::Event).into_iter().filter(|(words, _)| words.contains("disconnected from"));
+    assert_eq!(told.count(), 1);
+}
+
+#[tokio::test]
+async fn a_container_that_stopped_meanwhile_left_its_networks_by_itself() {
+    let bench = Bench::new().await;
+    bench.world.disconnect(NOCODB, SHARED);
+    bench.world.lock().named(NOCODB).started_at = "2999-01-01T00:00:00Z".into();
+    let bench = bench.hold().await;
+    bench.eventually_on(NOCODB, SHARED).await;
+    assert_eq!(bench.told(EntryKind::Event), []);
+}
