@@ -77,9 +77,21 @@ pub(super) fn select(connection: &Connection, filter: &HistoryFilter) -> rusqlit
         values.push(stack);
         wheres.push(format!("stack = ?{}", values.len()));
     }
-    if let Some(service) = &filter.service {
+    // What an order was to do to a service stands in its plan, and what it did later on in its steps.
+    let planned =
+        filter.service.as_ref().map(|service| format!("\"service\":{}", serde_json::Value::from(service.as_str())));
+    if let (Some(service), Some(planned)) = (&filter.service, &planned) {
         values.push(service);
-        wheres.push(format!("(service = ?{0} OR subject = ?{0})", values.len()));
+        values.push(planned);
+        wheres.push(format!(
+            "(service = ?{0} OR subject = ?{0} OR (kind = 'operation' AND (
+                EXISTS (SELECT 1 FROM operations WHERE operations.id = history.operation
+                        AND instr(operations.plan, ?{1}) > 0)
+                OR EXISTS (SELECT 1 FROM history AS step WHERE step.operation = history.operation
+                           AND step.kind = 'step' AND (step.service = ?{0} OR step.subject = ?{0})))))",
+            values.len() - 1,
+            values.len()
+        ));
     }
     if let Some(operation) = &operation {
         values.push(operation);
