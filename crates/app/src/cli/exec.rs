@@ -7,7 +7,7 @@ use clap::Args;
 use futures_util::StreamExt as _;
 use mainstay_engine::docker::{Docker, Exec as Running, ExecOptions, LogStream};
 use mainstay_model::declared::Hidden;
-use mainstay_model::identity::StackName;
+use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::observed::{Container, Scope, State};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,12 +16,13 @@ use super::chosen;
 use super::up::ServiceArg;
 use crate::boot::{Boot, engine};
 use crate::problem::{Outcome, Problem};
+use crate::ui::report::report;
 use crate::ui::terminal::{self, RawTerminal};
 
 /// Run a command in a service's running container.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay exec db psql -U postgres\n  mainstay exec -T db pg_dump -U postgres shop > shop.sql\n  mainstay exec -u root -w /srv -e DEBUG=1 web sh\n\nThe exit code is the command's own."
+    after_help = "Examples:\n  mainstay exec db psql -U postgres\n  mainstay exec -T db pg_dump -U postgres shop > shop.sql\n  mainstay exec -u root -w /srv -e DEBUG=1 web sh\n\nThe exit code is the command's own; 126 or 127, with a report, when it could not be run."
 )]
 pub struct Exec {
     /// No terminal for the command, even when there is one here
@@ -56,6 +57,7 @@ pub async fn run(boot: &Boot, args: Exec) -> Outcome {
     let docker = boot.docker().await?;
     let container = args.container(&docker, &stack).await?;
     let tty = !args.no_tty && boot.ui.in_is_terminal && boot.ui.out_is_terminal;
+    let program = args.command.first().cloned().unwrap_or_default();
     let options = ExecOptions {
         env: args.variables(boot),
         command: args.command,
@@ -69,9 +71,23 @@ pub async fn run(boot: &Boot, args: Exec) -> Outcome {
     let keys = if tty { Some(RawTerminal::enter()?) } else { None };
     let told = talk_with(boot, &mut running, tty).await;
     drop(keys);
-    told?;
+    let refused = told?;
     let code = running.exit_code().await?;
+    if let Some(sentence) = refused {
+        report(&boot.ui, &not_run(&program, &container, &args.service.0, &sentence));
+    }
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// The engine's sentence about a program that never began, as our report. The exit code is the engine's, as with `docker`.
+fn not_run(program: &str, container: &Container, service: &ServiceName, sentence: &str) -> Problem {
+    let message = format!("`{program}` could not be run in `{}`", container.name);
+    let mut problem = Problem::usage("not-run", message);
+    problem.causes.push(sentence.trim().to_owned());
+    if sentence.contains("executable file not found") {
+        problem = problem.hint(format!("see which programs its image has: `mainstay exec {service} ls /bin /usr/bin`"));
+    }
+    problem
 }
 
 impl Exec {
@@ -109,8 +125,8 @@ impl Exec {
     }
 }
 
-/// Carries input and output until the command has said all.
-async fn talk_with(boot: &Boot, running: &mut Running, tty: bool) -> Result<(), Problem> {
+/// Carries input and output until the command has said all; gives the engine's sentence about one that never began.
+async fn talk_with(boot: &Boot, running: &mut Running, tty: bool) -> Result<Option<String>, Problem> {
     let input = running.input.take();
     let sending = tokio::spawn(async move {
         let Some(mut input) = input else { return };
@@ -128,17 +144,26 @@ async fn talk_with(boot: &Boot, running: &mut Running, tty: bool) -> Result<(), 
     received
 }
 
-async fn receive(boot: &Boot, running: &mut Running, tty: bool) -> Result<(), Problem> {
+async fn receive(boot: &Boot, running: &mut Running, tty: bool) -> Result<Option<String>, Problem> {
     let mut resized = signal(SignalKind::window_change())
         .map_err(|error| Problem::world("signals", "the terminal's size cannot be followed").caused_by(&error))?;
     if tty {
         fit(running).await;
     }
+    let mut is_first = true;
+    let mut sentence: Option<String> = None;
     loop {
         tokio::select! {
             piece = running.output.next() => match piece {
                 Some(piece) => {
                     let piece = piece?;
+                    if std::mem::take(&mut is_first) && running.never_began().await? {
+                        sentence = Some(String::new());
+                    }
+                    if let Some(sentence) = &mut sentence {
+                        *sentence += &String::from_utf8_lossy(&piece.bytes);
+                        continue;
+                    }
                     match piece.stream {
                         LogStream::Out => boot.ui.raw_data(&piece.bytes)?,
                         LogStream::Err => {
@@ -146,7 +171,7 @@ async fn receive(boot: &Boot, running: &mut Running, tty: bool) -> Result<(), Pr
                         }
                     }
                 }
-                None => return Ok(()),
+                None => return Ok(sentence),
             },
             Some(()) = resized.recv(), if tty => fit(running).await,
         }

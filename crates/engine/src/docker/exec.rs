@@ -56,7 +56,7 @@ impl Docker {
     /// Starts a program in a running container.
     ///
     /// # Errors
-    /// When the container does not run. A program that is not there ends with 126 or 127.
+    /// When the container does not run. A program that is not there ends with 126 or 127, and [`Exec::never_began`].
     pub async fn exec(&self, container_id: &str, options: ExecOptions) -> Result<Exec, WorldError> {
         let refusal = || Refusal::new(format!("nothing could be run in `{container_id}`"));
         let config = ExecConfig {
@@ -118,6 +118,18 @@ impl Exec {
         let call = self.docker.wire.open(Method::POST, &path, HeaderMap::new(), wire::no_body());
         let resized = timed(ANSWER_WITHIN, call).await;
         resized.map(|_| ()).map_err(|error| Refusal::new("the terminal could not be resized").explain(error))
+    }
+
+    /// Whether the program never began: then what the output brings is the engine's own sentence about that. To be asked
+    /// when the first of the output has come.
+    ///
+    /// # Errors
+    /// When the engine does not know it.
+    pub async fn never_began(&self) -> Result<bool, WorldError> {
+        let seen = timed(ANSWER_WITHIN, self.docker.client.inspect_exec(&self.id)).await;
+        let seen = seen.map_err(|error| Refusal::new("the program could not be looked at").explain(error))?;
+        // One that has just begun may have no number yet, and runs.
+        Ok(seen.running == Some(false) && seen.pid.unwrap_or_default() == 0)
     }
 
     /// The program's exit code; ask when the output has ended.
