@@ -157,6 +157,88 @@ fn exec_gives_input_output_and_exit_code_through() {
 }
 
 #[test]
+fn exec_of_a_program_that_is_not_there_is_a_report_and_the_engines_exit_code() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("execno");
+    scene.stack("one", "services:\n  web: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }\n");
+    scene.on("one", &["up"]).ok();
+    let container = scene.container("one", "web");
+    for program in ["nosuchcmd", "/etc"] {
+        let docker = std::process::Command::new("docker").args(["exec", &container, program]).output().expect("docker");
+        let code = docker.status.code().expect("a code");
+        assert!(matches!(code, 126 | 127), "{code}");
+        let told = scene.on("one", &["exec", "web", program]).code(code);
+        assert_eq!(told.stdout, "", "what the engine says is no output of the program");
+        told.says(&format!("`{program}` could not be run in `{container}`"));
+        let json = scene.on("one", &["--json", "exec", "web", program]).code(code);
+        assert_eq!(json.stdout, "");
+        let report: serde_json::Value = serde_json::from_str(json.stderr.trim()).expect("one JSON object");
+        assert_eq!(report["code"], "not-run");
+    }
+    // A program's own 127 is its own, and so is what it says.
+    let own = scene.on("one", &["exec", "web", "sh", "-c", "echo said; exit 127"]).code(127);
+    assert_eq!((own.stdout.as_str(), own.stderr.as_str()), ("said\n", ""));
+}
+
+#[test]
+fn a_foreign_container_under_a_services_name_is_shown_as_what_it_is() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("foreignname");
+    scene.stack(
+        "one",
+        "
+services:
+  web: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s, networks: { default: { aliases: [front] } } }
+  db: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }
+",
+    );
+    scene.on("one", &["up"]).ok();
+    let (web, network) = (scene.container("one", "web"), scene.network("one"));
+    docker_ok(&["rm", "-f", &web]);
+    let aliases = ["--network-alias", "web", "--network-alias", "front"];
+    docker_ok(
+        &[&["run", "-d", "--name", &web, "--network", &network][..], &aliases, &["mainstay-test/tiny:1"]].concat(),
+    );
+    let shown = scene.on("one", &["ps"]).ok().prints("foreign, running").says("was not made for it");
+    assert!(shown.stdout.lines().any(|line| line.starts_with("web ") && line.contains(&web)), "{}", shown.stdout);
+    let listed = scene.on("one", &["ps", "--json", "web"]).ok().json();
+    assert_eq!((text(&listed[0]["name"]), text(&listed[0]["maker"])), (web.clone(), "foreign".to_owned()));
+    let by_name = scene.mainstay(&["ps", "--all"]).ok().stdout;
+    assert!(by_name.contains("foreign, running"), "{by_name}");
+    // The plan says that the name is taken, and nothing besides that.
+    let plan = scene.on("one", &["plan"]);
+    let said = plan.stdout + &plan.stderr;
+    assert!(said.contains("refused") && said.contains(&web) && !said.contains("warning"), "{said}");
+    docker_ok(&["rm", "-f", &web]);
+}
+
+#[test]
+fn the_history_of_a_service_has_the_orders_of_its_whole_stack_that_touched_it() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("touched");
+    let files = |image: &str| {
+        format!(
+            "services:\n  web: {{ image: 'mainstay-test/tiny:{image}', stop_grace_period: 1s }}\n  db: {{ image: 'mainstay-test/tiny:1', stop_grace_period: 1s }}\n"
+        )
+    };
+    scene.stack("one", &files("1"));
+    scene.on("one", &["up"]).ok();
+    let of = |service: &str| scene.history(&["--service", service]).len();
+    let (web, db) = (of("web"), of("db"));
+    assert!(web > 0 && web == db, "one order touched both: {web} and {db}");
+    scene.stack("one", &files("2"));
+    scene.on("one", &["up", "--yes"]).ok();
+    assert!(of("web") > web, "the second order replaced it");
+    assert_eq!(of("db"), db, "and left the other as it is");
+}
+
+#[test]
 fn exec_with_a_server_is_the_same() {
     if !require_engine() {
         return;

@@ -1,14 +1,15 @@
 //! Which stacks a command is about: by their files, or only by name where labels say enough.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use mainstay_engine::journal::KnownStack;
 use mainstay_engine::sources::{self, Find, Read, SourcesError};
 use mainstay_model::compose::schema::suggest;
 use mainstay_model::compose::{LoadOptions, Loaded, Node};
-use mainstay_model::identity::{ServiceName, StackName};
+use mainstay_model::identity::{ServiceName, StackName, container_name};
 use mainstay_model::observed::Scope;
+use mainstay_model::plan::HeldService;
 
 use crate::boot::{Boot, engine};
 use crate::client::Memory;
@@ -21,6 +22,9 @@ const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose
 const WITHOUT_FILES: &str = "a stack can also be named without its files: `--stack NAME`";
 /// No more known stacks are named in a hint.
 const NAMED_IN_A_HINT: usize = 5;
+
+/// So many replicas of one service are looked for by name.
+const MOST_NAMES: u32 = 1000;
 
 /// One stack as the command line names it.
 enum Named {
@@ -196,6 +200,21 @@ pub struct Chosen {
     pub services: Option<BTreeSet<ServiceName>>,
     /// The keys and the engine's names of its files' volumes; empty when it was chosen by its name alone.
     pub volumes: BTreeSet<String>,
+    /// The names that its files give to containers, with their services; empty when it was chosen by its name alone.
+    pub container_names: BTreeMap<String, ServiceName>,
+}
+
+impl Chosen {
+    /// A stack of the journal: what is held of it tells its containers' names.
+    pub fn known(known: KnownStack) -> Self {
+        let names = |held: HeldService| held.container_names.into_iter().map(move |name| (name, held.service.clone()));
+        let container_names = known.held.into_iter().flat_map(names).collect();
+        Chosen { container_names, ..Chosen::by_name(known.stack) }
+    }
+
+    fn by_name(name: StackName) -> Self {
+        Chosen { name, services: None, volumes: BTreeSet::new(), container_names: BTreeMap::new() }
+    }
 }
 
 /// The chosen stacks, for commands to which labels say the rest. Files are read only to learn names.
@@ -205,7 +224,7 @@ pub struct Chosen {
 pub fn stacks(boot: &Boot) -> Result<Vec<Chosen>, Problem> {
     if boot.global.stack.is_empty() {
         if let Some(name) = &boot.global.project_name {
-            return Ok(vec![Chosen { name: StackName::new(name.as_str())?, services: None, volumes: BTreeSet::new() }]);
+            return Ok(vec![Chosen::by_name(StackName::new(name.as_str())?)]);
         }
         return Ok(vec![chosen_by(boot, &find_here(boot, LoadOptions::default()))?]);
     }
@@ -213,7 +232,7 @@ pub fn stacks(boot: &Boot) -> Result<Vec<Chosen>, Problem> {
     for named in all_named(boot)? {
         let chosen = match named {
             Named::Files(find) => chosen_by(boot, &find)?,
-            Named::Name(name) => Chosen { name, services: None, volumes: BTreeSet::new() },
+            Named::Name(name) => Chosen::by_name(name),
         };
         if stacks.iter().all(|one| one.name != chosen.name) {
             stacks.push(chosen);
@@ -364,9 +383,29 @@ fn chosen_by(boot: &Boot, find: &Find) -> Result<Chosen, Problem> {
         loaded => loaded,
     };
     let loaded = loaded.map_err(|error| Problem::from(error).hint(WITHOUT_FILES))?;
-    let services = services_of(&loaded);
-    let volumes = volumes_of(&loaded);
-    Ok(Chosen { name: StackName::new(loaded.name)?, services: Some(services), volumes })
+    let (services, volumes) = (services_of(&loaded), volumes_of(&loaded));
+    let name = StackName::new(loaded.name.as_str())?;
+    let container_names = container_names_of(&name, &loaded);
+    Ok(Chosen { name, services: Some(services), volumes, container_names })
+}
+
+fn container_names_of(stack: &StackName, loaded: &Loaded) -> BTreeMap<String, ServiceName> {
+    let mut names = BTreeMap::new();
+    let all = loaded.project.get("services").and_then(Node::as_map);
+    for (service, node) in all.into_iter().flat_map(|services| &services.0) {
+        let Ok(service) = ServiceName::new(service.as_str()) else { continue };
+        let node = &node.node;
+        let deployed = node.get("deploy").and_then(|deploy| deploy.get("replicas"));
+        let replicas = deployed.or_else(|| node.get("scale")).and_then(Node::as_int).unwrap_or(1);
+        match node.get("container_name").and_then(Node::as_str) {
+            Some(name) => names.extend([(name.to_owned(), service)]),
+            None => {
+                let numbers = 1..=u32::try_from(replicas).unwrap_or(1).min(MOST_NAMES);
+                names.extend(numbers.map(|number| (container_name(stack, &service, number), service.clone())));
+            }
+        }
+    }
+    names
 }
 
 /// The keys and the engine's names of the volumes of a stack's files.

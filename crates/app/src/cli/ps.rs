@@ -6,7 +6,7 @@ use clap::Args;
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::{Container, Health, Scope, State};
 
-use super::chosen;
+use super::chosen::{self, Chosen};
 use super::up::{ServiceArg, services};
 use crate::boot::{Boot, engine};
 use crate::client::Memory;
@@ -30,18 +30,32 @@ pub struct Ps {
 
 pub async fn run(boot: &Boot, args: Ps) -> Outcome {
     let wanted = services(&args.services);
-    let names = if args.all { known_names(boot).await? } else { chosen::names_with(boot, &wanted).await? };
+    let stacks = if args.all { known(boot).await? } else { chosen::stacks(boot)? };
+    chosen::must_have(boot, &stacks, &wanted).await?;
+    let names: Vec<StackName> = stacks.iter().map(|stack| stack.name.clone()).collect();
     let docker = boot.docker().await?;
     let mut containers = Vec::new();
-    for name in &names {
-        let observed = engine::look(&docker, &Scope::of_stack(name.clone())).await?;
+    let mut strangers = Vec::new();
+    for Chosen { name, container_names, .. } in &stacks {
+        let mut scope = Scope::of_stack(name.clone());
+        scope.container_names.extend(container_names.keys().cloned());
+        let observed = engine::look(&docker, &scope).await?;
         for trouble in &observed.unreadable {
             boot.ui.warn(trouble);
         }
         let is_wanted =
             |one: &Container| wanted.is_empty() || one.service.as_ref().is_some_and(|service| wanted.contains(service));
-        let own = observed.containers.into_iter().filter(|one| one.stack.as_ref() == Some(name));
-        containers.extend(own.filter(is_wanted));
+        // A name of a service that somebody else's container has is why the service is not there.
+        let (own, others): (Vec<_>, Vec<_>) =
+            observed.containers.into_iter().partition(|one| one.stack.as_ref() == Some(name));
+        let stands_for = |mut one: Container| {
+            let service = container_names.get(&one.name)?;
+            strangers.push((one.name.clone(), name.clone()));
+            one.service = Some(service.clone());
+            Some(one)
+        };
+        let others: Vec<Container> = others.into_iter().filter_map(stands_for).collect();
+        containers.extend(own.into_iter().chain(others).filter(is_wanted));
     }
     if boot.ui.json {
         boot.ui.json_document(&containers)?;
@@ -56,22 +70,29 @@ pub async fn run(boot: &Boot, args: Ps) -> Outcome {
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    let table = table(&containers, args.all || names.len() > 1, jiff::Timestamp::now());
+    let table = table(&containers, &strangers, args.all || names.len() > 1, jiff::Timestamp::now());
     boot.ui.data(&table.render(boot.ui.out, boot.ui.width))?;
     let left_out = table.left_out(boot.ui.width);
     if !left_out.is_empty() {
         boot.ui.note(&format!("no room here for {}: a wider terminal or `--json` has them", left_out.join(", ")));
     }
+    for (container, stack) in strangers.iter().filter(|(name, _)| containers.iter().any(|one| one.name == *name)) {
+        boot.ui.note(&format!(
+            "`{container}` has a name of the stack `{stack}` and was not made for it: `docker rm -f {container}` removes \
+             it, then `mainstay up` makes the right one"
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn known_names(boot: &Boot) -> Result<Vec<StackName>, Problem> {
+async fn known(boot: &Boot) -> Result<Vec<Chosen>, Problem> {
     chosen::state_dir_must_exist(boot)?;
     let known = Memory::open(&boot.settings).await?.stacks().await?;
-    Ok(known.into_iter().map(|one| one.stack).collect())
+    Ok(known.into_iter().map(Chosen::known).collect())
 }
 
-fn table(containers: &[Container], with_stack: bool, now: jiff::Timestamp) -> Table {
+/// `strangers` are containers that stand under a name of a stack and do not belong to it.
+fn table(containers: &[Container], strangers: &[(String, StackName)], with_stack: bool, now: jiff::Timestamp) -> Table {
     let mut heading = vec!["SERVICE", "CONTAINER", "STATE", "SINCE", "IMAGE", "PORTS", "NETWORKS"];
     if with_stack {
         heading.insert(0, "STACK");
@@ -83,7 +104,11 @@ fn table(containers: &[Container], with_stack: bool, now: jiff::Timestamp) -> Ta
         if is_any_lost { &["PORTS", "IMAGE", "SINCE"] } else { &["PORTS", "NETWORKS", "IMAGE", "SINCE"] };
     table.yields(dispensable, &["CONTAINER"]);
     for container in containers {
-        let (tone, state) = state(container);
+        let stranger = strangers.iter().find(|(name, _)| *name == container.name);
+        let (tone, state) = match (stranger, state(container)) {
+            (Some(_), (_, state)) => (Tone::Bad, format!("foreign, {state}")),
+            (None, state) => state,
+        };
         let since = if container.state == State::Running { &container.started_at } else { &container.finished_at };
         let mut row: Vec<Cell> = vec![
             container.service.as_ref().map(ToString::to_string).unwrap_or_default().into(),
@@ -95,7 +120,8 @@ fn table(containers: &[Container], with_stack: bool, now: jiff::Timestamp) -> Ta
             networks(container),
         ];
         if with_stack {
-            row.insert(0, container.stack.as_ref().map(ToString::to_string).unwrap_or_default().into());
+            let stack = stranger.map(|(_, stack)| stack).or(container.stack.as_ref());
+            row.insert(0, stack.map(ToString::to_string).unwrap_or_default().into());
         }
         table.row(row);
     }
@@ -173,7 +199,7 @@ mod tests {
                 "oom_killed": true, "finished_at": "2026-07-01T09:00:00Z"})),
         ];
         let now = "2026-07-01T12:00:00Z".parse().expect("a time");
-        insta::assert_snapshot!(table(&containers, false, now).render(Paint::off(), None), @r"
+        insta::assert_snapshot!(table(&containers, &[], false, now).render(Paint::off(), None), @r"
         SERVICE   CONTAINER    STATE                         SINCE   IMAGE   PORTS                    NETWORKS
         web       shop-web-1   running (healthy)             5m      web:1   127.0.0.1:80->3000/tcp   shop_default
         db        shop-db-1    running (unverified)          5m      web:1                            shop_default, supabase_default (lost)

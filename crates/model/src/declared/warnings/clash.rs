@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::own_names;
+use super::names::{container_names, own_names};
 use crate::declared::Declared;
 use crate::observed::Observed;
 use crate::plan::{Finding, Level};
@@ -60,9 +60,13 @@ fn gather(declared: &Declared, observed: &Observed) -> BTreeMap<String, BTreeMap
             }
         }
     }
+    // Of one that has a name which a container of this stack is to have, the plan says so; it will not be beside that one.
+    let wanted: BTreeSet<String> =
+        declared.services.values().flat_map(|service| container_names(declared, service)).collect();
     for network in &observed.networks {
         let Some(names) = all.get_mut(&network.name) else { continue };
         let others = network.members.iter().filter(|member| member.stack.as_ref() != Some(&declared.stack));
+        let others = others.filter(|member| !wanted.contains(&member.container_name.to_ascii_lowercase()));
         for member in others {
             let who = Answerer::Container {
                 name: member.container_name.clone(),

@@ -61,12 +61,17 @@ fn is_redeclared(declared: &Declared, member: &Member) -> bool {
             .is_some_and(|name| declared.services.keys().any(|service| service.as_str() == name))
 }
 
-/// The names of a service's containers, and its own host name, which newer engines resolve too.
-pub(super) fn own_names(declared: &Declared, service: &Service) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = match &service.container_name {
+/// The names of a service's containers, in lower case.
+pub(super) fn container_names(declared: &Declared, service: &Service) -> BTreeSet<String> {
+    match &service.container_name {
         Some(name) => BTreeSet::from([name.to_ascii_lowercase()]),
         None => (1..=service.replicas).map(|number| container_name(&declared.stack, &service.name, number)).collect(),
-    };
+    }
+}
+
+/// The names of a service's containers, and its own host name, which newer engines resolve too.
+pub(super) fn own_names(declared: &Declared, service: &Service) -> BTreeSet<String> {
+    let mut names = container_names(declared, service);
     if let Some(hostname) = &service.container.hostname {
         names.insert(hostname.to_ascii_lowercase());
         if let Some(domain) = &service.container.domainname {

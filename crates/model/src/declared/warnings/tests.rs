@@ -392,6 +392,15 @@ fn a_service_and_a_stranger_with_one_alias_on_a_shared_network_clash() {
 }
 
 #[test]
+fn a_stranger_under_the_name_of_a_services_container_is_no_clash() {
+    let declared = nocodb(r#""networks": {"default": {"aliases": ["nc", "tables"]}}"#, r#""default": {}"#);
+    let stranger =
+        Member { stack: None, service: None, ..member("nocodb-nocodb-1", "x", "x", &["nocodb", "nc", "tables"]) };
+    let observed = Observed { networks: vec![network("nocodb_default", vec![stranger])], ..empty(&declared) };
+    assert_eq!(told(&declared, &observed), Vec::<String>::new(), "the plan says that the name is taken");
+}
+
+#[test]
 fn a_services_own_running_container_is_no_clash() {
     let declared = nocodb(r#""scale": 2"#, "");
     let own = member("nocodb-nocodb-1", "nocodb", "nocodb", &["nocodb"]);
