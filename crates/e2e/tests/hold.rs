@@ -355,6 +355,42 @@ fn what_happened_while_the_server_was_down_is_repaired_when_it_starts() {
 }
 
 #[test]
+fn who_was_taken_off_a_network_while_no_server_ran_is_in_the_history_once() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("takenoff");
+    let server = scene.serve();
+    let pair = pair(&scene, CONSUMER);
+    assert!(server.stop().success());
+    // What stops leaves its networks as well, and that is nobody's doing.
+    docker_ok(&["restart", &pair.db]);
+    docker_ok(&["restart", &pair.app]);
+    docker_ok(&["network", "disconnect", &pair.network, &pair.app]);
+    // Without a server a command does it, and that is ours.
+    scene.on("web", &["up"]).ok();
+    docker_ok(&["stop", &pair.app]);
+    scene.on("web", &["up"]).ok();
+    let taken_off = || -> Vec<String> {
+        let events = scene.history_of("event");
+        let summaries = events.iter().map(|entry| text(&entry["summary"]).to_owned());
+        summaries.filter(|summary| summary.contains("disconnected")).collect()
+    };
+    for server in 1..=2 {
+        let held = scene.serve();
+        comes_back(&pair);
+        settled(&pair, &scene);
+        let told = taken_off();
+        let of_app: Vec<&String> = told.iter().filter(|summary| summary.contains(&pair.app)).collect();
+        assert_eq!(of_app.len(), 1, "with server {server}: {told:#?}");
+        assert!(of_app[0].contains(&pair.network), "{told:#?}");
+        // The database was taken off by this test, to see that the server is through with what came before.
+        assert_eq!(told.len() - 1, server, "{told:#?}");
+        assert!(held.stop().success());
+    }
+}
+
+#[test]
 fn after_kill_9_of_the_server_the_next_one_holds() {
     if !require_engine() {
         return;
@@ -515,6 +551,86 @@ fn a_container_that_crashes_for_want_of_the_other_stack_runs_within_seconds_of_i
     let_it_crash(&pair.app);
     scene.on("data", &["up"]).ok();
     runs_again_soon(&pair.app, Instant::now());
+}
+
+/// Crashes until the other stack's service answers; its networks are there all the while.
+const WANTING: &str = "
+services:
+  app:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 1s
+    restart: unless-stopped
+    networks: [default, data]
+    command: sh -c 'wget -q -O - http://stable-db:8080/health || { echo ENOTFOUND stable-db; exit 1; }; exec /bin/serve'
+  bystander: { image: mainstay-test/tiny:1, stop_grace_period: 1s, networks: [default, data] }
+networks:
+  data: { external: true, name: '{stack:data}_default' }
+";
+
+#[test]
+fn a_container_that_crashes_while_another_stack_is_down_runs_within_seconds_of_its_return_on_a_network_that_stayed() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("crashstay");
+    let _server = scene.serve();
+    let pair = pair(&scene, WANTING);
+    scene.on("data", &["stop"]).ok();
+    docker_ok(&["restart", &pair.app]);
+    let_it_crash(&pair.app);
+    let bystander = scene.container("web", "bystander");
+    let before = started_at(&bystander);
+    scene.on("data", &["start"]).ok();
+    runs_again_soon(&pair.app, Instant::now());
+    assert_eq!(started_at(&bystander), before, "what runs is left alone");
+    let repairs = eventually("the start is in the history", MOMENTS, || {
+        Some(scene.history_of("repair")).filter(|repairs| !repairs.is_empty())
+    });
+    assert_eq!(repairs.len(), 1, "{repairs:#?}");
+    let said = repairs[0].to_string();
+    assert!(said.contains(&pair.app) && said.contains(&pair.db), "who was started, and because of whom: {said}");
+    assert!(networks_of(&pair.app).contains(&pair.network));
+}
+
+#[test]
+fn a_container_that_crashes_while_a_required_stack_is_gone_runs_within_seconds_of_its_health_whoever_starts_it() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("crashreq");
+    let _server = scene.serve();
+    let network = scene.foreign_network("shared");
+    let healthy = "healthcheck: { test: [CMD, wget, -q, -O, '-', 'http://localhost:8080/health'], interval: 200ms, start_period: 30s }";
+    let shared = "networks: { shared: { external: true, name: '{stack:shared}' } }\n";
+    scene.stack(
+        "data",
+        &format!(
+            "services:\n  db:\n    image: mainstay-test/tiny:1\n    stop_grace_period: 1s\n    {healthy}\n    environment: {{ DELAY: '2' }}\n    \
+             networks: {{ shared: {{ aliases: [stable-db] }} }}\n{shared}"
+        ),
+    );
+    scene.stack(
+        "web",
+        &format!(
+            "services:\n  app:\n    image: mainstay-test/tiny:1\n    stop_grace_period: 1s\n    restart: unless-stopped\n    networks: [shared]\n    \
+             command: sh -c 'wget -q -O - http://stable-db:8080/health || {{ echo ENOTFOUND stable-db; exit 1; }}; exec /bin/serve'\n{shared}\
+             x-mainstay: {{ requires: ['{{stack:data}}'] }}\n"
+        ),
+    );
+    scene.on("data", &["up"]).ok();
+    scene.on("web", &["up"]).ok();
+    let (app, db) = (scene.container("web", "app"), scene.container("data", "db"));
+    docker_ok(&["stop", &db]);
+    docker_ok(&["restart", &app]);
+    let_it_crash(&app);
+    docker_ok(&["start", &db]);
+    eventually("the database is healthy", MOMENTS, || {
+        (docker_json(&db)["State"]["Health"]["Status"] == "healthy").then_some(())
+    });
+    runs_again_soon(&app, Instant::now());
+    assert!(networks_of(&app).contains(&network));
+    let repairs = scene.history_of("repair");
+    assert!(repairs.len() == 1 && repairs[0].to_string().contains("became healthy"), "{repairs:#?}");
 }
 
 #[test]

@@ -251,7 +251,7 @@ pub(crate) fn scope_of(order: &Order) -> Scope {
             scope.networks.extend(held.map(|attachment| attachment.network.clone()));
             scope
         }
-        Order::Hold { stack, services } => {
+        Order::Hold { stack, services, .. } => {
             let mut scope = Scope::of_stack(stack.clone());
             for service in services {
                 scope.container_names.extend(service.container_names.iter().cloned());

@@ -35,7 +35,7 @@ pub(super) struct Holding<'k, W> {
 }
 
 /// Looks and repairs under way.
-type UnderWay<'a> = FuturesUnordered<BoxFuture<'a, Looked>>;
+pub(super) type UnderWay<'a> = FuturesUnordered<BoxFuture<'a, Looked>>;
 
 /// How long the repairs under way may still take when a connection or the loop ends.
 const LAST_REPAIRS: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ impl<'k, W: Watched> Holding<'k, W> {
             let mut memory = self.memory();
             memory.forget_all();
             for stack in known {
-                memory.hold(stack.stack, stack.held);
+                memory.hold(stack.stack, stack.held, stack.requires);
             }
         }
         let labelled = match self.keeper.docker.labelled(&self.keeper.journal.keeper()).await {
@@ -129,6 +129,7 @@ impl<'k, W: Watched> Holding<'k, W> {
         if self.is_past(event) && self.past.has_told(event) {
             return;
         }
+        self.hear_of_return(event, under_way);
         if !self.did(event) {
             self.hear_of_others(event, under_way);
         } else if (event.kind, event.action.as_str()) == (EventKind::Network, "create") {
@@ -161,7 +162,11 @@ impl<'k, W: Watched> Holding<'k, W> {
             // While an order of ours is at it, every look would see things half done. It is looked at afterwards.
             (EventKind::Container, _) if stacks.iter().any(|stack| writers.is_ordered(stack)) => {}
             (EventKind::Container, "create" | "start" | "die" | "rename" | "unpause") if !stacks.is_empty() => {
-                under_way.push(Box::pin(self.check_container(event.actor_id.clone(), cause_of(event))));
+                let mut cause = cause_of(event);
+                if event.action == "die" {
+                    cause.returned = self.memory().back_before_crash(&event.actor_id);
+                }
+                under_way.push(Box::pin(self.check_container(event.actor_id.clone(), cause)));
             }
             (EventKind::Network, "connect" | "disconnect") if !stacks.is_empty() => {
                 if let Some(container) = event.container_id.clone() {
@@ -203,7 +208,7 @@ impl<'k, W: Watched> Holding<'k, W> {
         match looked {
             Looked::Well => {}
             Looked::Occupied(stack, cause) => {
-                memory.waiting.insert(stack, cause);
+                memory.wait_for(stack, cause);
                 // Whoever wrote may be done already; then nobody would come to tell.
                 self.keeper.writers.nudge();
             }
@@ -226,15 +231,11 @@ impl<'k, W: Watched> Holding<'k, W> {
         let mut memory = self.memory();
         for stack in &ended {
             if let Ok(Some(known)) = self.keeper.journal.stack(stack) {
-                memory.hold(stack.clone(), known.held);
+                memory.hold(stack.clone(), known.held, known.requires);
             }
         }
         let writers = &self.keeper.writers;
-        let mut looks: Vec<(StackName, Cause)> = Vec::new();
-        let free: Vec<StackName> = memory.waiting.keys().filter(|stack| writers.is_free(stack)).cloned().collect();
-        for stack in free {
-            looks.extend(memory.waiting.remove_entry(&stack));
-        }
+        let mut looks = memory.no_more_waiting(|stack| writers.is_free(stack));
         for stack in ended {
             if looks.iter().all(|(other, _)| *other != stack) {
                 looks.push((stack, Cause::new("found after an operation of our own")));

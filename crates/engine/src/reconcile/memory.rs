@@ -1,13 +1,17 @@
 //! What the loop has in mind: who is held, and what waits for its turn.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::Container;
 use mainstay_model::plan::HeldService;
 
 use super::fights::Fights;
+use super::returned::Returned;
+
+/// So long after a return a container may still crash from what it found before it.
+const LAST_CRASH: Duration = Duration::from_secs(60);
 
 /// Why something is looked at, in the words of the record.
 #[derive(Clone, Debug)]
@@ -16,11 +20,25 @@ pub(super) struct Cause {
     pub evidence: serde_json::Value,
     /// When the loop heard of it.
     pub heard: Instant,
+    /// Other stacks that are back, for those who crashed without them.
+    pub returned: Returned,
 }
 
 impl Cause {
     pub(super) fn new(words: impl Into<String>) -> Self {
-        Cause { words: words.into(), evidence: serde_json::Value::Null, heard: Instant::now() }
+        Cause {
+            words: words.into(),
+            evidence: serde_json::Value::Null,
+            heard: Instant::now(),
+            returned: Returned::new(),
+        }
+    }
+
+    /// Takes over what another cause for the same look says to be back.
+    fn take_returned_of(&mut self, other: &Cause) {
+        for (stack, networks) in &other.returned {
+            self.returned.entry(stack.clone()).or_default().extend(networks.iter().cloned());
+        }
     }
 }
 
@@ -28,7 +46,7 @@ impl Cause {
 pub(super) struct Memory {
     held: BTreeMap<StackName, Held>,
     /// Stacks that somebody wrote to when they should have been looked at.
-    pub waiting: BTreeMap<StackName, Cause>,
+    waiting: BTreeMap<StackName, Cause>,
     /// Stacks to look at later: a repair failed, or was undone too often.
     pub due: BTreeMap<StackName, (Instant, Cause)>,
     pub fights: Fights,
@@ -36,18 +54,22 @@ pub(super) struct Memory {
     pub told: BTreeSet<(StackName, String)>,
     /// Who was told to have been taken off which network. Engines tell of one disconnect twice.
     taken_off: BTreeSet<(String, String)>,
+    /// Containers, by id, that ran after crashes when a stack that they lean on came back; and until when that counts.
+    may_crash_yet: BTreeMap<String, (Instant, Returned)>,
 }
 
 struct Held {
     services: Vec<HeldService>,
+    requires: BTreeSet<StackName>,
     /// From the labels of containers: the journal does not know the stack.
     from_labels: bool,
 }
 
 impl Memory {
     /// What the journal says of a stack, in place of what was known before.
-    pub(super) fn hold(&mut self, stack: StackName, services: Vec<HeldService>) {
-        self.held.insert(stack, Held { services, from_labels: false });
+    pub(super) fn hold(&mut self, stack: StackName, services: Vec<HeldService>, requires: Vec<StackName>) {
+        let requires = requires.into_iter().collect();
+        self.held.insert(stack, Held { services, requires, from_labels: false });
     }
 
     /// Before everything is looked at anew: a problem that is still there is worth a line then.
@@ -63,6 +85,11 @@ impl Memory {
 
     pub(super) fn services(&self, stack: &StackName) -> Vec<HeldService> {
         self.held.get(stack).map(|held| held.services.clone()).unwrap_or_default()
+    }
+
+    /// Whether one stack requires another, as far as its journal or its labels tell.
+    pub(super) fn requires(&self, stack: &StackName, other: &StackName) -> bool {
+        self.held.get(stack).is_some_and(|held| held.requires.contains(other))
     }
 
     /// Whether the journal, or a container's label, has told of this stack.
@@ -97,7 +124,9 @@ impl Memory {
             && self.goes_by_labels(stack)
             && let Some(attachments) = container.declared_attachments.clone().filter(|places| !places.is_empty())
         {
-            let held = self.held.entry(stack.clone()).or_insert(Held { services: Vec::new(), from_labels: true });
+            let nothing = Held { services: Vec::new(), requires: BTreeSet::new(), from_labels: true };
+            let held = self.held.entry(stack.clone()).or_insert(nothing);
+            held.requires.extend(container.requires.iter().cloned());
             match held.services.iter_mut().find(|held| held.service == *service) {
                 Some(held) => {
                     held.container_names.insert(container.name.clone());
@@ -123,13 +152,43 @@ impl Memory {
     }
 
     /// Looks at a stack then, or sooner when that was the plan already.
-    pub(super) fn look_at(&mut self, stack: StackName, when: Instant, cause: Cause) {
-        match self.due.get(&stack) {
-            Some((sooner, _)) if *sooner <= when => {}
-            _ => {
+    pub(super) fn look_at(&mut self, stack: StackName, when: Instant, mut cause: Cause) {
+        match self.due.get_mut(&stack) {
+            Some((sooner, known)) if *sooner <= when => known.take_returned_of(&cause),
+            known => {
+                if let Some((_, known)) = known {
+                    cause.take_returned_of(known);
+                }
                 self.due.insert(stack, (when, cause));
             }
         }
+    }
+
+    /// Looks at a stack when whoever writes to it is done.
+    pub(super) fn wait_for(&mut self, stack: StackName, mut cause: Cause) {
+        if let Some(known) = self.waiting.get(&stack) {
+            cause.take_returned_of(known);
+        }
+        self.waiting.insert(stack, cause);
+    }
+
+    /// Those whose writers are done, and why they are to be looked at.
+    pub(super) fn no_more_waiting(&mut self, is_free: impl Fn(&StackName) -> bool) -> Vec<(StackName, Cause)> {
+        let free: Vec<StackName> = self.waiting.keys().filter(|stack| is_free(stack)).cloned().collect();
+        free.iter().filter_map(|stack| self.waiting.remove_entry(stack)).collect()
+    }
+
+    /// Notes that one more crash of a container may come of what it found before a return.
+    pub(super) fn may_crash_yet(&mut self, container: &str, returned: Returned) {
+        let now = Instant::now();
+        self.may_crash_yet.retain(|_, (until, _)| *until > now);
+        self.may_crash_yet.insert(container.to_owned(), (now + LAST_CRASH, returned));
+    }
+
+    /// What was back before a container crashed; counts for one crash.
+    pub(super) fn back_before_crash(&mut self, container: &str) -> Returned {
+        let known = self.may_crash_yet.remove(container);
+        known.filter(|(until, _)| *until > Instant::now()).map(|(_, returned)| returned).unwrap_or_default()
     }
 
     /// Notes that a container is off a network; `true` when that is new.

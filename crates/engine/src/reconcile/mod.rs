@@ -3,13 +3,15 @@
 //! What is held stands in the journal, and on the containers themselves for the day when the journal is gone. Events
 //! say where to look; what to do is decided from the look alone, by the planner, and walked by the same walker as
 //! every order. While events flow nothing is polled. While somebody orders something from us on a stack, the loop
-//! leaves that stack alone and looks at it afterwards.
+//! leaves that stack alone and looks at it afterwards. When a container comes up, the stacks that lean on it are looked
+//! at as well: what crashed for want of it is started.
 
 mod fights;
 mod holding;
 mod memory;
 mod past;
 mod repair;
+mod returned;
 mod strangers;
 #[cfg(test)]
 mod tests;

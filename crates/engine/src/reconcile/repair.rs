@@ -47,7 +47,8 @@ impl<W: Watched> Holding<'_, W> {
             };
             let Some((stack, held)) = self.held_of(&glance.container) else { return Looked::Well };
             self.tell_disconnect(&stack, &glance, &cause);
-            let order = Order::Hold { stack: stack.clone(), services: vec![held] };
+            let returned = self.memory().leaning(&stack, &cause.returned);
+            let order = Order::Hold { stack: stack.clone(), services: vec![held], returned };
             let observed = observed(stack.clone(), glance);
             let plan = decided(&order, &observed);
             if plan.is_empty() {
@@ -72,10 +73,14 @@ impl<W: Watched> Holding<'_, W> {
             Ok(services) => services,
             Err(error) => return Looked::Blind(Some(stack), error),
         };
-        let order = Order::Hold { stack: stack.clone(), services };
+        let leaning = self.memory().leaning(&stack, &cause.returned);
+        let order = Order::Hold { stack: stack.clone(), services, returned: leaning.clone() };
         match self.keeper.docker.look(&scope_of(&order)).await {
             Err(error) => Looked::Blind(Some(stack), error),
-            Ok(observed) => self.repair(&order, observed, cause, writing).await,
+            Ok(observed) => {
+                self.mind_who_may_crash_yet(&observed, &leaning, &cause.returned);
+                self.repair(&order, observed, cause, writing).await
+            }
         }
     }
 

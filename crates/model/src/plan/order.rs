@@ -1,6 +1,6 @@
 //! What a person, or the loop, asked for. An order and a world give a plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +22,14 @@ pub enum Order {
     Start(StackOrder),
     Stop(StackOrder),
     Restart(StackOrder),
-    /// The loop's own: bring back lost attachments of containers that are there. Never anything but live steps.
+    /// The loop's own: bring back lost attachments of containers that are there, and start those that crashed for want
+    /// of something that is back. Never anything but live steps.
     Hold {
         stack: StackName,
         services: Vec<HeldService>,
+        /// Services that lean on another stack of which a container came up just now, and that stack.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        returned: BTreeMap<ServiceName, StackName>,
     },
     /// The keeper's own: a release that failed or was cut off is brought to one of its two ends.
     Settle(SettleOrder),

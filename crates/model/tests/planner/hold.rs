@@ -1,7 +1,7 @@
 //! The loop's own order: live, or not at all.
 
 use crate::check;
-use crate::notation::hold;
+use crate::notation::{hold, hold_after_return};
 
 const STACK: &str = "
     network default
@@ -46,6 +46,22 @@ fn a_container_that_a_person_stopped_is_attached_and_left() {
 #[test]
 fn a_crash_with_all_its_networks_is_not_the_holds_business() {
     held("hold_leaves_other_crashes", "crash shop-nocodb-1");
+}
+
+fn held_after_return(name: &str, world: &str) {
+    check(name, STACK, &format!("network supabase_default foreign\nup\n{world}"), hold_after_return);
+}
+
+#[test]
+fn a_crash_loop_is_started_when_the_stack_that_it_leans_on_is_back() {
+    held_after_return("hold_starts_after_a_return", "crash shop-nocodb-1");
+    held_after_return("hold_starts_what_was_given_up_after_a_return", "exit shop-nocodb-1 1");
+}
+
+#[test]
+fn what_runs_or_was_stopped_is_left_when_the_other_stack_is_back() {
+    held_after_return("hold_leaves_what_runs_after_a_return", "");
+    held_after_return("hold_leaves_what_was_stopped_after_a_return", "stop shop-nocodb-1");
 }
 
 #[test]

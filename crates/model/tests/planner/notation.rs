@@ -79,7 +79,13 @@ pub fn stack_order(told: &Told) -> StackOrder {
 }
 
 pub fn hold(told: &Told) -> Order {
-    Order::Hold { stack: told.declared.stack.clone(), services: held(&told.declared) }
+    Order::Hold { stack: told.declared.stack.clone(), services: held(&told.declared), returned: BTreeMap::new() }
+}
+
+/// A hold in the moment in which a stack that every service leans on is back.
+pub fn hold_after_return(told: &Told) -> Order {
+    let returned = told.declared.services.keys().map(|service| (service.clone(), stack_name("supabase")));
+    Order::Hold { stack: told.declared.stack.clone(), services: held(&told.declared), returned: returned.collect() }
 }
 
 pub fn held(declared: &Declared) -> Vec<HeldService> {

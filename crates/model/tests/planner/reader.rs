@@ -3,7 +3,7 @@
 use mainstay_model::observed::{AnonymousVolume, Observed};
 use mainstay_model::plan::{Action, Impact, Order, Plan, StepId, TargetContainer, check, decide};
 
-use crate::notation::{Told, hold, stack_order, tell, up, up_with};
+use crate::notation::{Told, hold, hold_after_return, stack_order, tell, up, up_with};
 
 const STACK: &str = "
     network default
@@ -138,6 +138,17 @@ fn a_hold_that_stops_something() {
         }
     });
     assert_eq!(codes, ["foreign-container", "hold-stops", "impact"]);
+}
+
+#[test]
+fn a_hold_that_starts_something_for_nothing() {
+    let told = tell(STACK, "up\ncrash shop-web-1");
+    let plan = decide(&hold_after_return(&told), &told.world);
+    assert_eq!(plan.steps.len(), 1, "{plan:#?}");
+    let codes =
+        |order| check(&plan, &order, &told.world).into_iter().map(|complaint| complaint.code).collect::<Vec<_>>();
+    assert_eq!(codes(hold_after_return(&told)), Vec::<&str>::new());
+    assert_eq!(codes(hold(&told)), ["hold-starts"]);
 }
 
 #[test]

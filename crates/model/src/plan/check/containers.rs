@@ -219,6 +219,13 @@ impl<'a> Reader<'a> {
         if joins_late {
             self.wrong(step, "start-before-attach", format!("`{}` starts before it is attached", target.name));
         }
+        if let Order::Hold { returned, .. } = self.order {
+            let is_mended = self.is_done_before(step, target, |action| matches!(action, Action::Attach { .. }));
+            let leans = target.service.as_ref().is_some_and(|service| returned.contains_key(service));
+            if !is_mended && !leans {
+                self.wrong(step, "hold-starts", format!("a hold must not start `{}` for nothing", target.name));
+            }
+        }
         if let Some(container) = self.observed_target(target) {
             let stops = self.is_done_before(step, target, |action| matches!(action, Action::StopContainer { .. }));
             if container.state == State::Running && !stops {

@@ -1,4 +1,5 @@
-//! `hold`: the loop's own order. It brings back lost attachments and nothing else.
+//! `hold`: the loop's own order. It brings back lost attachments, and starts what crashed for want of them, or for want
+//! of another stack that is back; nothing else.
 //!
 //! Every step is live. A container that works is never stopped for it, one that crashed because of it is started
 //! after it is attached, and one that a person stopped is attached and left.
@@ -8,11 +9,16 @@ use std::collections::BTreeMap;
 use super::attachments::repair;
 use super::draft::Draft;
 use super::networks::{Place, only_one};
-use crate::identity::StackName;
+use crate::identity::{ServiceName, StackName};
 use crate::observed::{Container, Observed, State};
 use crate::plan::{Action, HeldService, Impact, Level, StepId, Target};
 
-pub(super) fn hold(stack: &StackName, services: &[HeldService], world: &Observed) -> Draft {
+pub(super) fn hold(
+    stack: &StackName,
+    services: &[HeldService],
+    returned: &BTreeMap<ServiceName, StackName>,
+    world: &Observed,
+) -> Draft {
     let mut draft = Draft::default();
     let mut held: Vec<&HeldService> = services.iter().collect();
     held.sort_by_key(|service| &service.service);
@@ -22,7 +28,7 @@ pub(super) fn hold(stack: &StackName, services: &[HeldService], world: &Observed
             world.containers.iter().filter(|container| stands_for(container, stack, service)).collect();
         let before = draft.steps().len();
         for container in &containers {
-            hold_container(&mut draft, container, service, &places);
+            hold_container(&mut draft, container, service, returned.get(&service.service), &places);
         }
         if draft.steps().len() == before && !containers.is_empty() {
             draft.unchanged.push(service.service.clone());
@@ -85,18 +91,26 @@ pub(super) fn repair_all(
     attachments.filter_map(|held| repair(draft, container, held, place(&held.network))).collect()
 }
 
-fn hold_container(draft: &mut Draft, container: &Container, service: &HeldService, places: &BTreeMap<String, Place>) {
+fn hold_container(
+    draft: &mut Draft,
+    container: &Container,
+    service: &HeldService,
+    returned: Option<&StackName>,
+    places: &BTreeMap<String, Place>,
+) {
     let repairs = repair_all(draft, container, service, places);
-    if repairs.is_empty() {
-        return;
-    }
-    if let Some(why) = crashed(container) {
+    let back = match returned {
+        _ if !repairs.is_empty() => "its networks are back".to_owned(),
+        Some(stack) => format!("the stack `{stack}` that it leans on is back"),
+        None => return,
+    };
+    if let Some(state) = crashed(container) {
         let action = Action::StartContainer { target: Target::observed(container) };
-        draft.add(action, Impact::Live, why, repairs);
+        draft.add(action, Impact::Live, format!("{state}, and {back}"), repairs);
     }
 }
 
-/// Why a container can be taken to be down because of what was just repaired.
+/// How a container is down that can be taken to be so because of what is back now; `None` where it is not, or was stopped.
 ///
 /// A policy that restarts leaves a container exited only when a person stopped it or when the engine gave up. The exit
 /// code tells them apart: a stop ends with the code of its signal (SIGINT, SIGTERM, or SIGKILL after the grace) or, if
@@ -104,10 +118,10 @@ fn hold_container(draft: &mut Draft, container: &Container, service: &HeldServic
 fn crashed(container: &Container) -> Option<String> {
     const BY_SIGNAL: [i64; 3] = [130, 137, 143];
     match (container.state, container.exit_code) {
-        (State::Restarting, _) => Some("it waits after a crash, and its networks are back".into()),
+        (State::Restarting, _) => Some("it waits after a crash".into()),
         (State::Exited, Some(code)) if container.restarts_itself && code != 0 => {
             let by_person = BY_SIGNAL.contains(&code) && !container.oom_killed;
-            (!by_person).then(|| format!("it crashed (exit code {code}), and its networks are back"))
+            (!by_person).then(|| format!("it crashed (exit code {code})"))
         }
         _ => None,
     }
