@@ -439,7 +439,7 @@ fn who_took_a_container_off_while_no_server_ran_is_in_the_history() {
     };
     let disconnected = format!("`{}` was disconnected from `{}`", pair.app, pair.network);
     eventually("the history tells of it", MOMENTS, || (!told().is_empty()).then_some(()));
-    assert_eq!(told(), [disconnected.clone()]);
+    assert_eq!(told(), std::slice::from_ref(&disconnected));
     // Told once, however often a server starts, and what we did ourselves is not told at all.
     assert!(server.stop().success());
     scene.on("web", &["up", "--force-recreate", "--yes"]).ok();

@@ -14,6 +14,7 @@ use mainstay_model::identity::labels::{ATTACHMENTS, KEEPER};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::ended::Ended;
 use super::memory::{Cause, Memory};
 use super::past::Past;
 use super::repair::Looked;
@@ -30,6 +31,7 @@ pub(super) struct Holding<'k, W> {
     /// What happened before is told by the engine as well, but only for the record: the first look sees what is left.
     began: Timestamp,
     past: Past,
+    pub ended: Ended,
     /// Full looks are costly for the engine: a few side by side at most, when everything has to be seen at once.
     pub full_looks: Semaphore,
 }
@@ -50,7 +52,14 @@ pub(super) enum Over {
 
 impl<'k, W: Watched> Holding<'k, W> {
     pub(super) fn new(keeper: &'k Keeper<W>, past: Past) -> Self {
-        Holding { keeper, memory: Mutex::default(), began: Timestamp::now(), past, full_looks: Semaphore::new(4) }
+        Holding {
+            keeper,
+            memory: Mutex::default(),
+            began: Timestamp::now(),
+            past,
+            ended: Ended::default(),
+            full_looks: Semaphore::new(4),
+        }
     }
 
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -126,8 +135,11 @@ impl<'k, W: Watched> Holding<'k, W> {
     }
 
     fn hear<'a>(&'a self, event: &EngineEvent, under_way: &UnderWay<'a>) {
-        if self.is_past(event) && self.past.has_told(event) {
-            return;
+        if self.is_past(event) {
+            self.ended.hear(event);
+            if self.past.has_told(event) {
+                return;
+            }
         }
         self.hear_of_return(event, under_way);
         if !self.did(event) {
@@ -152,7 +164,9 @@ impl<'k, W: Watched> Holding<'k, W> {
         self.record(event, &stacks);
         if self.is_past(event) {
             let is_leave = (event.kind, event.action.as_str()) == (EventKind::Network, "disconnect");
-            if let Some(container) = event.container_id.clone().filter(|_| is_leave && !stacks.is_empty()) {
+            if let Some(container) =
+                event.container_id.clone().filter(|id| is_leave && !stacks.is_empty() && !self.ended.is_down(id))
+            {
                 under_way.push(Box::pin(self.look_back(container, cause_of(event))));
             }
             return;

@@ -6,6 +6,7 @@
 //! leaves that stack alone and looks at it afterwards. When a container comes up, the stacks that lean on it are looked
 //! at as well: what crashed for want of it is started.
 
+mod ended;
 mod fights;
 mod holding;
 mod memory;

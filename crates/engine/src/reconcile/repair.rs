@@ -219,11 +219,13 @@ impl<W: Watched> Holding<'_, W> {
             Err(error) => return Looked::Blind(None, error),
         };
         let container = &glance.container;
-        // One that has run on since before did not leave because it stopped. Of others that cannot be known any more.
-        let left_at = moment_in(&cause.evidence);
-        let started = container.started_at.parse::<Timestamp>().ok();
-        let ran_on = container.state == State::Running && started.zip(left_at).is_some_and(|(from, at)| from < at);
-        if ran_on && let Some((stack, _)) = self.held_of(container) {
+        // The engine may have told its end after that, while the glance was under way.
+        let left_nanos = cause.evidence["time_nanos"].as_i64().unwrap_or_default();
+        let network = cause.evidence["name"].as_str().unwrap_or_default();
+        if let Some((stack, held)) = self.held_of(container)
+            && held.attachments.iter().any(|place| place.network == network)
+            && !self.ended.ended_then(&container.id, left_nanos)
+        {
             self.record_disconnect(&stack, container, &cause);
         }
         Looked::Well
