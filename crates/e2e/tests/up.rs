@@ -788,3 +788,33 @@ volumes: {{ data: {{}} }}
     scene.on("one", &["up", "--yes"]).ok();
     assert_eq!(sql("select count(*) from kept"), "1000");
 }
+
+#[test]
+fn a_container_that_is_removed_while_it_is_waited_for_is_made_again_by_the_same_up() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("gonewait");
+    scene.stack(
+        "one",
+        "
+services:
+  web:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 1s
+    restart: unless-stopped
+    healthcheck: { test: [CMD, test, -e, /tmp/ready], interval: 300ms, retries: 500 }
+",
+    );
+    let up = scene.start("one", &["up"]);
+    let web = scene.container("one", "web");
+    eventually("it runs and is waited for", Duration::from_secs(30), || runs(&web).then_some(()));
+    let first = id_of(&web);
+    docker_ok(&["rm", "-f", &web]);
+    eventually("it is made again", Duration::from_secs(30), || {
+        (exists("container", &web) && id_of(&web) != first && runs(&web)).then_some(())
+    });
+    inside(&web, "touch /tmp/ready");
+    let ended = up.ends(Duration::from_secs(60)).ok();
+    ended.says("was removed while it was waited for").says("decided once more");
+}

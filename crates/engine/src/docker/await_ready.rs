@@ -122,7 +122,8 @@ impl Docker {
         let inspected = match self.inspect(id).await {
             Ok(inspected) => inspected,
             Err(error) if is_missing(&error) => {
-                return Ok(Some(Err(WorldError::new(format!("`{name}` was removed while it was waited for")))));
+                let gone = WorldError::new(format!("`{name}` was removed while it was waited for"));
+                return Ok(Some(Err(gone.contradicting())));
             }
             Err(error) => return Err(Refusal::new(format!("`{name}` could not be looked at")).explain(error)),
         };
@@ -233,7 +234,9 @@ fn weigh(container: &Container, condition: Condition, crashes: u64, steady: bool
         State::Exited if container.started_at.is_empty() => Verdict::Failed("could not be started".into()),
         State::Exited => Verdict::Failed(format!("ended with exit code {code}{killed}")),
         State::Created => Verdict::Waiting("not started".into()),
-        State::Removing | State::Dead => Verdict::Failed("is being removed".into()),
+        // What was done by force is over in a moment, and then it is gone.
+        State::Removing => Verdict::Waiting("is being removed".into()),
+        State::Dead => Verdict::Failed("could not be removed whole".into()),
     }
 }
 
