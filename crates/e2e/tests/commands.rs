@@ -239,6 +239,24 @@ fn the_history_of_a_service_has_the_orders_of_its_whole_stack_that_touched_it() 
 }
 
 #[test]
+fn a_start_without_the_containers_network_says_what_to_do_first() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("startlost");
+    scene.stack("one", "services:\n  web: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s }\n");
+    scene.on("one", &["up"]).ok();
+    let web = scene.container("one", "web");
+    scene.on("one", &["stop"]).ok();
+    docker_ok(&["network", "rm", &scene.network("one")]);
+    let told = scene.on("one", &["start"]).code(4);
+    told.says(&scene.network("one")).says("`mainstay up` makes it and joins");
+    assert!(!runs(&web));
+    scene.on("one", &["up"]).ok();
+    assert!(runs(&web) && resolves(&web, "web"));
+}
+
+#[test]
 fn exec_with_a_server_is_the_same() {
     if !require_engine() {
         return;

@@ -87,7 +87,7 @@ impl Docker {
             });
         }
         if text.contains("network") && text.contains("not found") {
-            told = told.hint("a network of this container was deleted: `mainstay up` joins it to the new one");
+            told = told.hint("a network of this container was deleted: `mainstay up` of the stack that makes it, and then of this one, joins it to the new one");
         }
         told.log_tail = self.tail(id).await;
         told

@@ -72,6 +72,17 @@ fn start_leaves_a_network_that_was_made_anew_for_the_new_one() {
 }
 
 #[test]
+fn start_without_its_network_says_what_to_do_first() {
+    joined("start_without_its_network", "stop shop-nocodb-1\nlose supabase_default", Order::Start);
+    joined("start_without_its_own_network", "stop shop-nocodb-1\nstop shop-db-1\nlose shop_default", Order::Start);
+}
+
+#[test]
+fn what_runs_is_not_stopped_for_a_start_that_cannot_be() {
+    joined("restart_without_its_network", "lose supabase_default", Order::Restart);
+}
+
+#[test]
 fn start_leaves_what_runs_alone() {
     joined("start_leaves_what_runs", "disconnect shop-nocodb-1 supabase_default", Order::Start);
 }

@@ -22,7 +22,12 @@ pub(super) fn hold(
     let mut draft = Draft::default();
     let mut held: Vec<&HeldService> = services.iter().collect();
     held.sort_by_key(|service| &service.service);
-    let places = places(&mut draft, &held, world);
+    let missing = |name: &str| Missing {
+        level: Level::Warning,
+        message: format!("the held network `{name}` does not exist"),
+        hint: "its stack makes it: `mainstay up` there; the attachments come back by themselves".into(),
+    };
+    let places = places(&mut draft, &held, world, missing);
     for service in held {
         let containers: Vec<&Container> =
             world.containers.iter().filter(|container| stands_for(container, stack, service)).collect();
@@ -51,8 +56,20 @@ fn stands_for(container: &Container, stack: &StackName, service: &HeldService) -
     }
 }
 
-/// A held network that is not there, or there twice, is told and waited for: the hold makes and removes no network.
-pub(super) fn places(draft: &mut Draft, held: &[&HeldService], world: &Observed) -> BTreeMap<String, Place> {
+/// What is said of a network that is not there.
+pub(super) struct Missing {
+    pub level: Level,
+    pub message: String,
+    pub hint: String,
+}
+
+/// A held network that is not there, or there twice, is told and waited for: without the files no network is made.
+pub(super) fn places(
+    draft: &mut Draft,
+    held: &[&HeldService],
+    world: &Observed,
+    missing: impl Fn(&str) -> Missing,
+) -> BTreeMap<String, Place> {
     let mut places = BTreeMap::new();
     for attachment in held.iter().flat_map(|service| &service.attachments) {
         let name = &attachment.network;
@@ -62,9 +79,8 @@ pub(super) fn places(draft: &mut Draft, held: &[&HeldService], world: &Observed)
         let place = match only_one(world, name) {
             Ok(Some(network)) => Place::There(network.id.clone()),
             Ok(None) => {
-                let message = format!("the held network `{name}` does not exist");
-                let hint = "its stack makes it: `mainstay up` there; the attachments come back by themselves";
-                draft.tell(Level::Warning, "missing-network", message, Some(hint));
+                let Missing { level, message, hint } = missing(name);
+                draft.tell(level, "missing-network", message, Some(&hint));
                 Place::Nowhere
             }
             Err(ids) => {

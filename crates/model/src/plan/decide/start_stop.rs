@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::containers::{is_later, is_up};
 use super::dependencies::in_order;
 use super::draft::Draft;
-use super::hold::{places, repair_all};
+use super::hold::{Missing, places, repair_all};
 use super::listed;
 use super::waits::{READY_WITHIN_SECS, is_still_to_come, steady_ms};
 use crate::declared::Condition;
@@ -184,13 +184,27 @@ impl Starting<'_> {
         let held = self.order.held.iter().find(|held| Some(&held.service) == container.service.as_ref());
         let Some(held) = held else { return Vec::new() };
         let before = draft.steps().len();
-        let places = places(draft, &[held], self.world);
+        let places = places(draft, &[held], self.world, |network| self.missing(container, network));
         let attached = repair_all(draft, container, held, &places);
         if let Some(stop) = self.stops.get(&container.id) {
             let added: Vec<StepId> = draft.steps()[before..].iter().map(|step| step.id).collect();
             added.into_iter().for_each(|step| draft.need(step, *stop));
         }
         attached
+    }
+
+    /// A container does not start without a network that it was on, and what runs is not stopped for that.
+    fn missing(&self, container: &Container, network: &str) -> Missing {
+        let (name, stack, verb) = (&container.name, &self.order.stack, self.verb);
+        let is_own = network.strip_prefix(stack.as_str()).is_some_and(|rest| rest.starts_with(['_', '-']));
+        Missing {
+            level: Level::Refusal,
+            message: format!("the network `{network}`, which `{name}` is to be on, does not exist"),
+            hint: match is_own {
+                true => format!("`mainstay up` makes it and joins `{name}` to it; `{verb}` reads no files and cannot"),
+                false => format!("`mainstay up` of the stack that makes it first, then `mainstay {verb}` again"),
+            },
+        }
     }
 
     /// Of the containers that a cut-off replacement left for one place, the one that ran last.
