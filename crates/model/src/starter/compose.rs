@@ -63,11 +63,11 @@ fn environment(found: &Found, app: &App) -> String {
     }
     for variable in variables(found) {
         let name = variable.name;
-        let value = match variable.value {
-            From::Default(value) => format!("${{{name}:-{value}}}"),
-            From::Made | From::Required => format!("${{{name}:?put it into .env beside this file}}"),
-        };
-        lines.push(format!("      {name}: {}", json!(value)));
+        lines.push(match variable.value {
+            From::Default(value) => format!("      {name}: {}", json!(format!("${{{name}:-{value}}}"))),
+            // Without a value here it takes the one that is kept under its name, or that stands in `.env`.
+            From::Made | From::Required => format!("      {name}:"),
+        });
     }
     if lines.is_empty() {
         return String::new();
@@ -87,7 +87,6 @@ fn secrets(found: &Found) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let head =
-        "  # Never in this file: `mainstay secret set NAME` asks for a value, `generate` makes one up.\n  secrets:\n";
+    let head = "  # Never in this file: `mainstay secret set NAME` asks for a value, `up` generates one where it says so.\n  secrets:\n";
     format!("{head}{}\n", lines.join("\n"))
 }
