@@ -69,7 +69,8 @@ fn visit(edge: &Edge, host: &str, path: &str, expected: &str, requests: usize, l
         let url = edge.url(host, path);
         let url = if requests > 1 { format!("{url}?[1-{requests}]") } else { url };
         let mut curl = Edge::curl(host, edge.https);
-        let output = curl.args(["--rate", "40/s", "--write-out", "\n\u{1}%{http_code} %{errormsg}\u{2}", &url]).output();
+        let output =
+            curl.args(["--rate", "40/s", "--write-out", "\n\u{1}%{http_code} %{errormsg}\u{2}", &url]).output();
         let said = String::from_utf8_lossy(&output.expect("curl runs").stdout).into_owned();
         for answer in said.split_terminator('\u{2}') {
             let (body, how) = answer.rsplit_once('\u{1}').unwrap_or((answer, "no answer"));

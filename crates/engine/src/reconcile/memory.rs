@@ -45,9 +45,11 @@ struct Held {
 }
 
 impl Memory {
-    /// What the journal says of a stack, in place of what was known before.
-    pub(super) fn hold(&mut self, stack: StackName, services: Vec<HeldService>) {
+    /// What the journal says of a stack, in place of what was known before; whether that is something else.
+    pub(super) fn hold(&mut self, stack: StackName, services: Vec<HeldService>) -> bool {
+        let is_same = self.held.get(&stack).is_some_and(|held| held.services == services);
         self.held.insert(stack, Held { services, from_labels: false });
+        !is_same
     }
 
     /// Before everything is looked at anew: a problem that is still there is worth a line then.
