@@ -1,7 +1,10 @@
 //! A scene's own edge: under the scene's name, on free ports, asked as a browser or a script would.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use crate::scene::Scene;
@@ -14,6 +17,12 @@ pub struct Edge {
     pub name: String,
     pub http: u16,
     pub https: u16,
+}
+
+/// A connection that was upgraded: both sides say what they like.
+pub struct Upgraded {
+    child: Child,
+    heard: Arc<Mutex<String>>,
 }
 
 /// What came back for one request.
@@ -70,6 +79,28 @@ impl Edge {
         });
     }
 
+    /// Asks for a WebSocket.
+    pub fn upgrade(&self, host: &str) -> Upgraded {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{}", self.https), "-servername", host]);
+        openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = openssl.spawn().expect("openssl runs");
+        let heard = Arc::new(Mutex::new(String::new()));
+        let (mut from, into) = (child.stdout.take().expect("piped"), heard.clone());
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = from.read(&mut buffer) {
+                let piece = String::from_utf8_lossy(&buffer[..count]).into_owned();
+                into.lock().expect("nobody panicked").push_str(&piece);
+            }
+        });
+        let mut upgraded = Upgraded { child, heard };
+        let wishes =
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==";
+        upgraded.says(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n{wishes}\r\n\r\n"));
+        upgraded
+    }
+
     pub(crate) fn url(&self, host: &str, path: &str) -> String {
         format!("https://{host}:{}{path}", self.https)
     }
@@ -94,5 +125,31 @@ impl Edge {
             body: body.to_owned(),
             error: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         }
+    }
+}
+
+impl Upgraded {
+    pub fn says(&mut self, text: &str) {
+        let stdin = self.child.stdin.as_mut().expect("piped");
+        stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush()).expect("the connection is open");
+    }
+
+    /// Everything that was heard so far.
+    pub fn heard(&self) -> String {
+        self.heard.lock().expect("nobody panicked").clone()
+    }
+
+    #[track_caller]
+    pub fn awaits(&self, text: &str) {
+        eventually(&format!("the other side says {text:?}"), Duration::from_secs(10), || {
+            self.heard().contains(text).then_some(())
+        });
+    }
+}
+
+impl Drop for Upgraded {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

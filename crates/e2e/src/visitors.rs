@@ -19,7 +19,7 @@ pub struct Visits {
     pub answered: usize,
     /// What came instead of an answer, in words.
     pub failed: Vec<String>,
-    /// Between two good answers of one visitor.
+    /// Between the ends of two connections of one visitor.
     pub longest_gap: Duration,
 }
 
@@ -27,15 +27,18 @@ pub struct Visits {
 const KEPT_FOR: usize = 40;
 
 impl Visitors {
-    /// Two of each kind come to a page, and expect a 200 that holds the text.
+    /// Of each kind one with HTTP/2 and one with HTTP/1.1 come to a page and expect a 200 that holds the text.
     pub fn come(edge: &Edge, host: &str, path: &str, expected: &str) -> Visitors {
         let leave = Arc::new(AtomicBool::new(false));
-        let threads = [1, 1, KEPT_FOR, KEPT_FOR].map(|requests| {
-            let (edge, host, path, expected) = (edge.clone(), host.to_owned(), path.to_owned(), expected.to_owned());
-            let leave = leave.clone();
-            thread::spawn(move || visit(&edge, &host, &path, &expected, requests, &leave))
+        let kinds = [1, KEPT_FOR].into_iter().flat_map(|requests| [(requests, "--http2"), (requests, "--http1.1")]);
+        let threads = kinds.map(|(requests, http)| {
+            let [host, path, expected] = [host, path, expected].map(str::to_owned);
+            let visitor = Visitor { edge: edge.clone(), host, path, expected, requests, http };
+            let leave = Arc::clone(&leave);
+            thread::spawn(move || visitor.visit(&leave))
         });
-        Visitors { leave, threads: threads.into() }
+        let threads = threads.collect();
+        Visitors { leave, threads }
     }
 
     /// Lets them go; gives what they saw together.
@@ -61,28 +64,44 @@ impl Visits {
     }
 }
 
-fn visit(edge: &Edge, host: &str, path: &str, expected: &str, requests: usize, leave: &AtomicBool) -> Visits {
-    let mut visits = Visits::default();
-    let mut last_good = Instant::now();
-    while !leave.load(Ordering::SeqCst) {
-        // Within one process curl keeps its connection, and asks anew on another one when a kept one was reset.
-        let url = edge.url(host, path);
-        let url = if requests > 1 { format!("{url}?[1-{requests}]") } else { url };
-        let mut curl = Edge::curl(host, edge.https);
-        let output =
-            curl.args(["--rate", "40/s", "--write-out", "\n\u{1}%{http_code} %{errormsg}\u{2}", &url]).output();
-        let said = String::from_utf8_lossy(&output.expect("curl runs").stdout).into_owned();
-        for answer in said.split_terminator('\u{2}') {
+struct Visitor {
+    edge: Edge,
+    host: String,
+    path: String,
+    expected: String,
+    /// How often one connection is asked.
+    requests: usize,
+    http: &'static str,
+}
+
+impl Visitor {
+    fn visit(&self, leave: &AtomicBool) -> Visits {
+        let mut visits = Visits::default();
+        let mut last = Instant::now();
+        while !leave.load(Ordering::SeqCst) {
+            self.ask(&mut visits);
+            visits.longest_gap = visits.longest_gap.max(last.elapsed());
+            last = Instant::now();
+        }
+        visits
+    }
+
+    /// One connection. Within one process curl keeps it, and asks anew on another one when a kept one was reset.
+    fn ask(&self, visits: &mut Visits) {
+        let url = self.edge.url(&self.host, &self.path);
+        let is_kept = self.requests > 1;
+        let url = if is_kept { format!("{url}?[1-{}]", self.requests) } else { url };
+        let mut curl = Edge::curl(&self.host, self.edge.https);
+        curl.args([self.http, "--rate", "40/s", "--write-out", "\n\u{1}%{http_code} %{errormsg}\u{2}", &url]);
+        let output = curl.output().expect("curl runs");
+        for answer in String::from_utf8_lossy(&output.stdout).split_terminator('\u{2}') {
             let (body, how) = answer.rsplit_once('\u{1}').unwrap_or((answer, "no answer"));
-            if how.starts_with("200") && body.contains(expected) {
+            if how.starts_with("200") && body.contains(&self.expected) {
                 visits.answered += 1;
             } else {
-                let kind = if requests > 1 { "kept" } else { "fresh" };
+                let kind = if is_kept { "kept" } else { "fresh" };
                 visits.failed.push(format!("{kind}: {how}: {}", body.trim()));
             }
         }
-        visits.longest_gap = visits.longest_gap.max(last_good.elapsed());
-        last_good = Instant::now();
     }
-    visits
 }

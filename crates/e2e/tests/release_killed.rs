@@ -34,6 +34,13 @@ volumes: {{ data: {{}} }}
     )
 }
 
+/// Who comes next.
+#[derive(Clone, Copy)]
+enum Starts {
+    Server,
+    Command,
+}
+
 struct Shop {
     scene: Scene,
     edge: Edge,
@@ -81,21 +88,22 @@ impl Shop {
     }
 
     /// Begins a release, kills it when so many of its steps are done, and starts again.
-    fn cut_after(&self, steps: usize, release: usize, before: usize) -> usize {
+    fn cut_after(&self, steps: usize, release: usize, before: usize, starts: Starts) -> usize {
         self.scene.stack("shop", &compose(release));
         let mut up = self.scene.start("shop", &["up", "--yes"]);
         wait_for(&mut up, steps);
         let cut = up.kill();
         // Killed or done: it never failed by itself.
         assert!([None, Some(0)].contains(&cut.code), "{cut:?}");
-        let told = if release.is_multiple_of(2) {
-            let server = self.scene.serve();
-            let told = server.log();
-            assert!(server.stop().success());
-            std::fs::remove_file(self.scene.folder().join("serve.log")).expect("the log of that one start");
-            told
-        } else {
-            self.scene.on("shop", &["start"]).ok().stderr
+        let told = match starts {
+            Starts::Server => {
+                let server = self.scene.serve();
+                let told = server.log();
+                assert!(server.stop().success());
+                std::fs::remove_file(self.scene.folder().join("serve.log")).expect("the log of that one start");
+                told
+            }
+            Starts::Command => self.scene.on("shop", &["start"]).ok().stderr,
         };
         let when = format!("after kill -9 with {steps} steps done; it said\n{}\nthe start said\n{told}", cut.stderr);
         let now = self.is_whole(&when);
@@ -121,7 +129,7 @@ fn wait_for(up: &mut Running, steps: usize) {
 }
 
 /// Every second boundary, from the first or from the second.
-fn killed_at_every_second_boundary(name: &str, first: usize) {
+fn killed_at_every_second_boundary(name: &str, first: usize, starts: Starts) {
     if !require_engine() {
         return;
     }
@@ -134,7 +142,7 @@ fn killed_at_every_second_boundary(name: &str, first: usize) {
     let mut ends = BTreeSet::new();
     for (round, boundary) in (first..=steps).step_by(2).enumerate() {
         let release = round + 1;
-        let now = shop.cut_after(boundary, release, serving);
+        let now = shop.cut_after(boundary, release, serving, starts);
         ends.insert(now == release);
         serving = now;
     }
@@ -143,11 +151,11 @@ fn killed_at_every_second_boundary(name: &str, first: usize) {
 }
 
 #[test]
-fn kill_9_at_every_odd_step_boundary_of_a_release() {
-    killed_at_every_second_boundary("killodd", 1);
+fn kill_9_at_every_odd_step_boundary_of_a_release_and_a_command_comes_next() {
+    killed_at_every_second_boundary("killodd", 1, Starts::Command);
 }
 
 #[test]
-fn kill_9_at_every_even_step_boundary_of_a_release() {
-    killed_at_every_second_boundary("killeven", 2);
+fn kill_9_at_every_even_step_boundary_of_a_release_and_the_server_comes_next() {
+    killed_at_every_second_boundary("killeven", 2, Starts::Server);
 }
