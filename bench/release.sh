@@ -2,7 +2,9 @@
 # What a release costs those who visit a site: Mainstay, beside `docker compose up -d` and beside doubling by hand (two
 # containers for a moment, then the old one goes) behind a Caddy that is configured by hand. One run, the same visitors.
 #
-#   bench/release.sh [RELEASES] [OTHERS]     50 releases of Mainstay, every second one bad; 10 good ones of the others
+#   bench/release.sh [RELEASES] [OTHERS]
+#
+# By default 50 releases of Mainstay, every second one bad, and 10 good ones of each of the others.
 #
 # MAINSTAY_BIN names the binary; else the release build is made.
 set -euo pipefail
@@ -19,12 +21,9 @@ http=$((20000 + $$ % 10000)) https=$((30000 + $$ % 10000)) byhand=$((40000 + $$ 
 cleaned() {
     touch "$root/leave"
     wait || true
-    for project in "$name-shop" "$name-edge" "$name-hand"; do
-        label=label=com.docker.compose.project=$project
-        docker ps -aq --filter "$label" | xargs -r docker rm -fv >/dev/null
-        docker network ls -q --filter "$label" | xargs -r docker network rm >/dev/null
-        docker volume ls -q --filter "$label" | xargs -r docker volume rm >/dev/null
-    done
+    docker ps -aq --filter "name=$name-" | xargs -r docker rm -fv >/dev/null
+    docker network ls -q --filter "name=$name-" | xargs -r docker network rm >/dev/null
+    docker volume ls -q --filter "name=$name-" | xargs -r docker volume rm >/dev/null
     rm -rf "$root"
 }
 trap cleaned EXIT
