@@ -139,6 +139,11 @@ impl Scene {
         names
     }
 
+    /// Remembers a stack that is made without [`Scene::stack`], so that it goes with the scene.
+    pub(crate) fn owns_stack(&self, name: &str) {
+        self.stacks.borrow_mut().insert(name.to_owned());
+    }
+
     /// Remembers an anonymous volume, so that it goes with the scene whatever lost it.
     pub fn owns_volume(&self, name: &str) {
         self.volumes.borrow_mut().push(name.to_owned());

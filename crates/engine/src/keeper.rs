@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod known;
+mod met;
 mod operation;
 mod release;
 mod rounds;
@@ -168,12 +169,13 @@ impl<W: World + Clone> Keeper<W> {
         };
         let _writing = writing.map_err(|operation| KeeperError::Busy { stack, operation })?;
         let order = self.with_held(&order).await?;
-        let (plan, release) = match nothing_to_do(&order, shown_digest) {
-            Some(empty) => (empty, None),
+        let (plan, release, met) = match nothing_to_do(&order, shown_digest) {
+            Some(empty) => (empty, None, None),
             None => {
                 let (plan, observed) = self.decide_now(&order).await?;
                 let release = release::of(&order, &plan, &observed, &operation, &self.actor);
-                (plan, release)
+                let met = met::MetEdge::in_sight(&observed);
+                (plan, release, met)
             }
         };
         if plan.refusals().next().is_some() {
@@ -182,7 +184,8 @@ impl<W: World + Clone> Keeper<W> {
         if plan.digest() != shown_digest {
             return Err(KeeperError::PlanChanged { plan: Box::new(plan) });
         }
-        operation::Running { keeper: self, order: &order, plan: &plan, operation: &operation, cancel: &cancel }
+        let met = met.as_ref();
+        operation::Running { keeper: self, order: &order, plan: &plan, operation: &operation, cancel: &cancel, met }
             .to_its_end(events, release)
             .await
     }

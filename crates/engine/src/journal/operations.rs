@@ -1,5 +1,8 @@
 //! Operations and their steps: the intent before, the outcome after, and what to say of those that never ended.
 
+use std::collections::BTreeSet;
+
+use mainstay_model::declared::Attachment;
 use mainstay_model::identity::{OperationId, ServiceName, StackName};
 use mainstay_model::operation::{Failure, Verdict};
 use mainstay_model::plan::{Plan, Step, StepId};
@@ -47,13 +50,18 @@ pub enum StepOutcome {
     Unknown,
 }
 
-/// What an operation's end changes in what is known of its stack.
+/// What an operation's end changes in what is known of stacks.
 #[derive(Clone, Debug)]
 pub enum KnownChange {
-    Nothing,
     Remember(Box<KnownStack>),
     /// Nothing is held of these services any longer; of none at all when the list is empty.
     Release(StackName, Vec<ServiceName>),
+    /// Another stack, which is reached on these networks too now, or no longer: the edge.
+    Meet {
+        stack: StackName,
+        joins: Vec<Attachment>,
+        leaves: BTreeSet<String>,
+    },
 }
 
 /// An operation as it was recorded.
@@ -140,7 +148,7 @@ impl Journal {
         self.writer.write(false, move |connection| step_ends(connection, &end)).await.map(drop)
     }
 
-    /// Closes an operation, with what it changes in what is known of the stack: together or not at all.
+    /// Closes an operation, with what it changes in what is known of stacks: together or not at all.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -150,15 +158,17 @@ impl Journal {
         verdict: Verdict,
         durable: bool,
         entry: Option<NewEntry>,
-        change: KnownChange,
+        changes: Vec<KnownChange>,
     ) -> Result<(), JournalError> {
         let entry = entry.map(|entry| self.redactions.clean_entry(entry));
         let job = move |connection: &Connection| {
             close(connection, operation.as_str(), verdict_text(verdict))?;
-            match &change {
-                KnownChange::Nothing => {}
-                KnownChange::Remember(known) => stacks::put(connection, known)?,
-                KnownChange::Release(stack, services) => stacks::let_go(connection, stack, services)?,
+            for change in &changes {
+                match change {
+                    KnownChange::Remember(known) => stacks::put(connection, known)?,
+                    KnownChange::Release(stack, services) => stacks::let_go(connection, stack, services)?,
+                    KnownChange::Meet { stack, joins, leaves } => stacks::meet(connection, stack, joins, leaves)?,
+                }
             }
             entry.as_ref().map_or(Ok(0), |entry| insert(connection, entry))
         };

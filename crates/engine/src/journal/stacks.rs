@@ -1,5 +1,8 @@
 //! The stacks that were brought up here.
 
+use std::collections::BTreeSet;
+
+use mainstay_model::declared::Attachment;
 use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::plan::HeldService;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -40,6 +43,23 @@ fn one(connection: &Connection, stack: &StackName) -> rusqlite::Result<Option<Kn
 pub(super) fn let_go(connection: &Connection, stack: &StackName, services: &[ServiceName]) -> rusqlite::Result<()> {
     let Some(mut known) = one(connection, stack)? else { return Ok(()) };
     known.held.retain(|held: &HeldService| !services.is_empty() && !services.contains(&held.service));
+    put(connection, &known)
+}
+
+/// Holds a stack on further networks, and on some no longer. Of one that is not known nothing is held.
+pub(super) fn meet(
+    connection: &Connection,
+    stack: &StackName,
+    joins: &[Attachment],
+    leaves: &BTreeSet<String>,
+) -> rusqlite::Result<()> {
+    let Some(mut known) = one(connection, stack)? else { return Ok(()) };
+    for held in &mut known.held {
+        held.attachments.retain(|at| !leaves.contains(&at.network));
+        let new = joins.iter().filter(|join| held.attachments.iter().all(|at| at.network != join.network));
+        let new: Vec<Attachment> = new.cloned().collect();
+        held.attachments.extend(new);
+    }
     put(connection, &known)
 }
 

@@ -9,15 +9,13 @@ use mainstay_model::plan::{HeldService, Order, Plan, UpOptions};
 
 use crate::journal::{KnownChange, KnownStack, now_text};
 
-pub(super) fn change_after(order: &Order, plan: &Plan, before: Option<KnownStack>) -> KnownChange {
+pub(super) fn change_after(order: &Order, plan: &Plan, before: Option<KnownStack>) -> Option<KnownChange> {
     match order {
         Order::Up { declared, options } => {
-            KnownChange::Remember(Box::new(known_stack(declared, options, plan, before)))
+            Some(KnownChange::Remember(Box::new(known_stack(declared, options, plan, before))))
         }
-        Order::Down(order) => KnownChange::Release(order.stack.clone(), order.services.iter().cloned().collect()),
-        Order::Start(_) | Order::Stop(_) | Order::Restart(_) | Order::Hold { .. } | Order::Settle(_) => {
-            KnownChange::Nothing
-        }
+        Order::Down(order) => Some(KnownChange::Release(order.stack.clone(), order.services.iter().cloned().collect())),
+        Order::Start(_) | Order::Stop(_) | Order::Restart(_) | Order::Hold { .. } | Order::Settle(_) => None,
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::met::MetEdge;
 use super::rounds::{Rounds, Story};
 use super::{Keeper, KeeperError, known};
 use crate::apply::Teller;
@@ -21,6 +22,8 @@ pub(super) struct Running<'a, W> {
     pub plan: &'a Plan,
     pub operation: &'a OperationId,
     pub cancel: &'a CancellationToken,
+    /// The edge that was seen when the plan was decided.
+    pub met: Option<&'a MetEdge>,
 }
 
 impl<W: World + Clone> Running<'_, W> {
@@ -54,9 +57,9 @@ impl<W: World + Clone> Running<'_, W> {
             (failure, released) = self.end_release(release, verdict, failure, &mut story, &teller).await;
         }
         let entry = self.ending(verdict, &story, failure.as_ref(), began.elapsed());
-        let change = self.change(verdict, &story);
+        let changes = self.changes(verdict, &story);
         let durable = !self.plan.is_empty();
-        let finished = self.keeper.journal.finish(self.operation.clone(), verdict, durable, Some(entry), change).await;
+        let finished = self.keeper.journal.finish(self.operation.clone(), verdict, durable, Some(entry), changes).await;
         open.close();
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         teller.tell(What::Finished { verdict, took_ms, failure });
@@ -84,14 +87,15 @@ impl<W: World + Clone> Running<'_, W> {
         }
     }
 
-    fn change(&self, verdict: Verdict, story: &Story) -> KnownChange {
+    fn changes(&self, verdict: Verdict, story: &Story) -> Vec<KnownChange> {
         match verdict {
             Verdict::Done | Verdict::Unchanged => {
                 // What cannot be read is written anew.
                 let before = self.keeper.journal.stack(&self.plan.stack).ok().flatten();
-                known::change_after(self.order, &story.walked, before)
+                let own = known::change_after(self.order, &story.walked, before);
+                own.into_iter().chain(self.met.and_then(|met| met.change_after(self.order, &story.walked))).collect()
             }
-            Verdict::Failed | Verdict::Cancelled => KnownChange::Nothing,
+            Verdict::Failed | Verdict::Cancelled => Vec::new(),
         }
     }
 

@@ -16,8 +16,7 @@ use super::rounds::Story;
 use super::{Keeper, KeeperError, decided, scope_of};
 use crate::apply::{Manner, Teller, Walk, failure_of, failure_of_journal};
 use crate::journal::{
-    Beginning, EntryKind, JournalError, KnownChange, NewEntry, NewRelease, Release, ReleaseState, StepOutcome,
-    new_operation_id,
+    Beginning, EntryKind, JournalError, NewEntry, NewRelease, Release, ReleaseState, StepOutcome, new_operation_id,
 };
 use crate::world::World;
 
@@ -252,8 +251,7 @@ impl<W: World + Clone> Keeper<W> {
             Ok(()) => (Verdict::Done, format!("`{}` done in {:.1} s", order.verb(), began.elapsed().as_secs_f64())),
             Err(failure) => (Verdict::Failed, format!("`{}` failed: {}", order.verb(), failure.message)),
         };
-        let closed =
-            self.journal.finish(operation.clone(), verdict, true, Some(entry(summary)), KnownChange::Nothing).await;
+        let closed = self.journal.finish(operation.clone(), verdict, true, Some(entry(summary)), Vec::new()).await;
         walked?;
         closed.map_err(|trouble| failure_of_journal(&trouble))
     }

@@ -241,11 +241,16 @@ impl<'k, W: Watched> Holding<'k, W> {
     /// After an order of ours, what is held is read anew and looked at; and so is what had to wait for a writer.
     fn look_where_others_are_done<'a>(&'a self, releases: &mut watch::Receiver<u64>, under_way: &UnderWay<'a>) {
         releases.mark_unchanged();
-        let ended = self.keeper.writers.take_ended();
+        let mut ended = self.keeper.writers.take_ended();
         let mut memory = self.memory();
-        for stack in &ended {
-            if let Ok(Some(known)) = self.keeper.journal.stack(stack) {
-                memory.hold(stack.clone(), known.held, known.requires);
+        // An order on one stack changes where another one is held, too: the edge.
+        let known = if ended.is_empty() { Ok(Vec::new()) } else { self.keeper.journal.stacks() };
+        for known in known.unwrap_or_default() {
+            let stack = known.stack;
+            if (ended.contains(&stack) || memory.knows(&stack))
+                && memory.hold(stack.clone(), known.held, known.requires)
+            {
+                ended.insert(stack);
             }
         }
         let writers = &self.keeper.writers;

@@ -66,10 +66,12 @@ struct Held {
 }
 
 impl Memory {
-    /// What the journal says of a stack, in place of what was known before.
-    pub(super) fn hold(&mut self, stack: StackName, services: Vec<HeldService>, requires: Vec<StackName>) {
+    /// What the journal says of a stack, in place of what was known before; whether something else is held.
+    pub(super) fn hold(&mut self, stack: StackName, services: Vec<HeldService>, requires: Vec<StackName>) -> bool {
         let requires = requires.into_iter().collect();
+        let is_same = self.held.get(&stack).is_some_and(|held| held.services == services);
         self.held.insert(stack, Held { services, requires, from_labels: false });
+        !is_same
     }
 
     /// Before everything is looked at anew: a problem that is still there is worth a line then.

@@ -63,7 +63,7 @@ impl Bench {
 
     async fn knows(&self, services: &[&str]) {
         let change = KnownChange::Remember(Box::new(known(services)));
-        self.keeper.journal.finish(new_operation_id(), Verdict::Done, false, None, change).await.unwrap();
+        self.keeper.journal.finish(new_operation_id(), Verdict::Done, false, None, vec![change]).await.unwrap();
     }
 
     /// Lets the loop run, and its first look be over.
@@ -521,7 +521,7 @@ async fn crashed_beside_supabase(requires: bool) -> Bench {
         known.held[0].attachments.retain(|place| place.network != SHARED);
     }
     let change = KnownChange::Remember(Box::new(known));
-    bench.keeper.journal.finish(new_operation_id(), Verdict::Done, false, None, change).await.unwrap();
+    bench.keeper.journal.finish(new_operation_id(), Verdict::Done, false, None, vec![change]).await.unwrap();
     bench.hold().await
 }
 

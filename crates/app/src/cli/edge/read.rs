@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use mainstay_model::declared::Declared;
 use mainstay_model::edge::{EdgeSettings, stack};
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::Scope;
@@ -32,7 +33,18 @@ pub(super) async fn order(boot: &Boot, settings: &EdgeSettings) -> Result<Order,
     // The environment of the stacks is not the edge's.
     find.env = None;
     find.profiles.clear();
-    Ok(as_declared(chosen::read_one(boot, &find)?.declared))
+    let mut declared = chosen::read_one(boot, &find)?.declared;
+    without_names_elsewhere(&mut declared);
+    Ok(as_declared(declared))
+}
+
+/// On the network of another stack the edge answers to no name but its container's: Compose would give it its service's
+/// there, which that stack may have a service of. It also is how an `up` of that stack attaches it.
+fn without_names_elsewhere(declared: &mut Declared) {
+    let external: BTreeSet<String> =
+        declared.networks.iter().filter(|(_, network)| network.external).map(|(key, _)| key.clone()).collect();
+    let attachments = declared.services.values_mut().flat_map(|service| &mut service.attachments);
+    attachments.filter(|at| external.contains(&at.key)).for_each(|at| at.aliases.clear());
 }
 
 /// The networks of routed stacks that are there: one that is down has none.

@@ -127,8 +127,11 @@ impl<'a> Settling<'a> {
 
     fn finish(&mut self) {
         const WHY: &str = "the release is committed";
+        let mut gone: BTreeMap<&str, StepId> = BTreeMap::new();
         for (old, _) in self.stood() {
-            let Some(taker) = self.taker_of(old) else { continue };
+            if self.taker_of(old).is_none() {
+                continue;
+            }
             let target = Target::observed(old);
             let mut needs = Vec::new();
             if is_up(old) {
@@ -138,22 +141,32 @@ impl<'a> Settling<'a> {
                 needs.push(self.draft.add(action, Impact::Interrupt, WHY, [drain]));
             }
             let action = Action::RemoveContainer { target, volumes: false };
-            let removal = self.draft.add(action, Impact::Live, WHY, needs);
-            let name = &old.name;
-            if taker.name != *name && taker.name.starts_with(name.as_str()) {
-                let action = Action::RenameContainer { target: Target::observed(taker), to: name.clone() };
-                self.draft.add(action, Impact::Live, "it takes over the name", [removal]);
+            gone.insert(&old.name, self.draft.add(action, Impact::Live, WHY, needs));
+        }
+        self.take_over_names(&gone);
+    }
+
+    /// A new container gets the name that it was made for, whether the one before it goes now or has gone already.
+    fn take_over_names(&mut self, gone: &BTreeMap<&str, StepId>) {
+        for new in self.of_the_release() {
+            let before = self.order.before.iter().map(|was| was.name.as_str());
+            let meant = before.filter(|name| is_next(&new.name, name)).min_by_key(|name| name.len());
+            let Some(name) = meant else { continue };
+            let removal = gone.get(name).copied();
+            if removal.is_some() || self.world.container_named(name).is_none() {
+                let action = Action::RenameContainer { target: Target::observed(new), to: name.to_owned() };
+                self.draft.add(action, Impact::Live, "it takes over the name", removal);
             }
         }
     }
 
-    /// Who runs in the place of one that stood before.
+    /// Who runs in the place of one that stood before, or has finished there what it had to do.
     fn taker_of(&self, old: &Container) -> Option<&'a Container> {
         self.of_the_release().into_iter().find(|new| {
             new.service.is_some()
                 && new.service == old.service
                 && new.number == old.number
-                && new.state == State::Running
+                && (new.state == State::Running || (new.state == State::Exited && new.exit_code == Some(0)))
         })
     }
 
@@ -171,4 +184,9 @@ impl<'a> Settling<'a> {
             .filter(|(container, _)| container.maker != Maker::Foreign && !container.one_off)
             .collect()
     }
+}
+
+/// Whether a container was made to take over a name.
+fn is_next(made_as: &str, name: &str) -> bool {
+    made_as.strip_prefix(name).is_some_and(|rest| rest == ".next" || rest.starts_with(".next."))
 }
