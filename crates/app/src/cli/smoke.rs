@@ -101,8 +101,9 @@ pub async fn after_release(boot: &Boot, stack: &StackName, checks: &[Check]) -> 
                 "the release of `{stack}` is committed, and {failed} of {} do not hold",
                 count(reports.len(), "smoke check")
             );
-            Err(Problem::new(Kind::Failed, "smoke-failed", message)
-                .hint(format!("`mainstay rollback --stack {stack}` goes back to the release before it")))
+            Err(Problem::new(Kind::Failed, "smoke-failed", message).hint(
+                "to go back: `mainstay up` with the files, or the tag, of the release before; it passes the same gates",
+            ))
         }
     }
 }

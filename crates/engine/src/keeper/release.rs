@@ -73,7 +73,7 @@ impl<W: World + Clone> Running<'_, W> {
             (ReleaseState::Committed, failure)
         } else if release.before.protects() {
             match self.take_back(release, story, teller).await {
-                Ok(()) => (ReleaseState::Undone, Some(told_undone(failure, &self.plan.stack))),
+                Ok(()) => (ReleaseState::Undone, Some(told_undone(failure))),
                 // It stands open, so the next start takes it back.
                 Err(trouble) => return (Some(told_not_undone(failure, trouble)), Ok(())),
             }
@@ -270,11 +270,10 @@ fn leads_to_the_release(release: &Release, observed: &Observed) -> bool {
     upstreams.any(|dials| dials.iter().any(|dial| !stood(dial)))
 }
 
-fn told_undone(failure: Option<Failure>, stack: &StackName) -> Failure {
+fn told_undone(failure: Option<Failure>) -> Failure {
     let mut failure = failure.unwrap_or_default();
-    failure.hints.push(format!(
-        "the release was taken back: what ran before runs as before; what the new containers said is kept (`mainstay releases --stack {stack}`)"
-    ));
+    let told = "the release was taken back: what ran before runs as before, and what the new containers said is kept";
+    failure.hints.push(told.to_owned());
     failure
 }
 

@@ -19,7 +19,7 @@ name: {name}
 
 services:
   web:
-    # TAG is what `mainstay promote --tag` sets; until then the image is built here.
+    # TAG is what promote.yaml sets in .env; until then the image is built here.
     image: {image}:${{TAG:-main-latest}}
     build: .
     restart: unless-stopped

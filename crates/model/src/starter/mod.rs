@@ -113,11 +113,10 @@ fn files(found: &Found, app: &App) -> Vec<StarterFile> {
         "what never goes into an image: secrets, git, what is built again",
         ignore::file(app),
     ));
-    let name = found.stack_name();
     for (path, what, content) in [
         ("images.yaml", "on every push to main: build the image and push it", workflows::images()),
-        ("promote.yaml", "by hand: a tag goes live", workflows::promote(&name)),
-        ("rollback.yaml", "by hand: back to an earlier release", workflows::rollback(&name)),
+        ("promote.yaml", "by hand: a tag goes live", workflows::promote()),
+        ("rollback.yaml", "by hand: back to an earlier release", workflows::rollback()),
     ] {
         files.push(file(&format!(".github/workflows/{path}"), what, content));
     }

@@ -10,12 +10,12 @@ pub(super) fn images() -> String {
     IMAGES.to_owned()
 }
 
-pub(super) fn promote(stack: &str) -> String {
-    filled(PROMOTE, &[("STACK", stack), ("SERVER", SERVER)])
+pub(super) fn promote() -> String {
+    filled(PROMOTE, &[("RELEASE", RELEASE)])
 }
 
-pub(super) fn rollback(stack: &str) -> String {
-    filled(ROLLBACK, &[("STACK", stack), ("SERVER", SERVER)])
+pub(super) fn rollback() -> String {
+    filled(ROLLBACK, &[("RELEASE", RELEASE)])
 }
 
 const IMAGES: &str = r#"# Written by `mainstay init`. Each push to main becomes an image, under two tags: sha-<short sha>, which never
@@ -60,24 +60,48 @@ jobs:
           TAG: ${{ steps.names.outputs.tag }}
 "#;
 
-/// The steps that lead to the server. It is known by its key, and Mainstay comes from there, in the server's version.
-const SERVER: &str = r#"      - name: Reach the server
+/// What is done on the server. The tag is written down once its release is committed, so a release that was taken back
+/// changes nothing, and the one before is remembered.
+const RELEASE: &str = r#"      - name: Reach the server
         run: |
           eval "$(ssh-agent -s)" > /dev/null
           echo "SSH_AUTH_SOCK=$SSH_AUTH_SOCK" >> "$GITHUB_ENV"
           ssh-add -q - <<< "$SSH_KEY"
           mkdir -p ~/.ssh
           printf '%s\n' "$KNOWN_HOSTS" >> ~/.ssh/known_hosts
-          ssh "$SERVER" 'cat "$(command -v mainstay)"' > "$RUNNER_TEMP/mainstay"
-          chmod +x "$RUNNER_TEMP/mainstay"
         env:
-          SERVER: ${{ vars.MAINSTAY_SERVER }}
           KNOWN_HOSTS: ${{ vars.MAINSTAY_KNOWN_HOSTS }}
-          SSH_KEY: ${{ secrets.MAINSTAY_SSH_KEY }}"#;
+          SSH_KEY: ${{ secrets.MAINSTAY_SSH_KEY }}
+      - name: Release
+        run: |
+          if ! [[ "$TAG" =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]]; then
+            echo "::error::this is no tag of an image"
+            exit 2
+          fi
+          if ! [[ "$FOLDER" =~ ^/[A-Za-z0-9_./-]+$ ]]; then
+            echo "::error::MAINSTAY_FOLDER is not the path of a folder"
+            exit 2
+          fi
+          ssh "$SERVER" bash -s -- "$FOLDER" "$TAG" <<'REMOTE'
+          set -eu
+          cd "$1"
+          touch .env
+          TAG=$2
+          if [ "$TAG" = the-one-before ]; then TAG=$(sed -n 's/^TAG=//p' .env.before); fi
+          export TAG
+          mainstay config --images | while read -r image; do
+            case $image in *:"$TAG") docker pull --quiet "$image" ;; esac
+          done
+          mainstay up --yes
+          sed -n '/^TAG=/p' .env > .env.before
+          (umask 077; { grep -v '^TAG=' .env || true; echo "TAG=$TAG"; } > .env.next)
+          mv .env.next .env
+          REMOTE"#;
 
 const PROMOTE: &str = r#"# Written by `mainstay init`. Needs, in the environment "production" of the repository's settings:
 #   variable MAINSTAY_SERVER        deploy@vps.example.com
 #   variable MAINSTAY_KNOWN_HOSTS   what `ssh-keyscan vps.example.com` prints, compared with the server's own key
+#   variable MAINSTAY_FOLDER        the folder of the stack there, such as /srv/shop
 #   secret   MAINSTAY_SSH_KEY       the private key of that user; nothing else is held here
 name: Promote
 on:
@@ -96,16 +120,10 @@ jobs:
     timeout-minutes: 30
     environment: production
     steps:
-@SERVER@
-      - name: Promote
-        run: |
-          if ! [[ "$TAG" =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]]; then
-            echo "::error::this is no tag of an image"
-            exit 2
-          fi
-          "$RUNNER_TEMP/mainstay" --host "ssh://$SERVER" --stack @STACK@ --yes promote --tag "$TAG"
+@RELEASE@
         env:
           SERVER: ${{ vars.MAINSTAY_SERVER }}
+          FOLDER: ${{ vars.MAINSTAY_FOLDER }}
           TAG: ${{ inputs.tag }}
 "#;
 
@@ -114,9 +132,10 @@ name: Rollback
 on:
   workflow_dispatch:
     inputs:
-      release:
-        description: The release to go back to (`mainstay releases`); empty for the one before
-        required: false
+      tag:
+        description: The tag to go back to
+        default: the-one-before
+        required: true
 permissions: {}
 concurrency:
   group: production
@@ -127,15 +146,9 @@ jobs:
     timeout-minutes: 30
     environment: production
     steps:
-@SERVER@
-      - name: Roll back
-        run: |
-          if [ -n "$RELEASE" ] && ! [[ "$RELEASE" =~ ^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$ ]]; then
-            echo "::error::this is no name of a release"
-            exit 2
-          fi
-          "$RUNNER_TEMP/mainstay" --host "ssh://$SERVER" --stack @STACK@ --yes rollback ${RELEASE:+"$RELEASE"}
+@RELEASE@
         env:
           SERVER: ${{ vars.MAINSTAY_SERVER }}
-          RELEASE: ${{ inputs.release }}
+          FOLDER: ${{ vars.MAINSTAY_FOLDER }}
+          TAG: ${{ inputs.tag }}
 "#;
