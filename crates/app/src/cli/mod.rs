@@ -14,6 +14,7 @@ pub mod logs;
 pub mod plan;
 pub mod ps;
 pub mod recorded;
+pub mod releases;
 pub mod required;
 pub mod restart;
 pub mod secret;
@@ -77,6 +78,7 @@ pub enum Command {
     Edge(edge::EdgeArgs),
     Smoke(smoke::SmokeArgs),
     History(history::History),
+    Releases(releases::Releases),
     Stacks(stacks::Stacks),
     Config(config::Config),
     Secret(secret::Secret),
@@ -109,6 +111,7 @@ impl Command {
             Command::Exec(args) => exec::run(boot, args).await,
             Command::Edge(args) => edge::run(boot, args).await,
             Command::Smoke(args) => smoke::run(boot, args).await,
+            Command::Releases(args) => releases::run(boot, args).await,
             Command::History(args) => history::run(boot, args).await,
             Command::Stacks(args) => stacks::run(boot, args).await,
             Command::Config(args) => config::run(boot, args).await,

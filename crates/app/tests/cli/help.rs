@@ -15,6 +15,7 @@ const COMMANDS: &[&str] = &[
     "edge",
     "smoke",
     "history",
+    "releases",
     "stacks",
     "config",
     "secret",

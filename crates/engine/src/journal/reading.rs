@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use mainstay_model::identity::StackName;
 use rusqlite::Connection;
 
-use super::{Entry, FILE_NAME, HistoryFilter, JournalError, KnownStack, history, schema, stacks};
+use super::{Entry, FILE_NAME, HistoryFilter, JournalError, KnownStack, Release, history, releases, schema, stacks};
 
 /// A view of a state folder's journal, whoever owns it. It sees what is committed at each call.
 pub struct Reading {
@@ -52,6 +53,14 @@ impl Reading {
     /// When the file cannot be read.
     pub fn history(&self, filter: &HistoryFilter) -> Result<Vec<Entry>, JournalError> {
         self.read(|connection| history::select(connection, filter))
+    }
+
+    /// The newest so many releases of a stack, or of all, newest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn releases(&self, stack: Option<&StackName>, limit: u32) -> Result<Vec<Release>, JournalError> {
+        self.read(|connection| releases::of(connection, stack, limit))
     }
 
     fn read<T: Default>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {

@@ -136,7 +136,9 @@ impl<W: World + Clone> Keeper<W> {
     /// By service: the images of what runs. Nothing when it cannot be looked at: it is for the record only.
     async fn image_ids(&self, stack: &StackName) -> BTreeMap<String, String> {
         let Ok(observed) = self.docker.look(&Scope::of_stack(stack.clone())).await else { return BTreeMap::new() };
-        let running = observed.containers.iter().filter(|container| container.state == State::Running);
+        // The edge may have come along.
+        let ours = observed.containers.iter().filter(|container| container.stack.as_ref() == Some(stack));
+        let running = ours.filter(|container| container.state == State::Running);
         running.filter_map(|c| Some((c.service.as_ref()?.to_string(), c.image_id.clone()))).collect()
     }
 
