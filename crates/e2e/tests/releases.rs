@@ -41,3 +41,38 @@ fn releases_are_listed_with_what_became_of_them() {
     let kept = logs.flatten().next().expect("one file").path();
     assert!(std::fs::read_to_string(kept).expect("text").contains("broken"));
 }
+
+#[test]
+fn what_a_release_that_was_taken_back_has_said_is_kept_without_its_secrets() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("keptlog");
+    let files = |command: &str| {
+        let text = format!(
+            "services:
+  web:
+    image: mainstay-test/tiny:1
+    restart: \"no\"
+    environment: [TOKEN]
+    command: [sh, -c, '{command}']
+x-mainstay:
+  secrets: {{ TOKEN: {{}} }}
+"
+        );
+        scene.stack("one", &text);
+    };
+    files("sleep 1000");
+    let value = "correct-horse-battery";
+    let file = scene.dir("one").join("token");
+    std::fs::write(&file, value).expect("a file");
+    scene.on("one", &["secret", "set", "TOKEN", "--from-file", file.to_str().expect("text")]).ok();
+    std::fs::remove_file(&file).expect("it was there");
+    scene.on("one", &["up", "--yes"]).ok();
+    files("echo said $$TOKEN; exit 3");
+    let failed = scene.on("one", &["up", "--yes"]).code(1).says("was taken back");
+    assert!(!failed.stderr.contains(value), "{}", failed.stderr);
+    let logs = std::fs::read_dir(scene.state_dir().join("logs").join(scene.name("one"))).expect("kept logs");
+    let kept: Vec<String> = logs.flatten().map(|file| std::fs::read_to_string(file.path()).expect("text")).collect();
+    assert_eq!(kept, ["said [redacted]\n"]);
+}

@@ -12,6 +12,8 @@ use mainstay_model::identity::StackName;
 use mainstay_model::observed::{Observed, Scope};
 use mainstay_model::plan::{Step, StepId};
 
+use crate::secrets::Redactions;
+
 pub trait World: Send + Sync + 'static {
     /// One scoped snapshot, settled (sorted).
     ///
@@ -44,6 +46,8 @@ pub struct Context {
     pub keeper: Arc<str>,
     /// Container ids that earlier steps of this plan made.
     pub made: BTreeMap<StepId, String>,
+    /// What must stand in nothing that an act writes down.
+    pub redactions: Redactions,
 }
 
 /// What an act leaves for later steps and for the record.

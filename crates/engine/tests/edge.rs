@@ -172,6 +172,24 @@ async fn what_is_refused_changes_nothing() {
 }
 
 #[tokio::test]
+async fn containers_that_the_edge_does_not_come_to_read_are_not_led_to() {
+    let Some((host, edge)) = Host::new("unread", &RouteTable::default()).await else { return };
+    let routes = host.routes("shop.localhost");
+    edge.load(&routes).await.unwrap();
+    // Its sockets in another folder: what is led to here, Caddy reads elsewhere.
+    let elsewhere = tempfile::tempdir().unwrap();
+    for socket in ["admin.sock", "probe.sock"] {
+        std::os::unix::fs::symlink(host.shared().join(socket), elsewhere.path().join(socket)).unwrap();
+    }
+    let other = Proxy { upstreams: vec!["other:8080".into()], ..Proxy::default() };
+    let newer = table(vec![site("shop.localhost", Answer::Proxy(other))]);
+    let error = Edge::at(elsewhere.path().into()).load(&newer).await.unwrap_err();
+    assert_eq!(error.message, "the edge reads another set of containers than it was just given");
+    assert!(!elsewhere.path().join("live/shop").exists(), "it is led back");
+    assert!(edge.serves(&routes).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_probe_is_answered_by_the_service_or_by_the_edge_for_it() {
     let Some((host, edge)) = Host::new("probe", &RouteTable::default()).await else { return };
     let there = edge.probe(&host.probe("/health")).await.unwrap();

@@ -141,14 +141,13 @@ async fn up(boot: &Boot, args: EdgeUp) -> Outcome {
 
 /// A change that changes no route, so that what is served is told again.
 fn nothing_new(settings: &EdgeSettings) -> Result<mainstay_engine::edge::Change, Problem> {
-    let stack =
-        StackName::new(settings.name.as_str()).map_err(|problem| Problem::usage("bad-name", problem.to_string()))?;
+    let stack = StackName::new(settings.name.as_str())?;
     Ok(mainstay_engine::edge::Change { stack, sites: Vec::new(), kept: Vec::new(), networks: Default::default() })
 }
 
 async fn down(boot: &Boot) -> Outcome {
     let settings = of(boot).settings()?;
-    let stack = StackName::new(settings.name).map_err(|problem| Problem::usage("bad-name", problem.to_string()))?;
+    let stack = StackName::new(settings.name)?;
     let walk = Walk::begin(boot, "edge down").await?;
     let order = StackOrder {
         stack,

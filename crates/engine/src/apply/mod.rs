@@ -114,6 +114,7 @@ impl<W: World> Walk<'_, W> {
             declared: self.declared.clone(),
             keeper: self.journal.keeper(),
             made: state.made().clone(),
+            redactions: self.journal.redactions.clone(),
         }
     }
 

@@ -169,7 +169,7 @@ impl Docker {
             failure = failure.caused_by(output.clone());
         }
         failure.log_tail = self.tail(id).await;
-        failure.hint("give it more time (`--wait-timeout`), or look at its health check")
+        failure.hint("give it more time (`--ready-within`), or look at its health check")
     }
 }
 

@@ -84,10 +84,7 @@ impl Edge {
                 Ok(())
             }
             Err(error) => {
-                // An edge that did not answer may have taken it all the same; the next one who looks asks it.
-                if !error.transient {
-                    self.files.forget_next();
-                }
+                self.files.forget_next();
                 Err(error)
             }
         }

@@ -6,9 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
 use tokio::fs;
-use tokio::io::AsyncWriteExt;
 
 use crate::world::WorldError;
 
@@ -60,25 +58,6 @@ impl Folder {
             fs::set_permissions(&*self.0, std::fs::Permissions::from_mode(0o700)).await
         };
         made.await.map_err(|error| self.unwritable(error))
-    }
-
-    /// Whole or not at all: the edge may start in the middle of it. Readable by the owner only, because it holds
-    /// password hashes.
-    pub(super) async fn write_config(&self, config: &Value) -> Result<(), WorldError> {
-        let text = serde_json::to_vec_pretty(config).unwrap_or_default();
-        let written = async {
-            let temporary = self.0.join(".caddy.json.new");
-            let mut file = fs::OpenOptions::new();
-            let mut file = file.create(true).write(true).truncate(true).mode(0o600).open(&temporary).await?;
-            file.write_all(&text).await?;
-            file.sync_all().await?;
-            fs::rename(&temporary, self.config()).await
-        };
-        written.await.map_err(|error| self.unwritable(error))
-    }
-
-    fn config(&self) -> PathBuf {
-        self.0.join("caddy.json")
     }
 
     fn unwritable(&self, error: io::Error) -> WorldError {

@@ -29,7 +29,10 @@ impl Kept {
     }
 }
 
-/// The files of the room: what is served, what is about to be, and the settings.
+/// The file that the edge starts with; its command names it.
+const CONFIG: &str = "caddy.json";
+
+/// The files of the room: what is served, what is about to be, the settings, and what the edge starts with.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     folder: PathBuf,
@@ -48,11 +51,16 @@ impl Files {
         self.write("settings.json", settings)
     }
 
+    /// What the edge starts with: it may do so in the middle of this.
+    pub(super) fn keep_config(&self, config: &serde_json::Value) -> Result<(), WorldError> {
+        self.write(CONFIG, config)
+    }
+
     pub(super) fn kept(&self) -> Result<Kept, WorldError> {
         Ok(self.read("routes.json")?.unwrap_or_default())
     }
 
-    /// What was about to be served when a process was killed; only the edge knows whether it is.
+    /// What was about to be served when a process was killed; the links say whether it is.
     pub(super) fn next(&self) -> Result<Option<Kept>, WorldError> {
         self.read("routes.next.json")
     }

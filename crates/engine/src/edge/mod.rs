@@ -11,12 +11,13 @@ mod probe;
 mod slots;
 mod socket;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Method, Request};
-use mainstay_model::edge::slots::{self as wanted_slots, SET};
+use mainstay_model::edge::slots::{self as wanted_slots, SET, Slots};
 use mainstay_model::edge::{RouteTable, caddy};
 use mainstay_model::identity::StackName;
 use serde_json::Value;
@@ -64,7 +65,7 @@ impl Edge {
         for (stack, slots) in wanted_slots::of(table) {
             self.sets.lead(&stack, &slots)?;
         }
-        self.folder.write_config(&caddy::render(table)).await
+        self.files.keep_config(&caddy::render(table))
     }
 
     /// Makes the edge serve this table and nothing else, and returns when it was read back as sent.
@@ -81,12 +82,8 @@ impl Edge {
         let wanted = wanted_slots::of(table);
         let before: Vec<(&StackName, Option<String>)> =
             wanted.keys().map(|stack| (stack, self.sets.live(stack))).collect();
-        for (stack, slots) in &wanted {
-            if self.sets.live(stack).as_ref() != slots.get(SET) {
-                self.sets.lead(stack, slots)?;
-            }
-        }
-        if !is_routed_so && let Err(error) = self.load_config(table).await {
+        if let Err(error) = self.lead(table, &wanted, is_routed_so).await {
+            // Whoever hears of a failure takes the new containers away: nothing may lead to them any more.
             for (stack, set) in before {
                 match set {
                     Some(set) => self.sets.lead_back(stack, &set)?,
@@ -95,12 +92,29 @@ impl Edge {
             }
             return Err(error);
         }
-        if !self.reads(table).await? {
-            return Err(WorldError::new("the edge reads another set of containers than it was just given")
-                .hint("is its folder the one of this state folder? `mainstay edge status` shows the difference"));
-        }
         wanted.keys().for_each(|stack| self.sets.clear(stack));
         Ok(())
+    }
+
+    async fn lead(
+        &self,
+        table: &RouteTable,
+        wanted: &BTreeMap<StackName, Slots>,
+        is_routed_so: bool,
+    ) -> Result<(), WorldError> {
+        for (stack, slots) in wanted {
+            if self.sets.live(stack).as_ref() != slots.get(SET) {
+                self.sets.lead(stack, slots)?;
+            }
+        }
+        if !is_routed_so {
+            self.load_config(table).await?;
+        }
+        if self.reads(table).await? {
+            return Ok(());
+        }
+        Err(WorldError::new("the edge reads another set of containers than it was just given")
+            .hint("is its folder the one of this state folder? `mainstay edge status` shows the difference"))
     }
 
     async fn load_config(&self, table: &RouteTable) -> Result<(), WorldError> {
@@ -122,7 +136,7 @@ impl Edge {
             return Err(WorldError::new("the edge shows other routes than it was just sent")
                 .hint("does something else speak to its admin socket? `mainstay edge status` shows the difference"));
         }
-        self.folder.write_config(&config).await
+        self.files.keep_config(&config)
     }
 
     /// Whether the edge serves this table now.
@@ -189,7 +203,7 @@ impl Edge {
 
 fn away(error: std::io::Error) -> WorldError {
     let mut away = WorldError::new("the edge does not answer")
-        .hint("`mainstay edge up` starts it; `mainstay edge logs` shows what it says")
+        .hint("`mainstay edge up` starts it; `docker logs` of its container shows what it says")
         .caused_by(error);
     away.transient = true;
     away

@@ -1,6 +1,7 @@
 //! One step on the host: what the edge does here, everything else by the engine.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -17,6 +18,8 @@ use crate::world::{Acted, Context, Progress, World, WorldError};
 
 /// So many of the last lines of a container are kept when it goes.
 const KEPT_LINES: u32 = 10_000;
+/// So many files of such lines are kept of a stack.
+const KEPT_FILES: usize = 50;
 /// How often the connections of a container that finishes are counted.
 const COUNT_EVERY: Duration = Duration::from_millis(250);
 
@@ -64,7 +67,8 @@ impl Machine {
             std::fs::create_dir_all(&folder)?;
             let mut options = std::fs::OpenOptions::new();
             let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&file)?;
-            lines.iter().try_for_each(|line| writeln!(file, "{line}"))
+            lines.iter().try_for_each(|line| writeln!(file, "{}", context.redactions.clean(line)))?;
+            keep_the_newest(&folder)
         };
         // A full disk must not keep the old release from coming back.
         let detail = match write() {
@@ -138,8 +142,20 @@ impl Machine {
         while let Some(piece) = exec.output.next().await {
             table.extend_from_slice(&piece?.bytes);
         }
-        Ok(established(&String::from_utf8_lossy(&table), addresses))
+        established(&String::from_utf8_lossy(&table), addresses)
+            .ok_or_else(|| WorldError::new(format!("`{edge}` does not show its connections")))
     }
+}
+
+/// Logs of releases that failed long ago are worth nobody's disk.
+fn keep_the_newest(folder: &Path) -> std::io::Result<()> {
+    let mut files = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        let file = file?;
+        files.push((file.metadata()?.modified()?, file.path()));
+    }
+    files.sort();
+    files.iter().rev().skip(KEPT_FILES).try_for_each(|(_, path)| std::fs::remove_file(path))
 }
 
 fn site_of(route: &PlannedRoute, declared: &Declared, context: &Context) -> Result<Site, WorldError> {
@@ -152,16 +168,19 @@ fn site_of(route: &PlannedRoute, declared: &Declared, context: &Context) -> Resu
     Ok(wanted::site(&declared.stack, service, found, &ids?))
 }
 
-/// Counts the established connections to one of the addresses in the text of `/proc/net/tcp`.
-fn established(table: &str, addresses: &[String]) -> usize {
+/// Counts the established connections to one of the addresses in the text of `/proc/net/tcp`. `None` when they cannot
+/// be counted: the text is another one, or there is no address that it would show.
+fn established(table: &str, addresses: &[String]) -> Option<usize> {
     const ESTABLISHED: &str = "01";
     let wanted: Vec<String> = addresses.iter().filter_map(|address| in_hex(address)).collect();
+    if wanted.is_empty() || !table.lines().next()?.contains("rem_address") {
+        return None;
+    }
     let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    rows.filter(|row| row.get(3) == Some(&ESTABLISHED))
-        .filter(|row| {
-            row.get(2).and_then(|peer| peer.split(':').next()).is_some_and(|ip| wanted.iter().any(|w| w == ip))
-        })
-        .count()
+    let open = rows.filter(|row| row.get(3) == Some(&ESTABLISHED)).filter(|row| {
+        row.get(2).and_then(|peer| peer.split(':').next()).is_some_and(|ip| wanted.iter().any(|w| w == ip))
+    });
+    Some(open.count())
 }
 
 /// As the kernel writes an IPv4 address: its four bytes the other way round.
@@ -181,8 +200,17 @@ mod tests {
             0: 020013AC:0050 030013AC:1F90 01 00000000\n\
             1: 020013AC:0051 030013AC:1F90 06 00000000\n\
             2: 020013AC:0052 040013AC:1F90 01 00000000\n";
-        assert_eq!(established(table, &["172.19.0.3".into()]), 1);
-        assert_eq!(established(table, &["172.19.0.3".into(), "172.19.0.4".into()]), 2);
-        assert_eq!(established(table, &[]), 0);
+        assert_eq!(established(table, &["172.19.0.3".into()]), Some(1));
+        assert_eq!(established(table, &["172.19.0.3".into(), "172.19.0.4".into()]), Some(2));
+        assert_eq!(established(table, &["172.19.0.9".into()]), Some(0));
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_not_taken_for_nothing() {
+        let table = "  sl  local_address rem_address   st tx_queue\n";
+        assert_eq!(established(table, &[]), None, "on an IPv6 network alone");
+        assert_eq!(established(table, &["fd00::3".into()]), None);
+        assert_eq!(established("", &["172.19.0.3".into()]), None);
+        assert_eq!(established("exec: \"cat\": executable file not found\n", &["172.19.0.3".into()]), None);
     }
 }

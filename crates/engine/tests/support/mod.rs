@@ -118,6 +118,7 @@ impl Stack {
             stack: self.declared.stack.clone(),
             declared: Some(Arc::new(self.declared.clone())),
             made: BTreeMap::new(),
+            redactions: Default::default(),
         }
     }
 

@@ -62,6 +62,6 @@ pub struct Probe {
 impl Route {
     /// As people write it: `shop.example.com/api`.
     pub fn address(&self) -> String {
-        if self.path == "/" { self.host.clone() } else { format!("{}{}", self.host, self.path) }
+        crate::edge::site::address(&self.host, &self.path)
     }
 }

@@ -28,8 +28,13 @@ pub struct Site {
 impl Site {
     /// As people write it: `shop.example.com/api`.
     pub fn address(&self) -> String {
-        if self.path == "/" { self.host.clone() } else { format!("{}{}", self.host, self.path) }
+        address(&self.host, &self.path)
     }
+}
+
+/// A host and a path as people write them: `shop.example.com/api`, and the host alone for all of it.
+pub fn address(host: &str, path: &str) -> String {
+    if path == "/" { host.to_owned() } else { format!("{host}{path}") }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -218,7 +218,7 @@ pub struct PlannedRoute {
 impl PlannedRoute {
     /// As people write it: `shop.example.com/api`.
     pub fn address(&self) -> String {
-        if self.path == "/" { self.host.clone() } else { format!("{}{}", self.host, self.path) }
+        crate::edge::site::address(&self.host, &self.path)
     }
 }
 

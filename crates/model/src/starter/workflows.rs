@@ -96,7 +96,11 @@ const RELEASE: &str = r#"      - name: Reach the server
           sed -n '/^TAG=/p' .env > .env.before
           (umask 077; { grep -v '^TAG=' .env || true; echo "TAG=$TAG"; } > .env.next)
           mv .env.next .env
-          REMOTE"#;
+          REMOTE
+        env:
+          SERVER: ${{ vars.MAINSTAY_SERVER }}
+          FOLDER: ${{ vars.MAINSTAY_FOLDER }}
+          TAG: ${{ inputs.tag }}"#;
 
 const PROMOTE: &str = r#"# Written by `mainstay init`. Needs, in the environment "production" of the repository's settings:
 #   variable MAINSTAY_SERVER        deploy@vps.example.com
@@ -121,10 +125,6 @@ jobs:
     environment: production
     steps:
 @RELEASE@
-        env:
-          SERVER: ${{ vars.MAINSTAY_SERVER }}
-          FOLDER: ${{ vars.MAINSTAY_FOLDER }}
-          TAG: ${{ inputs.tag }}
 "#;
 
 const ROLLBACK: &str = r#"# Written by `mainstay init`. Needs what promote.yaml needs.
@@ -147,8 +147,4 @@ jobs:
     environment: production
     steps:
 @RELEASE@
-        env:
-          SERVER: ${{ vars.MAINSTAY_SERVER }}
-          FOLDER: ${{ vars.MAINSTAY_FOLDER }}
-          TAG: ${{ inputs.tag }}
 "#;

@@ -1,8 +1,8 @@
 //! Releases: what is served by the edge is proven from the edge, committed at one point, and cleared away after it.
 
 use crate::check;
-use crate::notation::{stack_order, up, up_with};
-use mainstay_model::plan::Order;
+use crate::notation::{stack_order, tell, up, up_with};
+use mainstay_model::plan::{Order, check as read, decide, render};
 
 const STACK: &str = "
     network default
@@ -84,7 +84,20 @@ fn without_an_edge_that_is_wanted_routes_are_warned_about() {
 
 #[test]
 fn an_edge_that_comes_is_counted_on() {
-    check("an_edge_that_comes_is_counted_on", STACK, "edge", up_with(|options| options.edge_comes = true));
+    // It is not there to be walked: the plan is shown before the edge is up.
+    let told = tell(STACK, "edge away");
+    let order = up_with(|options| options.edge_comes = true)(&told);
+    let plan = decide(&order, &told.world);
+    assert_eq!(read(&plan, &order, &told.world), []);
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("an_edge_that_comes_is_counted_on", render(&plan));
+    });
+}
+
+#[test]
+fn routes_left_to_another_proxy_are_taken_off_the_edge() {
+    let world = format!("edge\n{OLD}");
+    check("routes_left_to_another_proxy", STACK, &world, up_with(|options| options.no_edge = true));
 }
 
 #[test]

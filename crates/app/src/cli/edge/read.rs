@@ -53,8 +53,7 @@ async fn networks(boot: &Boot, settings: &EdgeSettings) -> Result<BTreeSet<Strin
     if wanted.is_empty() {
         return Ok(wanted);
     }
-    let stack =
-        StackName::new(settings.name.as_str()).map_err(|problem| Problem::usage("bad-name", problem.to_string()))?;
+    let stack = StackName::new(settings.name.as_str())?;
     let scope = Scope { networks: wanted.clone(), ..Scope::of_stack(stack) };
     let seen = engine::look(&boot.docker().await?, &scope).await?;
     Ok(wanted.into_iter().filter(|name| seen.networks_named(name).count() == 1).collect())

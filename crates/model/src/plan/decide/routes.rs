@@ -29,24 +29,24 @@ pub(super) struct Edge {
 impl<'a> Up<'a> {
     /// Whether there is an edge for the routes of this order, told when there is none.
     pub fn edge(&mut self) {
-        let routed: Vec<&Service> = self.scoped().filter(|service| !service.routes.is_empty()).collect();
+        let routed: Vec<&'a Service> = self.routed().collect();
         let serves_already = self
             .world
             .edge
             .as_ref()
             .is_some_and(|edge| edge.sites.iter().any(|site| site.stack == self.declared.stack));
+        if self.options.no_edge {
+            self.tell_about_left_routes();
+        }
+        // Routes that somebody else's proxy has from now on are taken off as well.
         if (routed.is_empty() && !serves_already) || self.options.no_start {
             return;
         }
         let addresses: Vec<String> = routed.iter().flat_map(|service| &service.routes).map(Route::address).collect();
-        if self.options.no_edge {
-            if !addresses.is_empty() {
-                let message = format!("`--no-edge`: {} will not answer", listed(&addresses));
-                self.draft.tell(Level::Warning, "routes-not-served", message, None);
-            }
+        let is_there = self.world.edge.as_ref().is_some_and(|edge| edge.answers) || self.options.edge_comes;
+        if !is_there && self.options.no_edge {
             return;
         }
-        let is_there = self.world.edge.as_ref().is_some_and(|edge| edge.answers) || self.options.edge_comes;
         if !is_there {
             let message = match addresses.as_slice() {
                 [] => {
@@ -60,11 +60,24 @@ impl<'a> Up<'a> {
         }
         self.edge.is_used = true;
         self.tell_about_taken_addresses();
-        let routed: Vec<&'a Service> =
-            routed.into_iter().filter(|service| wanted::routed_port(service).is_some()).collect();
-        for service in routed {
+        for service in routed.into_iter().filter(|service| wanted::routed_port(service).is_some()) {
             self.bring_edge_to(service);
         }
+    }
+
+    fn tell_about_left_routes(&mut self) {
+        let routes = self.scoped().flat_map(|service| &service.routes);
+        let addresses: Vec<String> = routes.map(Route::address).collect();
+        if !addresses.is_empty() {
+            let message = format!("`--no-edge`: {} will not answer", listed(&addresses));
+            self.draft.tell(Level::Warning, "routes-not-served", message, None);
+        }
+    }
+
+    /// The services in scope with something for the edge to serve.
+    fn routed(&self) -> impl Iterator<Item = &'a Service> + use<'a> {
+        let is_left = self.options.no_edge;
+        self.scoped().filter(move |service| !is_left && !service.routes.is_empty())
     }
 
     fn scoped(&self) -> impl Iterator<Item = &'a Service> + use<'a> {
@@ -76,7 +89,7 @@ impl<'a> Up<'a> {
     fn tell_about_taken_addresses(&mut self) {
         let Some(edge) = &self.world.edge else { return };
         let others: Vec<&Site> = edge.sites.iter().filter(|site| site.stack != self.declared.stack).collect();
-        for service in self.scoped() {
+        for service in self.routed() {
             for route in &service.routes {
                 let holder = others.iter().find(|site| (&site.host, &site.path) == (&route.host, &route.path));
                 let Some(holder) = holder else { continue };
@@ -133,7 +146,7 @@ impl<'a> Up<'a> {
 
     /// The question that a container which begins to serve has to answer, asked by the edge.
     pub fn probe(&mut self, service: &Service, index: usize, after: impl Iterator<Item = StepId>) -> Option<StepId> {
-        let port = wanted::routed_port(service).filter(|_| self.edge.is_used)?;
+        let port = wanted::routed_port(service).filter(|_| self.edge.is_used && !self.options.no_edge)?;
         // The probe speaks HTTP/1.1; of a service that speaks something else its health check has to tell.
         if service.routes.iter().any(|route| route.handling.protocol != Protocol::Http) {
             return None;
@@ -176,16 +189,16 @@ impl<'a> Up<'a> {
 
     /// The routes of the services in scope, when the edge has to be told of them.
     pub fn routes_to_tell(&self) -> Option<Vec<PlannedRoute>> {
-        let edge = self.world.edge.as_ref().filter(|_| self.edge.is_used);
         if !self.edge.is_used {
             return None;
         }
+        let edge = self.world.edge.as_ref();
         let mut planned = Vec::new();
         let mut sites = Vec::new();
         let mut is_new = false;
-        for service in self.scoped() {
+        for service in self.routed() {
             let serving = self.serving(service);
-            is_new |= !service.routes.is_empty() && serving.iter().any(|instance| instance.kept.is_none());
+            is_new |= serving.iter().any(|instance| instance.kept.is_none());
             let ids: Vec<String> = serving.iter().filter_map(|i| Some(i.kept?.id.clone())).collect();
             for route in &service.routes {
                 let leads = matches!(route.to, Leads::Port { .. });
