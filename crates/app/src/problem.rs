@@ -237,6 +237,7 @@ impl From<KeeperError> for Problem {
         let message = error.to_string();
         let mut problem = match error {
             KeeperError::World(world) => return world.into(),
+            KeeperError::Secrets(error) => return error.into(),
             KeeperError::Refused { plan } => return Problem::refused(&plan),
             KeeperError::Locked { .. } => Problem::world("locked", message)
                 .hint("wait until it is done, or use another folder with `--state-dir`"),

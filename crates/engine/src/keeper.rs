@@ -5,6 +5,7 @@ mod known;
 mod met;
 mod operation;
 mod release;
+mod remembering;
 mod rounds;
 #[cfg(test)]
 mod rounds_tests;
@@ -57,6 +58,9 @@ pub enum KeeperError {
     Busy { stack: StackName, operation: OperationId },
     #[error(transparent)]
     World(#[from] WorldError),
+    /// What the release declares could not be sealed, so there would be no way back to it.
+    #[error(transparent)]
+    Secrets(#[from] crate::secrets::SecretsError),
     #[error("the journal could not be {doing}")]
     Journal {
         doing: &'static str,
@@ -169,11 +173,12 @@ impl<W: World + Clone> Keeper<W> {
         };
         let _writing = writing.map_err(|operation| KeeperError::Busy { stack, operation })?;
         let order = self.with_held(&order).await?;
-        let (plan, release, met) = match nothing_to_do(&order, shown_digest) {
+        let promotes = self.promotes(&order)?;
+        let (plan, release, met) = match nothing_to_do(&order, shown_digest).filter(|_| !promotes) {
             Some(empty) => (empty, None, None),
             None => {
                 let (plan, observed) = self.decide_now(&order).await?;
-                let release = release::of(&order, &plan, &observed, &operation, &self.actor);
+                let release = release::of(&order, &plan, &observed, &operation, &self.actor, promotes);
                 let met = met::MetEdge::in_sight(&observed);
                 (plan, release, met)
             }
@@ -183,6 +188,9 @@ impl<W: World + Clone> Keeper<W> {
         }
         if plan.digest() != shown_digest {
             return Err(KeeperError::PlanChanged { plan: Box::new(plan) });
+        }
+        if release.is_some() {
+            self.seal(&order, &plan, &operation)?;
         }
         let met = met.as_ref();
         operation::Running { keeper: self, order: &order, plan: &plan, operation: &operation, cancel: &cancel, met }

@@ -5,6 +5,7 @@ mod error;
 mod history;
 mod operations;
 mod plan;
+mod releases;
 mod running;
 mod stacks;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub fn router<W: World + Clone>(api: Api<W>) -> Router {
         .route("/v1/apply", post(apply::apply::<W>))
         .route("/v1/operations/{id}/cancel", post(operations::cancel::<W>))
         .route("/v1/history", get(history::list::<W>))
+        .route("/v1/releases", get(releases::list::<W>))
         .route("/v1/stacks", get(stacks::list::<W>))
         .route("/v1/stacks/{name}", get(stacks::show::<W>))
         .fallback(error::no_such_resource)

@@ -12,13 +12,16 @@ pub mod history;
 pub mod init;
 pub mod logs;
 pub mod plan;
+pub mod promote;
 pub mod ps;
 pub mod recorded;
 pub mod releases;
 pub mod required;
 pub mod restart;
+pub mod rollback;
 pub mod secret;
 pub mod serve;
+pub mod serving;
 pub mod smoke;
 pub mod stacks;
 pub mod start;
@@ -26,6 +29,7 @@ pub mod stop;
 pub mod up;
 pub mod version;
 pub mod walk;
+pub mod way_back;
 
 use std::path::PathBuf;
 
@@ -66,6 +70,7 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[command(visible_alias = "deploy")]
     Up(up::Up),
     Plan(plan::PlanArgs),
     Down(down::Down),
@@ -79,6 +84,8 @@ pub enum Command {
     Smoke(smoke::SmokeArgs),
     History(history::History),
     Releases(releases::Releases),
+    Rollback(rollback::Rollback),
+    Promote(promote::Promote),
     Stacks(stacks::Stacks),
     Config(config::Config),
     Secret(secret::Secret),
@@ -111,6 +118,8 @@ impl Command {
             Command::Exec(args) => exec::run(boot, args).await,
             Command::Edge(args) => edge::run(boot, args).await,
             Command::Smoke(args) => smoke::run(boot, args).await,
+            Command::Rollback(args) => rollback::run(boot, args).await,
+            Command::Promote(args) => promote::run(boot, args).await,
             Command::Releases(args) => releases::run(boot, args).await,
             Command::History(args) => history::run(boot, args).await,
             Command::Stacks(args) => stacks::run(boot, args).await,

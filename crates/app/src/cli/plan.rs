@@ -15,6 +15,7 @@ use super::edge;
 use super::generated;
 use super::required::Wanted;
 use super::restart::Restart;
+use super::serving;
 use super::start::Start;
 use super::stop::Stop;
 use super::up::{ServiceArg, Up, services};
@@ -122,10 +123,15 @@ async fn up_orders(boot: &Boot, up: &Up) -> Result<Vec<Order>, Problem> {
     let wanted = up.wanted(boot, reads, &known).await?;
     let away = if up.needs_edge(&wanted) { edge::order_if_away(boot).await? } else { None };
     let edge_comes = away.is_some();
+    let memory = Memory::open(&boot.settings).await;
     let mut orders: Vec<Order> = away.into_iter().collect();
     for one in wanted {
         let read = generated::shown(boot, one.read).await?;
-        orders.push(up.order(boot, &Wanted { read, ..one }, edge_comes));
+        let order = up.order(boot, &Wanted { read, ..one }, edge_comes);
+        orders.push(match &memory {
+            Ok(memory) => serving::laid_over(boot, memory, order, None).await?,
+            Err(_) => order,
+        });
     }
     Ok(orders)
 }

@@ -1,90 +1,222 @@
 //! `mainstay releases`
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
-use mainstay_engine::KeeperError;
-use mainstay_engine::journal::{Reading, Release, ReleaseState};
-use mainstay_model::identity::StackName;
+use mainstay_engine::journal::{Logged, Phase, Release, ReleaseState};
+use mainstay_model::identity::{OperationId, ServiceName, StackName};
 use serde::Serialize;
 
 use super::chosen;
+use super::way_back::{WayBack, short};
 use crate::boot::Boot;
+use crate::client::Memory;
 use crate::problem::{Outcome, Problem};
 use crate::ui::since::{time, took};
 use crate::ui::{Cell, Table, Tone};
 
-/// List the releases: when, by whom, what changed, how long each took, and what became of it.
+/// List the releases: when, by whom, what changed, what became of each, and whether it can be gone back to.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay releases                         of every stack, the newest first\n  mainstay releases --stack shop --limit 5\n  mainstay releases --json > releases.jsonl the release log, an object a line\n\nA release is committed whole, or taken back; of one that was taken back the logs of its containers are kept in the\nfolder `logs` of the state folder."
+    after_help = "Examples:\n  mainstay releases                          of every stack, the newest first\n  mainstay releases --stack shop --limit 5\n  mainstay releases 7                        all of release 7 of the stack of this folder\n  mainstay releases --json > releases.jsonl  the release log, an object a line (docs/RELEASES.md)\n\nA release is committed whole, or taken back; of one that was taken back the logs of its containers are kept in the\nfolder `logs` of the state folder. BACK tells whether `mainstay rollback --to NUMBER` can go to it."
 )]
 pub struct Releases {
+    /// Only this one, in full
+    #[arg(value_name = "NUMBER")]
+    number: Option<u32>,
     /// The newest so many
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 20)]
     limit: u32,
 }
 
-/// One release as `--json` gives it.
+/// One release as `--json` gives it; docs/RELEASES.md says what each means.
 #[derive(Serialize)]
 struct Told<'a> {
-    #[serde(flatten)]
-    release: &'a Release,
-    took_ms: Option<i64>,
+    stack: &'a StackName,
+    number: u32,
+    operation: &'a OperationId,
+    state: ReleaseState,
     serves: bool,
+    actor: &'a str,
+    env: Option<&'a str>,
+    began: &'a str,
+    ended: Option<&'a str>,
+    took_ms: Option<i64>,
+    phases_ms: &'a BTreeMap<Phase, u64>,
+    changes: &'a [String],
+    images: &'a BTreeMap<String, String>,
+    image_ids: &'a BTreeMap<String, String>,
+    promoted: &'a BTreeMap<ServiceName, String>,
+    back_to: Option<u32>,
+    can_go_back: bool,
+    why_not: Option<&'a str>,
+    fingerprint: &'a str,
+}
+
+/// One release with what is not in the journal.
+struct Row<'a> {
+    logged: &'a Logged,
+    serves: bool,
+    /// Why it cannot be gone back to.
+    why_not: Option<String>,
 }
 
 pub async fn run(boot: &Boot, args: Releases) -> Outcome {
     chosen::state_dir_must_exist(boot)?;
-    let stack = stack(boot)?;
-    let unreadable = |source| Problem::from(KeeperError::Journal { doing: "read", source });
-    // The folder's own file, whoever writes to it.
-    let reading = Reading::open(&boot.settings.state_dir).map_err(unreadable)?;
-    let releases = reading.releases(stack.as_ref(), args.limit).map_err(unreadable)?;
-    if boot.ui.json {
-        for release in &releases {
-            let told = Told { release, took_ms: took_ms(release), serves: serves(release, &releases) };
-            boot.ui.json_line(&told)?;
+    let stack = stack(boot, args.number).await?;
+    let memory = Memory::open(&boot.settings).await?;
+    let limit = if args.number.is_some() { u32::MAX } else { args.limit };
+    let log = memory.releases(stack.as_ref(), limit).await?;
+    let mut serving: BTreeMap<&StackName, Option<u32>> = BTreeMap::new();
+    for one in &log {
+        if !serving.contains_key(&one.release.stack) {
+            let serves = memory.release_that_serves(&one.release.stack).await?;
+            serving.insert(&one.release.stack, serves.map(|release| release.number));
         }
+    }
+    let shown: Vec<&Logged> =
+        log.iter().filter(|one| args.number.is_none_or(|number| one.release.number == number)).collect();
+    let way_back = WayBack::of(boot, &shown.iter().map(|one| &one.release).collect::<Vec<_>>()).await;
+    let rows = shown.into_iter().map(|logged| {
+        let release = &logged.release;
+        let serves = serving.get(&release.stack).copied().flatten() == Some(release.number);
+        Row { logged, serves, why_not: way_back.stands_in_the_way(release, serves) }
+    });
+    let rows: Vec<Row<'_>> = rows.collect();
+    if let (Some(number), true) = (args.number, rows.is_empty()) {
+        let stack = stack.map(|stack| stack.to_string()).unwrap_or_default();
+        return Err(Problem::usage("no-such-release", format!("`{stack}` has no release {number}"))
+            .hint("`mainstay releases` lists what there is"));
+    }
+    if boot.ui.json {
+        rows.iter().try_for_each(|row| boot.ui.json_line(&row.told()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    if releases.is_empty() {
+    if args.number.is_some() {
+        rows.iter().try_for_each(|row| boot.ui.data(&row.in_full()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if rows.is_empty() {
         boot.ui.talk("no release was made here yet");
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(&["STACK", "RELEASE", "WHEN", "TOOK", "STATE", "BY", "CHANGES"]);
-    for release in &releases {
-        table.row(row(release, serves(release, &releases)));
-    }
+    let mut table = Table::new(&["STACK", "RELEASE", "WHEN", "TOOK", "STATE", "BACK", "BY", "CHANGES"]);
+    table.yields(&["BY", "TOOK"], &["CHANGES"]);
+    rows.iter().for_each(|row| table.row(row.cells()));
     boot.ui.data(&table.render(boot.ui.out, boot.ui.width))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(release: &Release, serves: bool) -> Vec<Cell> {
-    let state = match release.state {
-        ReleaseState::Committed if serves => Cell::new(Tone::Good, "serves"),
-        ReleaseState::Committed => "committed".into(),
-        ReleaseState::Undone => Cell::new(Tone::Bad, "taken back"),
-        ReleaseState::Failed => Cell::new(Tone::Bad, "failed"),
-        ReleaseState::Begun => Cell::new(Tone::Warn, "under way"),
-    };
-    let elapsed = took_ms(release).and_then(|ms| u64::try_from(ms).ok()).map_or_else(String::new, took);
-    let at = release.began.get(..19).unwrap_or(&release.began).replace('T', " ");
-    vec![
-        release.stack.to_string().into(),
-        release.number.to_string().into(),
-        at.into(),
-        elapsed.into(),
-        state,
-        release.actor.replace('`', "").into(),
-        release.changes.join("; ").replace('`', "").into(),
-    ]
+impl Row<'_> {
+    fn told(&self) -> Told<'_> {
+        let Logged { release, phases_ms } = self.logged;
+        Told {
+            stack: &release.stack,
+            number: release.number,
+            operation: &release.operation,
+            state: release.state,
+            serves: self.serves,
+            actor: &release.actor,
+            env: release.env.as_deref(),
+            began: &release.began,
+            ended: release.ended.as_deref(),
+            took_ms: took_ms(release),
+            phases_ms,
+            changes: &release.changes,
+            images: &release.images,
+            image_ids: &release.image_ids,
+            promoted: &release.promoted,
+            back_to: release.back_to,
+            can_go_back: self.why_not.is_none(),
+            why_not: self.why_not.as_deref(),
+            fingerprint: &release.fingerprint,
+        }
+    }
+
+    fn state(&self) -> (Tone, &'static str) {
+        match self.logged.release.state {
+            ReleaseState::Committed if self.serves => (Tone::Good, "serves"),
+            ReleaseState::Committed => (Tone::Plain, "committed"),
+            ReleaseState::Undone => (Tone::Bad, "taken back"),
+            ReleaseState::Failed => (Tone::Bad, "failed"),
+            ReleaseState::Begun => (Tone::Warn, "not ended"),
+        }
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        let release = &self.logged.release;
+        let (tone, state) = self.state();
+        let back = match (&self.why_not, release.state) {
+            (None, _) => "yes",
+            // What became of it says why.
+            (Some(_), ReleaseState::Committed) if !self.serves => "no",
+            _ => "",
+        };
+        vec![
+            release.stack.to_string().into(),
+            release.number.to_string().into(),
+            at(&release.began).into(),
+            elapsed(release).into(),
+            Cell::new(tone, state),
+            back.into(),
+            release.actor.replace('`', "").into(),
+            release.changes.join("; ").replace('`', "").into(),
+        ]
+    }
+
+    /// A line for each thing that is known of it.
+    fn in_full(&self) -> String {
+        let Logged { release, phases_ms } = self.logged;
+        let mut lines = vec![format!("release {} of `{}`: {}", release.number, release.stack, self.state().1)];
+        let mut line = |word: &str, text: String| lines.push(format!("  {word:<12} {text}"));
+        line("when", format!("{} UTC", at(&release.began)));
+        line("by", release.actor.replace('`', ""));
+        if let Some(env) = &release.env {
+            line("environment", env.clone());
+        }
+        line("took", elapsed(release));
+        for (phase, ms) in phases_ms {
+            line("", format!("{:<11} {}", word(*phase), took(*ms)));
+        }
+        for (number, change) in release.changes.iter().enumerate() {
+            line(if number == 0 { "changes" } else { "" }, change.replace('`', ""));
+        }
+        for (number, (service, image)) in release.images.iter().enumerate() {
+            let id = release.image_ids.get(service).map(|id| format!(" ({})", short(id))).unwrap_or_default();
+            line(if number == 0 { "images" } else { "" }, format!("{service}: {image}{id}"));
+        }
+        for (number, (service, image)) in release.promoted.iter().enumerate() {
+            line(if number == 0 { "promoted" } else { "" }, format!("{service}: {image}"));
+        }
+        line("operation", release.operation.to_string());
+        line(
+            "way back",
+            match &self.why_not {
+                None => format!("mainstay rollback --stack {} --to {}", release.stack, release.number),
+                Some(why) => format!("none: {}", why.replace('`', "")),
+            },
+        );
+        lines.join("\n")
+    }
 }
 
-/// Whether it is the newest of its stack that was committed.
-fn serves(release: &Release, all: &[Release]) -> bool {
-    let newest = all.iter().find(|one| one.stack == release.stack && one.state == ReleaseState::Committed);
-    newest.is_some_and(|one| one.number == release.number)
+fn word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Materials => "materials",
+        Phase::Start => "start",
+        Phase::Proof => "proof",
+        Phase::Commit => "commit",
+        Phase::ClearAway => "clear away",
+    }
+}
+
+fn at(began: &str) -> String {
+    began.get(..19).unwrap_or(began).replace('T', " ")
+}
+
+fn elapsed(release: &Release) -> String {
+    took_ms(release).and_then(|ms| u64::try_from(ms).ok()).map_or_else(String::new, took)
 }
 
 fn took_ms(release: &Release) -> Option<i64> {
@@ -92,8 +224,12 @@ fn took_ms(release: &Release) -> Option<i64> {
     Some(ended.as_millisecond() - time(&release.began)?.as_millisecond())
 }
 
-/// The stack to show; without `--stack` it is every stack, wherever the command is run.
-fn stack(boot: &Boot) -> Result<Option<StackName>, Problem> {
+/// The stack to show. Without `--stack` it is every stack, wherever the command is run; but a number is one stack's.
+async fn stack(boot: &Boot, number: Option<u32>) -> Result<Option<StackName>, Problem> {
     let nothing_said = boot.global.stack.is_empty() && boot.global.project_name.is_none();
-    if nothing_said { Ok(None) } else { chosen::name(boot, "releases").map(Some) }
+    match (nothing_said, number) {
+        (true, None) => Ok(None),
+        (false, None) => chosen::name(boot, "releases").map(Some),
+        (_, Some(_)) => chosen::name_and_files(boot, "releases").await.map(|(stack, _)| Some(stack)),
+    }
 }

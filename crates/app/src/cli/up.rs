@@ -1,6 +1,6 @@
 //! `mainstay up`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,8 +9,9 @@ use mainstay_engine::sources::Read;
 use mainstay_model::identity::ServiceName;
 use mainstay_model::plan::{Order, UpOptions};
 
+use super::promote::Promotion;
 use super::required::{self, Wanted};
-use super::{chosen, edge, generated, secret, smoke, walk::Walk};
+use super::{chosen, edge, generated, secret, serving, smoke, walk::Walk};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -100,6 +101,8 @@ impl Up {
             made: std::collections::BTreeSet::new(),
             env: boot.global.env.clone(),
             profiles: boot.global.profile.clone(),
+            back_to: None,
+            promoted: BTreeMap::new(),
         }
     }
 
@@ -170,14 +173,31 @@ async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<bool, Problem> {
 }
 
 pub async fn run(boot: &Boot, args: Up) -> Outcome {
+    bring(boot, "up", args, None).await
+}
+
+/// What `up` and `promote` do.
+///
+/// # Errors
+/// The one problem to report.
+pub async fn bring(boot: &Boot, command: &str, args: Up, promotion: Option<&Promotion>) -> Outcome {
     let services = services(&args.services);
     let early = chosen::read_early(boot, &services)?;
-    let walk = Walk::begin(boot, "up").await?;
+    let walk = Walk::begin(boot, command).await?;
     let reads = match early {
         Some(reads) => reads,
         None => chosen::read(boot, &walk.known, &services)?,
     };
+    if promotion.is_some() && reads.len() > 1 {
+        return Err(Problem::usage("one-stack", format!("`{command}` is about one stack")).hint("give `--stack` once"));
+    }
     let wanted = args.wanted(boot, reads, &walk.known).await?;
+    // Before the edge, or another stack, is touched for one that cannot be done.
+    for one in wanted.iter().filter(|one| one.needed_by.is_none()) {
+        if let Some(promotion) = promotion {
+            promotion.images(&one.read.declared, &BTreeMap::new())?;
+        }
+    }
     // Of all stacks, before the first is touched.
     wanted.iter().try_for_each(|one| secret::check(boot, &one.read))?;
     let away = if args.needs_edge(&wanted) { edge::order_if_away(boot).await? } else { None };
@@ -192,7 +212,10 @@ pub async fn run(boot: &Boot, args: Up) -> Outcome {
         }
         let read = generated::settled(boot, one.read).await?;
         let (stack, checks) = (read.declared.stack.clone(), read.declared.smoke.clone());
-        let is_changed = bring_up(&walk, args.order(boot, &Wanted { read, ..one }, edge_comes)).await?;
+        let promotion = promotion.filter(|_| one.needed_by.is_none());
+        let order = args.order(boot, &Wanted { read, ..one }, edge_comes);
+        let order = serving::laid_over(boot, &walk.client.memory(), order, promotion).await?;
+        let is_changed = bring_up(&walk, order).await?;
         if is_changed && args.is_whole() && !checks.is_empty() {
             smoke::after_release(boot, &stack, &checks).await?;
         }

@@ -258,7 +258,7 @@ fn refuse(plan: &Plan) -> Result<(), Problem> {
 /// `nothing to do: all 3 services of `x` are as declared`.
 fn nothing_to_do(plan: &Plan) -> String {
     match (plan.verb.as_str(), plan.unchanged.len()) {
-        ("up", 1..) => {
+        ("up" | "rollback", 1..) => {
             let services = show::count(plan.unchanged.len(), "service");
             let are = if plan.unchanged.len() == 1 { "is" } else { "are" };
             format!("nothing to do: {services} of `{}` {are} as declared", plan.stack)

@@ -6,9 +6,9 @@ pub mod served;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mainstay_engine::journal::{Entry, HistoryFilter, Journal, KnownStack, Reading};
+use mainstay_engine::journal::{Entry, HistoryFilter, Journal, KnownStack, Logged, Reading, Release, ReleaseState};
 use mainstay_engine::{Keeper, KeeperError, Machine};
-use mainstay_model::identity::OperationId;
+use mainstay_model::identity::{OperationId, StackName};
 use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Order, Plan};
 use tokio::sync::mpsc::UnboundedSender;
@@ -173,6 +173,33 @@ impl Memory {
             Memory::Hosted(journal) => Ok(journal.history(filter).map_err(unreadable)?),
             Memory::Folder(reading) => Ok(reading.history(filter).map_err(unreadable)?),
             Memory::Served(served) => served.history(filter).await,
+        }
+    }
+
+    /// The newest so many releases of a stack, or of all, newest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn releases(&self, stack: Option<&StackName>, limit: u32) -> Result<Vec<Logged>, Problem> {
+        match self {
+            Memory::Hosted(journal) => Ok(journal.release_log(stack, limit).map_err(unreadable)?),
+            Memory::Folder(reading) => Ok(reading.release_log(stack, limit).map_err(unreadable)?),
+            Memory::Served(served) => served.releases(stack, limit).await,
+        }
+    }
+
+    /// The release of a stack that serves: the newest that was committed.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn release_that_serves(&self, stack: &StackName) -> Result<Option<Release>, Problem> {
+        match self {
+            Memory::Hosted(journal) => Ok(journal.release_that_serves(stack).map_err(unreadable)?),
+            Memory::Folder(reading) => Ok(reading.release_that_serves(stack).map_err(unreadable)?),
+            Memory::Served(served) => {
+                let log = served.releases(Some(stack), u32::MAX).await?;
+                Ok(log.into_iter().map(|one| one.release).find(|one| one.state == ReleaseState::Committed))
+            }
         }
     }
 

@@ -9,7 +9,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use mainstay_engine::journal::{Entry, HistoryFilter, KnownStack};
+use mainstay_engine::journal::{Entry, HistoryFilter, KnownStack, Logged};
+use mainstay_model::identity::StackName;
 use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Order, Plan};
 use serde::Serialize;
@@ -103,6 +104,14 @@ impl Served {
     /// What the server answers.
     pub async fn stacks(&self) -> Result<Vec<KnownStack>, Problem> {
         answer(self.send(Method::GET, "/v1/stacks", None::<&()>).await?).await
+    }
+
+    /// # Errors
+    /// What the server answers.
+    pub async fn releases(&self, stack: Option<&StackName>, limit: u32) -> Result<Vec<Logged>, Problem> {
+        let stack = stack.map(|stack| format!("&stack={}", escape(stack.as_str()))).unwrap_or_default();
+        let path = format!("/v1/releases?limit={limit}{stack}");
+        answer(self.send(Method::GET, &path, None::<&()>).await?).await
     }
 
     /// # Errors

@@ -108,6 +108,14 @@ impl From<HistoryQuery> for HistoryFilter {
     }
 }
 
+/// `GET /v1/releases?…`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReleasesQuery {
+    pub stack: Option<StackName>,
+    pub limit: Option<u32>,
+}
+
 /// `GET /v1/stacks/{name}`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StackAnswer {

@@ -10,6 +10,7 @@ mod history;
 mod id;
 mod lock;
 mod operations;
+mod phases;
 mod reading;
 mod releases;
 mod schema;
@@ -34,8 +35,9 @@ pub use history::NewEntry;
 pub use id::new_operation_id;
 pub(crate) use operations::verdict_text;
 pub use operations::{Beginning, KnownChange, OperationRecord, StepEnd, StepOutcome, StepRecord};
+pub use phases::{Logged, Phase};
 pub use reading::Reading;
-pub use releases::{NewRelease, Release, ReleaseState};
+pub use releases::{KEPT, NewRelease, Release, ReleaseState};
 pub(crate) use time::{now_text, text_of};
 pub use trouble::JournalError;
 

@@ -201,17 +201,17 @@ impl Journal {
     /// # Errors
     /// When the file cannot be read.
     pub fn operation(&self, id: &OperationId) -> Result<Option<OperationRecord>, JournalError> {
-        self.read(|connection| {
-            let sql = "SELECT id, stack, verb, plan, digest, started, ended, verdict, actor FROM operations
-                       WHERE id = ?1";
-            let found = connection.prepare_cached(sql)?.query_row([id.as_str()], operation).optional()?;
-            let Some(mut found) = found else { return Ok(None) };
-            let sql = "SELECT step, started, ended, outcome, detail, failure FROM steps
-                       WHERE operation = ?1 ORDER BY step";
-            found.steps = connection.prepare_cached(sql)?.query_map([id.as_str()], step)?.collect::<Result<_, _>>()?;
-            Ok(Some(found))
-        })
+        self.read(|connection| recorded(connection, id).optional())
     }
+}
+
+/// An operation with its steps.
+pub(super) fn recorded(connection: &Connection, id: &OperationId) -> rusqlite::Result<OperationRecord> {
+    let sql = "SELECT id, stack, verb, plan, digest, started, ended, verdict, actor FROM operations WHERE id = ?1";
+    let mut found = connection.prepare_cached(sql)?.query_row([id.as_str()], operation)?;
+    let sql = "SELECT step, started, ended, outcome, detail, failure FROM steps WHERE operation = ?1 ORDER BY step";
+    found.steps = connection.prepare_cached(sql)?.query_map([id.as_str()], step)?.collect::<Result<_, _>>()?;
+    Ok(found)
 }
 
 fn begin(connection: &Connection, beginning: &Beginning) -> rusqlite::Result<i64> {

@@ -7,7 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use mainstay_model::identity::StackName;
 use rusqlite::Connection;
 
-use super::{Entry, FILE_NAME, HistoryFilter, JournalError, KnownStack, Release, history, releases, schema, stacks};
+use super::{
+    Entry, FILE_NAME, HistoryFilter, JournalError, KnownStack, Logged, Release, history, phases, releases, schema,
+    stacks,
+};
 
 /// A view of a state folder's journal, whoever owns it. It sees what is committed at each call.
 pub struct Reading {
@@ -55,12 +58,26 @@ impl Reading {
         self.read(|connection| history::select(connection, filter))
     }
 
-    /// The newest so many releases of a stack, or of all, newest first.
+    /// The release that serves: the newest that was committed.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn releases(&self, stack: Option<&StackName>, limit: u32) -> Result<Vec<Release>, JournalError> {
-        self.read(|connection| releases::of(connection, stack, limit))
+    pub fn release_that_serves(&self, stack: &StackName) -> Result<Option<Release>, JournalError> {
+        self.read(|connection| match schema::is_up_to_date(connection)? {
+            true => releases::that_serves(connection, stack),
+            false => Ok(None),
+        })
+    }
+
+    /// The newest so many releases of a stack, or of all, newest first, with the time that each part of them took.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn release_log(&self, stack: Option<&StackName>, limit: u32) -> Result<Vec<Logged>, JournalError> {
+        self.read(|connection| match schema::is_up_to_date(connection)? {
+            true => phases::log(connection, stack, limit),
+            false => Ok(Vec::new()),
+        })
     }
 
     fn read<T: Default>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {

@@ -1,13 +1,13 @@
 //! Releases: what each `up` that made something made, and which end it came to.
 
-use mainstay_model::identity::{OperationId, StackName};
+use mainstay_model::identity::{OperationId, ServiceName, StackName};
 use mainstay_model::plan::SettleOrder;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::stacks::{json, parsed, parsed_name};
-use super::{Journal, JournalError, now_text};
+use super::{Journal, JournalError, Logged, now_text, phases};
 
 /// A release about to begin.
 #[derive(Clone, Debug)]
@@ -25,6 +25,10 @@ pub struct NewRelease {
     pub changes: Vec<String>,
     /// A digest of everything that was declared, values included.
     pub fingerprint: String,
+    /// The release that this one goes back to.
+    pub back_to: Option<u32>,
+    /// Service to the image that was promoted in the place of the one of the files.
+    pub promoted: BTreeMap<ServiceName, String>,
 }
 
 /// A release as it was recorded.
@@ -48,6 +52,12 @@ pub struct Release {
     pub changes: Vec<String>,
     pub fingerprint: String,
     pub before: SettleOrder,
+    /// The release that this one went back to.
+    #[serde(default)]
+    pub back_to: Option<u32>,
+    /// Service to the image that was promoted in the place of the one of the files; in effect while the release serves.
+    #[serde(default)]
+    pub promoted: BTreeMap<ServiceName, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,8 +73,11 @@ pub enum ReleaseState {
     Failed,
 }
 
-const COLUMNS: &str =
-    "operation, stack, number, actor, env, began, ended, state, images, image_ids, changes, fingerprint, before";
+const COLUMNS: &str = "operation, stack, number, actor, env, began, ended, state, images, image_ids, changes, fingerprint, \
+                       before, back_to, promoted";
+
+/// So many committed releases of a stack can be gone back to.
+pub const KEPT: u32 = 20;
 
 impl Journal {
     /// Writes down what there is before a release, in time before its first step.
@@ -74,9 +87,9 @@ impl Journal {
     pub async fn release_begins(&self, release: NewRelease) -> Result<(), JournalError> {
         let job = move |connection: &Connection| {
             let sql = "INSERT INTO releases (operation, stack, number, actor, env, began, state, images, image_ids,
-                                             changes, fingerprint, before)
+                                             changes, fingerprint, before, back_to, promoted)
                        VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM releases WHERE stack = ?2),
-                               ?3, ?4, ?5, 'begun', ?6, '{}', ?7, ?8, ?9)";
+                               ?3, ?4, ?5, 'begun', ?6, '{}', ?7, ?8, ?9, ?10, ?11)";
             connection.prepare_cached(sql)?.execute(params![
                 release.operation.as_str(),
                 release.stack.as_str(),
@@ -87,6 +100,8 @@ impl Journal {
                 json(&release.changes),
                 release.fingerprint,
                 json(&release.before),
+                release.back_to,
+                json(&release.promoted),
             ])?;
             Ok(0)
         };
@@ -134,6 +149,36 @@ impl Journal {
         })
     }
 
+    /// The release that serves: the newest that was committed.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn release_that_serves(&self, stack: &StackName) -> Result<Option<Release>, JournalError> {
+        self.read(|connection| that_serves(connection, stack))
+    }
+
+    /// Those of a stack whose declarations are kept: the newest that were committed, and any that is not at its end.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn releases_to_keep(&self, stack: &StackName) -> Result<BTreeSet<OperationId>, JournalError> {
+        self.read(|connection| {
+            let sql = "SELECT operation FROM releases WHERE stack = ?1 AND (state = 'begun' OR operation IN
+                       (SELECT operation FROM releases WHERE stack = ?1 AND state = 'committed'
+                        ORDER BY number DESC LIMIT ?2))";
+            let row = |row: &Row<'_>| row.get(0).map(OperationId);
+            connection.prepare_cached(sql)?.query_map(params![stack.as_str(), KEPT], row)?.collect()
+        })
+    }
+
+    /// As [`Journal::releases`], with the time that each part of them took.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn release_log(&self, stack: Option<&StackName>, limit: u32) -> Result<Vec<Logged>, JournalError> {
+        self.read(|connection| phases::log(connection, stack, limit))
+    }
+
     /// # Errors
     /// When the file cannot be read.
     pub fn release(&self, operation: &OperationId) -> Result<Option<Release>, JournalError> {
@@ -142,6 +187,12 @@ impl Journal {
             connection.prepare_cached(&sql)?.query_row([operation.as_str()], release).optional()
         })
     }
+}
+
+pub(super) fn that_serves(connection: &Connection, stack: &StackName) -> rusqlite::Result<Option<Release>> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM releases WHERE stack = ?1 AND state = 'committed' ORDER BY number DESC LIMIT 1");
+    connection.prepare_cached(&sql)?.query_row([stack.as_str()], release).optional()
 }
 
 pub(super) fn of(connection: &Connection, stack: Option<&StackName>, limit: u32) -> rusqlite::Result<Vec<Release>> {
@@ -166,6 +217,8 @@ fn release(row: &Row<'_>) -> rusqlite::Result<Release> {
         changes: parsed(row, 10)?,
         fingerprint: row.get(11)?,
         before: parsed(row, 12)?,
+        back_to: row.get(13)?,
+        promoted: parsed(row, 14)?,
     })
 }
 

@@ -84,6 +84,10 @@ const MIGRATIONS: &[&str] = &[
     );
     CREATE INDEX releases_open ON releases (began) WHERE state = 'begun';
 ",
+    "
+    ALTER TABLE releases ADD COLUMN back_to INTEGER;
+    ALTER TABLE releases ADD COLUMN promoted TEXT NOT NULL DEFAULT '{}';
+",
 ];
 
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> {
@@ -123,6 +127,12 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     // In KiB: a journal is written at its end and read from its end, a large cache would only be memory.
     connection.pragma_update(None, "cache_size", -512)
+}
+
+/// Whether a file has all of today's tables. Who only reads cannot make them, and nothing can be in those that lack.
+pub(super) fn is_up_to_date(connection: &Connection) -> rusqlite::Result<bool> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))?;
+    Ok(version as usize >= MIGRATIONS.len())
 }
 
 pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {

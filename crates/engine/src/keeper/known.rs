@@ -71,7 +71,7 @@ fn hold(declared: &Declared, service: &Service) -> Option<HeldService> {
 }
 
 /// The services that an `up` of a part brought up or found as declared.
-fn touched(options: &UpOptions, plan: &Plan) -> BTreeSet<ServiceName> {
+pub(super) fn touched(options: &UpOptions, plan: &Plan) -> BTreeSet<ServiceName> {
     let mut touched = options.services.clone();
     touched.extend(plan.unchanged.iter().cloned());
     touched.extend(plan.steps.iter().filter_map(|step| step.action.service().cloned()));

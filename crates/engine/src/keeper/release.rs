@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use mainstay_model::identity::{OperationId, StackName, digest};
+use mainstay_model::identity::{OperationId, ServiceName, StackName, digest};
 use mainstay_model::observed::{Observed, Scope, State};
 use mainstay_model::operation::{Failure, Verdict, What};
 use mainstay_model::plan::{Action, Order, Plan, SettleOrder, Towards};
@@ -27,14 +27,18 @@ pub(super) fn of(
     observed: &Observed,
     operation: &OperationId,
     actor: &str,
+    promotes: bool,
 ) -> Option<NewRelease> {
     let Order::Up { declared, options } = order else { return None };
     let makes = |action: &Action| action.makes_container() || matches!(action, Action::Commit { .. });
-    if !plan.steps.iter().any(|step| makes(&step.action)) {
+    if !promotes && !plan.steps.iter().any(|step| makes(&step.action)) {
         return None;
     }
     let makers = plan.steps.iter().filter(|step| step.action.makes_container());
     let changes = makers.filter_map(|step| Some(format!("{}: {}", step.action.service()?, step.why)));
+    let back = options.back_to.map(|number| format!("rollback to {number}"));
+    let promoted = promotes && options.back_to.is_none();
+    let promoted = promoted.then(|| told_promoted(&options.promoted));
     let services = declared.services.iter();
     Some(NewRelease {
         operation: operation.clone(),
@@ -43,9 +47,19 @@ pub(super) fn of(
         env: options.env.clone(),
         before: SettleOrder::before(observed),
         images: services.map(|(name, service)| (name.to_string(), service.image.clone())).collect(),
-        changes: changes.collect(),
+        changes: back.into_iter().chain(promoted).chain(changes).collect(),
         fingerprint: digest(declared),
+        back_to: options.back_to,
+        promoted: options.promoted.clone(),
     })
+}
+
+fn told_promoted(images: &BTreeMap<ServiceName, String>) -> String {
+    if images.is_empty() {
+        return "no promoted image any more".to_owned();
+    }
+    let each = images.iter().map(|(service, image)| format!("`{image}` for `{service}`"));
+    format!("promoted {}", each.collect::<Vec<_>>().join(", "))
 }
 
 impl Story {
@@ -81,7 +95,9 @@ impl<W: World + Clone> Running<'_, W> {
             (ReleaseState::Failed, failure)
         };
         let ids = self.keeper.image_ids(&self.plan.stack).await;
-        (failure, self.keeper.journal.release_ends(self.operation, state, ids).await)
+        let ended = self.keeper.journal.release_ends(self.operation, state, ids).await;
+        self.keeper.forget_old_releases(&self.plan.stack);
+        (failure, ended)
     }
 
     async fn take_back(&self, release: &NewRelease, story: &mut Story, teller: &Teller) -> Result<(), Failure> {
@@ -133,13 +149,16 @@ impl<W: World + Clone> Keeper<W> {
         }
     }
 
-    /// By service: the images of what runs. Nothing when it cannot be looked at: it is for the record only.
+    /// By service: the images of what there is. Nothing when it cannot be looked at: it is for the record only.
     async fn image_ids(&self, stack: &StackName) -> BTreeMap<String, String> {
         let Ok(observed) = self.docker.look(&Scope::of_stack(stack.clone())).await else { return BTreeMap::new() };
         // The edge may have come along.
         let ours = observed.containers.iter().filter(|container| container.stack.as_ref() == Some(stack));
-        let running = ours.filter(|container| container.state == State::Running);
-        running.filter_map(|c| Some((c.service.as_ref()?.to_string(), c.image_id.clone()))).collect()
+        // What has run to its end is of the release as well; where there are several, the one that runs tells.
+        let (up, ended): (Vec<_>, Vec<_>) =
+            ours.filter(|container| !container.one_off).partition(|container| container.state == State::Running);
+        let each = ended.into_iter().chain(up);
+        each.filter_map(|c| Some((c.service.as_ref()?.to_string(), c.image_id.clone()))).collect()
     }
 
     /// Brings every release whose process was ended in the middle to one of its ends. Gives what was done, in words.
@@ -206,6 +225,7 @@ impl<W: World + Clone> Keeper<W> {
         let ids = self.image_ids(&release.stack).await;
         let ended = self.journal.release_ends(&release.operation, state, ids).await;
         ended.map_err(|trouble| failure_of_journal(&trouble))?;
+        self.forget_old_releases(&release.stack);
         let what = match towards {
             Towards::Before => "was taken back: what ran before it runs",
             Towards::Release => "had been committed and was finished",

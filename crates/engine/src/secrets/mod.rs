@@ -13,6 +13,7 @@ mod namespace;
 mod plain;
 mod random;
 mod redactions;
+mod released;
 mod sheet;
 mod token;
 
@@ -29,6 +30,7 @@ use mainstay_model::secrets::Recipe;
 pub use made_up::Filled;
 pub use namespace::Namespace;
 pub use redactions::Redactions;
+pub use released::Released;
 pub use sheet::Origin;
 use sheet::{Entry, Writing};
 
@@ -36,6 +38,8 @@ use sheet::{Entry, Writing};
 #[derive(Clone, Debug)]
 pub struct Secrets {
     folder: PathBuf,
+    /// What releases declared.
+    releases: PathBuf,
     key: PathBuf,
 }
 
@@ -110,7 +114,8 @@ pub enum SecretsError {
 impl Secrets {
     /// The values that are kept below a state folder. The key is there too, unless it is said where it is.
     pub fn of(state_dir: &Path, key: Option<PathBuf>) -> Self {
-        Secrets { folder: state_dir.join("secrets"), key: key.unwrap_or_else(|| key::usual_path(state_dir)) }
+        let releases = state_dir.join("releases");
+        Secrets { folder: state_dir.join("secrets"), releases, key: key.unwrap_or_else(|| key::usual_path(state_dir)) }
     }
 
     /// Where the values of a namespace are.

@@ -129,7 +129,7 @@ impl<'s> Writing<'s> {
 
 impl Secrets {
     /// The key, which must be there: something was sealed with it.
-    fn key_for(&self, sealed: &std::path::Path) -> Result<Key, SecretsError> {
+    pub(super) fn key_for(&self, sealed: &std::path::Path) -> Result<Key, SecretsError> {
         Key::read(&self.key)?
             .ok_or_else(|| SecretsError::NoHostKey { key: self.key.clone(), sealed: sealed.to_owned() })
     }
@@ -137,11 +137,11 @@ impl Secrets {
     /// The key; a new one only where nothing is sealed yet.
     pub(super) fn key_or_new(&self) -> Result<Key, SecretsError> {
         // Before the key: somebody who makes the first one at this moment seals only after it is in its place.
-        let sealed = self.sealed();
+        let sealed = self.sealed().into_iter().next().or_else(|| self.a_sealed_release());
         if let Some(key) = Key::read(&self.key)? {
             return Ok(key);
         }
-        match sealed.into_iter().next() {
+        match sealed {
             Some(sealed) => Err(SecretsError::NoHostKey { key: self.key.clone(), sealed }),
             None => Key::make(&self.key),
         }

@@ -95,6 +95,7 @@ impl Order {
     /// The verb as the command line says it.
     pub fn verb(&self) -> &'static str {
         match self {
+            Order::Up { options: UpOptions { back_to: Some(_), .. }, .. } => "rollback",
             Order::Up { .. } => "up",
             Order::Down(_) => "down",
             Order::Start(_) => "start",
@@ -146,6 +147,12 @@ pub struct UpOptions {
     pub env: Option<String>,
     /// `--profile`, to be remembered with the stack.
     pub profiles: Vec<String>,
+    /// The number of the release that this goes back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back_to: Option<u32>,
+    /// Images that were promoted, by service; the declaration has them already in the place of those of the files.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub promoted: BTreeMap<ServiceName, String>,
 }
 
 /// An order that needs no files: the world's labels say enough.

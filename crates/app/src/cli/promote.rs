@@ -1,0 +1,152 @@
+//! `mainstay promote`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::{ArgGroup, Args};
+use mainstay_model::declared::{Declared, ImageName, Service};
+use mainstay_model::identity::ServiceName;
+
+use super::chosen;
+use super::up::{self, ServiceArg, Up, services};
+use crate::boot::Boot;
+use crate::problem::{Outcome, Problem};
+
+/// Bring a tag of an image live: a release with it in the place of the tag in the files.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("what").required(true).args(["tag", "clear"]),
+    after_help = "Examples:\n  mainstay promote --tag 1.4.2                      every service with a tagged image, where all are of one repository\n  mainstay promote --tag 1.4.2 --image ghcr.io/acme/shop\n  mainstay promote --tag 1.4.2 --service web --service worker\n  mainstay promote --tag 1.4.2 --dry-run            only show what would be done\n  mainstay promote --clear                          the images of the files again\n\nThe image is pulled first where it is not there. The tag stays in effect for every later `up`, which says so, until\nthe next `promote`. `mainstay rollback` goes back to what served before, its images included (docs/RELEASES.md)."
+)]
+pub struct Promote {
+    /// The tag
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    /// Only these services
+    #[arg(long, value_name = "SERVICE")]
+    service: Vec<ServiceArg>,
+    /// Only services with an image of these repositories, such as ghcr.io/acme/shop
+    #[arg(long, value_name = "REPOSITORY")]
+    image: Vec<String>,
+    /// Go back to the images of the files
+    #[arg(long, conflicts_with = "image")]
+    clear: bool,
+    /// Pull the image even when it is there: the tag may have moved
+    #[arg(long)]
+    pull: bool,
+    /// Seconds that a service may take to become ready; 300 when nothing is said
+    #[arg(long, value_name = "SECONDS")]
+    ready_within: Option<u64>,
+}
+
+/// Which images are to stand in the place of those of the files.
+pub struct Promotion {
+    /// `None` ends what is promoted.
+    tag: Option<String>,
+    services: BTreeSet<ServiceName>,
+    repositories: Vec<String>,
+}
+
+pub async fn run(boot: &Boot, args: Promote) -> Outcome {
+    if let Some(tag) = args.tag.as_ref().filter(|tag| !ImageName::is_tag(tag)) {
+        return Err(Problem::usage("bad-tag", format!("`--tag {tag}` cannot be the tag of an image")).hint(
+            "a tag has letters, digits, `_`, `.` and `-`, and is what follows the `:` of an image: `--tag 1.4.2`",
+        ));
+    }
+    let promotion = Promotion { tag: args.tag, services: services(&args.service), repositories: args.image };
+    let up = Up { pull: args.pull, ready_within: args.ready_within, ..Up::default() };
+    up::bring(boot, "promote", up, Some(&promotion)).await
+}
+
+impl Promotion {
+    /// By service, the images that are promoted from now on. `declared` is what the files say.
+    ///
+    /// # Errors
+    /// When it is not clear which services are meant, or one that is named has no tag to be replaced.
+    pub fn images(
+        &self,
+        declared: &Declared,
+        before: &BTreeMap<ServiceName, String>,
+    ) -> Result<BTreeMap<ServiceName, String>, Problem> {
+        if let Some(missing) = self.services.iter().find(|name| !declared.services.contains_key(*name)) {
+            let stack = std::iter::once(&declared.stack);
+            return Err(chosen::no_such_service(stack, missing, declared.services.keys()));
+        }
+        let mut promoted = before.clone();
+        let Some(tag) = &self.tag else {
+            promoted.retain(|name, _| !self.services.is_empty() && !self.services.contains(name));
+            return Ok(promoted);
+        };
+        let all: Vec<&Service> = declared.services.values().collect();
+        let named = all.iter().filter(|service| self.services.contains(&service.name));
+        if let Some(without) = named.clone().find(|service| repository(service).is_none()) {
+            return Err(has_no_tag(without));
+        }
+        let tagged: Vec<(&Service, &str)> =
+            all.iter().filter_map(|service| Some((*service, repository(service)?))).collect();
+        for repository in &self.repositories {
+            if !tagged.iter().any(|(_, one)| one == repository) {
+                let problem = Problem::usage(
+                    "no-such-image",
+                    format!("no service of `{}` has an image of `{repository}` with a tag", declared.stack),
+                );
+                return Err(problem.hint(format!("these have: {}", listed(&tagged))));
+            }
+        }
+        let meant: Vec<(&Service, &str)> = tagged
+            .iter()
+            .filter(|(service, _)| self.services.is_empty() || self.services.contains(&service.name))
+            .filter(|(_, one)| self.repositories.is_empty() || self.repositories.iter().any(|named| named == one))
+            .copied()
+            .collect();
+        self.must_be_clear(declared, &meant)?;
+        promoted.extend(meant.iter().map(|(service, one)| (service.name.clone(), format!("{one}:{tag}"))));
+        Ok(promoted)
+    }
+
+    /// A tag of the shop's image is none of the database's: of several repositories the meant ones are to be named.
+    fn must_be_clear(&self, declared: &Declared, meant: &[(&Service, &str)]) -> Result<(), Problem> {
+        if meant.is_empty() {
+            return Err(Problem::usage(
+                "nothing-to-promote",
+                format!("no service of `{}` that is meant has an image with a tag", declared.stack),
+            )
+            .hint("images that are built here, or pinned by a digest, are released with `mainstay up`"));
+        }
+        let repositories: BTreeSet<&str> = meant.iter().map(|(_, one)| *one).collect();
+        if repositories.len() < 2 || !self.services.is_empty() || !self.repositories.is_empty() {
+            return Ok(());
+        }
+        let first = repositories.first().copied().unwrap_or_default();
+        let message = format!(
+            "the images of `{}` are of {} repositories, and one tag is seldom of all",
+            declared.stack,
+            repositories.len()
+        );
+        Err(Problem::usage("which-image", message).hint(format!("they are {}", listed(meant))).hint(format!(
+            "say which: `mainstay promote --tag {} --image {first}`; `--image` can be given several times",
+            self.tag.as_deref().unwrap_or_default()
+        )))
+    }
+}
+
+/// The repository of an image whose tag can be replaced.
+fn repository(service: &Service) -> Option<&str> {
+    let name = ImageName::of(&service.image);
+    (service.build.is_none() && name.digest.is_none() && name.tag.is_some()).then_some(name.repository)
+}
+
+fn has_no_tag(service: &Service) -> Problem {
+    let (name, image) = (&service.name, &service.image);
+    let why = match (&service.build, ImageName::of(image).digest) {
+        (Some(_), _) => "is built here".to_owned(),
+        (None, Some(_)) => format!("is pinned by its digest: `{image}`"),
+        (None, None) => format!("has no tag in the files: `{image}`"),
+    };
+    Problem::usage("no-tag", format!("the image of `{name}` {why}"))
+        .hint("give it a tag in the Compose file, such as `image: REPOSITORY:${TAG}`, or release it with `mainstay up`")
+}
+
+fn listed(services: &[(&Service, &str)]) -> String {
+    let each = services.iter().map(|(service, _)| format!("`{}` (`{}`)", service.image, service.name));
+    each.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,72 @@
+//! What is kept of a release so that it can be gone back to, and for how long.
+
+use mainstay_model::declared::Declared;
+use mainstay_model::identity::{OperationId, StackName};
+use mainstay_model::plan::{Order, Plan, UpOptions};
+
+use super::{Keeper, KeeperError, known};
+use crate::secrets::Secrets;
+use crate::world::World;
+
+impl<W: World + Clone> Keeper<W> {
+    /// Whether an order changes which images are promoted in the place of those of the files: that alone is worth a
+    /// release, for it is what later orders go by.
+    pub(super) fn promotes(&self, order: &Order) -> Result<bool, KeeperError> {
+        let Order::Up { declared, options } = order else { return Ok(false) };
+        let serving = self.journal.release_that_serves(&declared.stack);
+        let serving = serving.map_err(|source| KeeperError::Journal { doing: "read", source })?;
+        Ok(serving.map(|release| release.promoted).unwrap_or_default() != options.promoted)
+    }
+
+    /// Seals what the release declares, before its first step.
+    pub(super) fn seal(&self, order: &Order, plan: &Plan, operation: &OperationId) -> Result<(), KeeperError> {
+        let (Some(secrets), Order::Up { declared, options }) = (&self.secrets, order) else { return Ok(()) };
+        let whole = self.whole(secrets, declared, options, plan)?;
+        let lasting = UpOptions {
+            env: options.env.clone(),
+            profiles: options.profiles.clone(),
+            no_edge: options.no_edge,
+            ready_within_secs: options.ready_within_secs,
+            promoted: options.promoted.clone(),
+            ..UpOptions::default()
+        };
+        Ok(secrets.seal_release(operation, whole, lasting)?)
+    }
+
+    /// What is in effect once an order is done: where it is about some services, the others stay as the release before
+    /// declared them.
+    fn whole(
+        &self,
+        secrets: &Secrets,
+        declared: &Declared,
+        options: &UpOptions,
+        plan: &Plan,
+    ) -> Result<Declared, KeeperError> {
+        let mut whole = declared.clone();
+        if options.services.is_empty() {
+            return Ok(whole);
+        }
+        let serving = self.journal.release_that_serves(&declared.stack);
+        let serving = serving.map_err(|source| KeeperError::Journal { doing: "read", source })?;
+        let Some(serving) = serving else { return Ok(whole) };
+        let Some(before) = secrets.released(&declared.stack, &serving.operation)? else { return Ok(whole) };
+        let touched = known::touched(options, plan);
+        let before = before.declared;
+        whole.services.retain(|name, _| touched.contains(name));
+        whole.services.extend(before.services.into_iter().filter(|(name, _)| !touched.contains(name)));
+        before.networks.into_iter().for_each(|(key, network)| {
+            whole.networks.entry(key).or_insert(network);
+        });
+        before.volumes.into_iter().for_each(|(key, volume)| {
+            whole.volumes.entry(key).or_insert(volume);
+        });
+        Ok(whole)
+    }
+
+    /// Removes the declarations of releases that nobody goes back to. What cannot be removed now is tried after the
+    /// next release: it is sealed, and no reason for a failure.
+    pub(super) fn forget_old_releases(&self, stack: &StackName) {
+        let (Some(secrets), Ok(kept)) = (&self.secrets, self.journal.releases_to_keep(stack)) else { return };
+        let _ = secrets.keep_releases(stack, &kept);
+    }
+}
