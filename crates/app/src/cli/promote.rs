@@ -15,7 +15,7 @@ use crate::problem::{Outcome, Problem};
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("what").required(true).args(["tag", "clear"]),
-    after_help = "Examples:\n  mainstay promote --tag 1.4.2                      every service with a tagged image, where all are of one repository\n  mainstay promote --tag 1.4.2 --image ghcr.io/acme/shop\n  mainstay promote --tag 1.4.2 --service web --service worker\n  mainstay promote --tag 1.4.2 --dry-run            only show what would be done\n  mainstay promote --clear                          the images of the files again\n\nThe image is pulled first where it is not there. The tag stays in effect for every later `up`, which says so, until\nthe next `promote`. `mainstay rollback` goes back to what served before, its images included (docs/RELEASES.md)."
+    after_help = "Examples:\n  mainstay promote --tag 1.4.2                         where all tagged images are of one repository\n  mainstay promote --tag 1.4.2 --image ghcr.io/acme/shop\n  mainstay promote --tag 1.4.2 --service web --service worker\n  mainstay promote --tag 1.4.2 --dry-run               only show what would be done\n  mainstay promote --clear                             the images of the files again\n\nThe image is pulled first where it is not there. The tag stays in effect for every later `up`, which\nsays so, until the next `promote`. `mainstay rollback` goes back to what served before, its images\nincluded (docs/RELEASES.md)."
 )]
 pub struct Promote {
     /// The tag

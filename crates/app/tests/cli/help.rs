@@ -16,6 +16,8 @@ const COMMANDS: &[&str] = &[
     "smoke",
     "history",
     "releases",
+    "rollback",
+    "promote",
     "stacks",
     "config",
     "secret",

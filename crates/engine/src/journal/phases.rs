@@ -90,3 +90,42 @@ fn phase(action: &Action) -> Phase {
         | Action::Unroute { .. } => Phase::Start,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mainstay_model::identity::StackName;
+    use mainstay_model::plan::{Impact, Step, Target, TargetContainer};
+
+    use super::*;
+
+    #[test]
+    fn what_comes_after_the_commit_clears_away() {
+        let target =
+            || Target { name: "web-1".into(), service: None, number: 1, container: TargetContainer::Id("a".into()) };
+        let actions = [
+            Action::PullImage { image: "web".into(), platform: None },
+            Action::StartContainer { target: target() },
+            Action::Commit { routes: Vec::new(), kept: Vec::new(), tells_edge: false },
+            Action::StopContainer { target: target(), grace_secs: None },
+        ];
+        let mut plan = Plan::empty(StackName::new("shop").unwrap(), "up");
+        let mut steps = Vec::new();
+        for (number, action) in (1..).zip(actions) {
+            let id = StepId(number);
+            plan.steps.push(Step { id, action, why: String::new(), impact: Impact::Live, needs: Vec::new() });
+            steps.push(StepRecord {
+                step: id,
+                started: format!("2026-11-20T10:00:0{number}Z"),
+                ended: Some(format!("2026-11-20T10:00:0{number}.{number}00Z")),
+                outcome: Some(StepOutcome::Done),
+                detail: None,
+                failure: None,
+            });
+        }
+        // What was skipped took no time.
+        plan.steps.push(Step { id: StepId(5), ..plan.steps[0].clone() });
+        steps.push(StepRecord { step: StepId(5), outcome: Some(StepOutcome::Skipped), ..steps[3].clone() });
+        let expected = [(Phase::Materials, 100), (Phase::Start, 200), (Phase::Commit, 300), (Phase::ClearAway, 400)];
+        assert_eq!(times(&plan, &steps), BTreeMap::from(expected));
+    }
+}

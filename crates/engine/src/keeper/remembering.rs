@@ -70,3 +70,50 @@ impl<W: World + Clone> Keeper<W> {
         let _ = secrets.keep_releases(stack, &kept);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mainstay_model::identity::ServiceName;
+
+    use super::super::tests::{Bench, declared, stack};
+    use super::*;
+    use crate::journal::KEPT;
+
+    fn order(word: &str, services: &[&str]) -> Order {
+        let mut declared = declared(&["db", "web"]);
+        declared.services.values_mut().for_each(|service| service.container.hostname = Some(word.to_owned()));
+        let services = services.iter().map(|name| ServiceName::new(*name).unwrap()).collect();
+        let options = UpOptions { services, no_deps: true, ..UpOptions::default() };
+        Order::Up { declared: Box::new(declared), options }
+    }
+
+    #[tokio::test]
+    async fn a_release_of_a_part_keeps_the_whole_that_is_in_effect() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = Secrets::of(folder.path(), None);
+        let mut bench = Bench::new().await;
+        bench.keeper = bench.keeper.clone().with_secrets(secrets.clone());
+        bench.apply(order("first", &[])).await.unwrap();
+        bench.apply(order("second", &["web"])).await.unwrap();
+        let serving = bench.keeper.journal.release_that_serves(&stack()).unwrap().unwrap();
+        let released = secrets.released(&stack(), &serving.operation).unwrap().unwrap();
+        let hosts = released.declared.services.values().map(|service| service.container.hostname.clone().unwrap());
+        assert_eq!(hosts.collect::<Vec<_>>(), ["first", "second"], "db as before, web anew");
+        assert!(released.options.services.is_empty());
+    }
+
+    #[tokio::test]
+    async fn only_the_newest_releases_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = Secrets::of(folder.path(), None);
+        let mut bench = Bench::new().await;
+        bench.keeper = bench.keeper.clone().with_secrets(secrets.clone());
+        for number in 0..KEPT + 2 {
+            bench.apply(order(&format!("number-{number}"), &[])).await.unwrap();
+        }
+        let all = bench.keeper.journal.releases(Some(&stack()), 100).unwrap();
+        let kept = all.iter().map(|release| secrets.is_kept(&stack(), &release.operation));
+        let expected = (0..KEPT + 2).map(|number| number < KEPT);
+        assert_eq!(kept.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+}
