@@ -32,11 +32,13 @@ fn main() {
     {
         let _server = served.serve();
         for &size in &sizes {
-            let stack = Stack::write(&root, size);
             for round in 1..=rounds {
                 eprintln!("{size} services, round {round} of {rounds}");
+                let stack = Stack::write(&root, size, round);
                 one_round(&mut figures, &stack, &compose, &hosted, &served);
             }
+            // What was measured so far is kept, whatever becomes of the rest.
+            eprintln!("{}", figures.table());
         }
     }
     eprintln!("repair");
@@ -86,7 +88,7 @@ fn one_round(figures: &mut Figures, stack: &Stack, compose: &Compose, hosted: &M
         }
         stack.rewrite("1");
         figures.add(&changed, name, timed(|| compose.run(stack, up)));
-        figures.add(&down, name, timed(|| compose.run(stack, &["down"])));
+        figures.add(&down, name, timed(|| compose.down(stack)));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::figures::Figures;
 use crate::subjects::{IMAGE, Mainstay, Stack};
 
 pub fn measure(figures: &mut Figures, root: &Path, served: &Mainstay, rounds: usize) {
-    let stack = Stack::write(root, 2);
+    let stack = Stack::write(root, 2, 0);
     let _server = served.serve();
     served.run(&stack, &["up"]);
     let network = format!("{}_default", stack.name);

@@ -12,7 +12,7 @@ use crate::subjects::{Mainstay, Stack};
 const WATCH: Duration = Duration::from_secs(20);
 
 pub fn measure(figures: &mut Figures, root: &Path, served: &Mainstay, containers: usize) {
-    let stack = Stack::write(root, containers);
+    let stack = Stack::write(root, containers, 0);
     let server = served.serve();
     served.run(&stack, &["up"]);
     thread::sleep(Duration::from_secs(2));

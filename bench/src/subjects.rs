@@ -20,8 +20,9 @@ pub struct Stack {
 }
 
 impl Stack {
-    pub fn write(root: &Path, services: usize) -> Stack {
-        let name = format!("mainstay-bench-{services}");
+    /// Each round has a name of its own, so that a network that the engine cannot remove is in no other round's way.
+    pub fn write(root: &Path, services: usize, round: usize) -> Stack {
+        let name = format!("mainstay-bench-{services}-{round}");
         let folder = root.join(&name);
         fs::create_dir_all(&folder).expect("the stack's folder");
         let stack = Stack { name, folder, services };
@@ -104,10 +105,28 @@ pub struct Compose {
 
 impl Compose {
     pub fn run(&self, stack: &Stack, args: &[&str]) {
-        // Called by its own path, which spares it the detour through the `docker` command.
+        quiet(self.command(stack).args(args));
+    }
+
+    /// `down`, given once more when it fails: now and then the engine still counts an endpoint of a container that is
+    /// gone, refuses to remove the network, and `docker compose` leaves it at that. A user would type it again too.
+    pub fn down(&self, stack: &Stack) {
+        let once = self.command(stack).arg("down").stdin(Stdio::null()).output().expect("the command runs");
+        if once.status.success() {
+            return;
+        }
+        eprintln!("`docker compose down` failed, and is given once more");
+        let twice = self.command(stack).arg("down").stdin(Stdio::null()).output().expect("the command runs");
+        if !twice.status.success() {
+            eprintln!("it failed again; to be removed by hand:\n{}", String::from_utf8_lossy(&twice.stderr));
+        }
+    }
+
+    /// Called by its own path, which spares it the detour through the `docker` command.
+    fn command(&self, stack: &Stack) -> Command {
         let mut command = Command::new(&self.plugin);
         command.arg("--project-directory").arg(&stack.folder).arg("--file").arg(stack.folder.join("compose.yaml"));
-        quiet(command.args(args));
+        command
     }
 }
 
