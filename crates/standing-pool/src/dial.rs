@@ -108,7 +108,11 @@ impl Reach for Server {
                 }
                 // All are in use: the server is asked beside the pool, so that being busy is not taken for an outage.
                 Err(PoolError::Timeout(TimeoutType::Wait)) => self.ask_beside().await,
-                Err(error) => Err(self.of_pool(error)),
+                Err(error) => match self.of_pool(error) {
+                    // No further connection is to be had, but those that callers hold serve.
+                    failure if failure.kind == Kind::TooManyConnections && pool.status().size > 0 => Ok(()),
+                    failure => Err(failure),
+                },
             }
         })
     }

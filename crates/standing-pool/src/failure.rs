@@ -295,6 +295,8 @@ pub(crate) enum Meaning {
     Statement,
     /// The session is gone, or leads to a server that cannot serve.
     Connection,
+    /// Nothing may be written: a server that takes no writes any more, or a transaction that was begun read-only.
+    ReadOnly,
     /// A cached plan is older than a change of the schema.
     StalePlan,
     /// A table or a column is missing: the schema may be behind.
@@ -308,7 +310,8 @@ pub(crate) fn meaning(error: &tokio_postgres::Error) -> Meaning {
         Some(code) if *code == SqlState::FEATURE_NOT_SUPPORTED && is_stale_plan(error) => Meaning::StalePlan,
         Some(code) if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::UNDEFINED_COLUMN => Meaning::Schema,
         Some(code) => match code.code() {
-            "57P01" | "57P02" | "57P03" | "25006" | "26000" | "42P05" => Meaning::Connection,
+            "25006" => Meaning::ReadOnly,
+            "57P01" | "57P02" | "57P03" | "26000" | "42P05" => Meaning::Connection,
             other if other.starts_with("08") => Meaning::Connection,
             _ => Meaning::Statement,
         },

@@ -3,14 +3,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
-use crate::failure::{Failure, Meaning, meaning};
+use crate::dial::probe;
+use crate::failure::{Failure, Kind, Meaning, meaning};
 use crate::settings::Pooler;
 use crate::shared::Shared;
 
@@ -29,16 +30,26 @@ pub struct Lease {
 struct Watch {
     shared: Arc<Shared>,
     generation: u64,
-    spoiled: Arc<AtomicBool>,
+    verdict: Arc<AtomicU8>,
 }
+
+/// Nothing speaks against the connection.
+const SERVES: u8 = 0;
+/// A statement was refused because nothing may be written: the server's doing, or the transaction's own wish.
+const WROTE_IN_VAIN: u8 = 1;
+/// The session is gone.
+const GONE: u8 = 2;
 
 impl Watch {
     fn see(&self, error: &Error) -> Meaning {
         let meaning = meaning(error);
         match meaning {
             Meaning::Connection => {
-                self.spoiled.store(true, Ordering::Release);
+                self.verdict.fetch_max(GONE, Ordering::AcqRel);
                 self.shared.report(self.generation, &Failure::of(error));
+            }
+            Meaning::ReadOnly => {
+                self.verdict.fetch_max(WROTE_IN_VAIN, Ordering::AcqRel);
             }
             Meaning::Schema => self.shared.doubt.notify_waiters(),
             Meaning::StalePlan | Meaning::Statement => {}
@@ -52,6 +63,25 @@ impl Watch {
         })
     }
 
+    /// The transaction is over: what the session says now is the server's doing. One that takes writes goes back to the
+    /// pool; one that takes none is the end of this pool, and the primary is looked for.
+    fn ask_about_writes(&self, object: Object) {
+        let settings = &self.shared.settings;
+        let (access, within) = (settings.access, settings.check_timeout);
+        let (shared, generation) = (self.shared.clone(), self.generation);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return drop(Object::take(object)) };
+        runtime.spawn(async move {
+            if let Err(failure) = probe(&object, access, within).await {
+                drop(Object::take(object));
+                if failure.kind == Kind::ReadOnly {
+                    shared.convict(generation, failure);
+                } else {
+                    shared.report(generation, &failure);
+                }
+            }
+        });
+    }
+
     fn keeps_statements(&self) -> bool {
         self.shared.settings.pooler == Pooler::None
     }
@@ -59,7 +89,7 @@ impl Watch {
 
 impl Lease {
     pub(crate) fn new(object: Object, shared: Arc<Shared>, generation: u64) -> Lease {
-        Lease { object: Some(object), watch: Watch { shared, generation, spoiled: Arc::default() } }
+        Lease { object: Some(object), watch: Watch { shared, generation, verdict: Arc::default() } }
     }
 
     /// Which of the process's pools it is of.
@@ -198,10 +228,11 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.watch.spoiled.load(Ordering::Acquire)
-            && let Some(object) = self.object.take()
-        {
-            drop(deadpool_postgres::Object::take(object));
+        let Some(object) = self.object.take() else { return };
+        match self.watch.verdict.load(Ordering::Acquire) {
+            SERVES => {}
+            WROTE_IN_VAIN => self.watch.ask_about_writes(object),
+            _ => drop(Object::take(object)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the handles of one pool, its connections and the task that tends it have in common.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
@@ -19,6 +19,8 @@ pub(crate) struct Shared {
     pub reach: Arc<dyn Reach>,
     /// The generation that somebody had trouble with.
     suspected: AtomicU64,
+    /// A generation that was seen to be useless, and by what.
+    evidence: Mutex<Option<(u64, Failure)>>,
     /// Wakes the check of a pool that is suspected.
     pub trouble: Notify,
     /// Wakes the background: somebody wants an attempt now.
@@ -39,6 +41,7 @@ impl Shared {
             state: watch::Sender::new(State::new()),
             reach,
             suspected: AtomicU64::new(0),
+            evidence: Mutex::default(),
             trouble: Notify::new(),
             wanted: Notify::new(),
             doubt: Notify::new(),
@@ -60,6 +63,18 @@ impl Shared {
     /// Whether the current generation is suspected; asking takes the suspicion away.
     pub fn take_suspicion(&self, generation: u64) -> bool {
         self.suspected.swap(0, Ordering::AcqRel) == generation
+    }
+
+    /// A connection of a generation was asked, and its server cannot serve: no further question is needed.
+    pub fn convict(&self, generation: u64, failure: Failure) {
+        *self.evidence.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, failure));
+        self.trouble.notify_one();
+    }
+
+    /// What is known against a generation; asking takes it away.
+    pub fn take_evidence(&self, generation: u64) -> Option<Failure> {
+        let evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner).take();
+        evidence.filter(|(against, _)| *against == generation).map(|(_, failure)| failure)
     }
 
     pub fn attempt_begins(&self) {

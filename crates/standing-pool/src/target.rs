@@ -1,6 +1,7 @@
 //! Which database, as whom, and how encrypted: from a URL or from `PG*` variables. Shows itself without its password.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -104,9 +105,19 @@ impl Target {
         }
     }
 
-    /// The same server and role, another password: two pools with it are two pools.
+    /// What makes two targets one. Another password is another target, and stands here as a hash that is never shown.
     pub(crate) fn key(&self) -> String {
-        format!("{self} {:?} {:?} {:?}", self.trust, self.config.get_hostaddrs(), self.config.get_options())
+        let config = &self.config;
+        let mut hasher = DefaultHasher::new();
+        config.get_password().hash(&mut hasher);
+        format!(
+            "{self} {:?} {:?} {:?} {:?} {:x}",
+            self.trust,
+            config.get_ssl_mode(),
+            config.get_hostaddrs(),
+            config.get_options(),
+            hasher.finish()
+        )
     }
 
     pub(crate) fn password(&self) -> Option<&str> {
@@ -265,6 +276,17 @@ mod tests {
     }
 
     #[test]
+    fn another_password_or_encryption_is_another_target() {
+        let key = |url| Settings::for_url(url).unwrap().target.key();
+        let keys = ["app:a@db/crm", "app:b@db/crm", "app:a@db/crm?sslmode=disable", "app:a@db/crm?sslmode=verify-full"]
+            .map(|rest| key(&format!("postgres://{rest}")));
+        for (at, one) in keys.iter().enumerate() {
+            assert!(!keys[at + 1..].contains(one), "{one}");
+        }
+        assert_eq!(keys[0], key("postgres://app:a@db/crm"));
+    }
+
+    #[test]
     fn the_pg_variables_name_a_target_too() {
         let target = of(&[("PGHOST", "a,b"), ("PGPORT", "5433"), ("PGUSER", "app"), ("PGPASSWORD", "x")]).unwrap();
         assert_eq!(target.to_string(), "host=a,b port=5433 database=app user=app");
@@ -282,7 +304,6 @@ mod tests {
             "postgres://app:hun/ter2@db/crm",
             "postgres://app:hun?ter2@db/crm",
             "postgres://app:hun#ter2@db/crm",
-            "postgres://app:hun%zzter2@db/crm",
             "postgres://app:hunter2@db:port/crm",
             "postgres://app:hunter2@db/crm?schema=public",
             "mysql://app:hunter2@db/crm",

@@ -44,9 +44,9 @@ async fn start_up(shared: &Arc<Shared>) -> Result<Made, Failure> {
             error!(
                 target: "standing_pool",
                 "Database connection attempt {attempt} failed ({failure}). Not connected within {max:.0}s ({}). \
-                 App will start in DEGRADED MODE. {}",
+                 App will start in DEGRADED MODE.{}",
                 settings.target,
-                failure.hint().unwrap_or_default(),
+                hint(&failure),
             );
             shared.degrade(&failure);
             return Err(failure);
@@ -65,27 +65,35 @@ async fn start_up(shared: &Arc<Shared>) -> Result<Made, Failure> {
 
 /// Gives the reason why the pool had to be given up.
 async fn watch_over(shared: &Arc<Shared>, made: &Made) -> Failure {
-    loop {
-        let suspected = tokio::select! {
-            () = shared.trouble.notified() => shared.take_suspicion(made.generation),
-            () = sleep(shared.settings.check_interval) => false,
-        };
-        if suspected {
-            // What has been idle since before the trouble may be as dead as what reported it.
-            made.pool.retain(|_, _| false);
+    let failure = loop {
+        tokio::select! {
+            () = shared.trouble.notified() => {
+                if let Some(failure) = shared.take_evidence(made.generation) {
+                    break failure;
+                }
+                if !shared.take_suspicion(made.generation) {
+                    // Told of the last trouble, which was looked into.
+                    continue;
+                }
+                // What has been idle since before the trouble may be as dead as what reported it.
+                made.pool.retain(|_, _| false);
+            }
+            () = sleep(shared.settings.check_interval) => {}
         }
         let (reach, pool) = (shared.reach.clone(), made.pool.clone());
-        let Err(failure) = apart(async move { reach.check(pool).await }).await else { continue };
-        warn!(
-            target: "standing_pool",
-            "Database connection lost ({failure}); generation={} pool_id={}. App is now in DEGRADED MODE. {}",
-            made.generation,
-            made.id,
-            failure.hint().unwrap_or_default(),
-        );
-        shared.degrade(&failure);
-        return failure;
-    }
+        if let Err(failure) = apart(async move { reach.check(pool).await }).await {
+            break failure;
+        }
+    };
+    warn!(
+        target: "standing_pool",
+        "Database connection lost ({failure}); generation={} pool_id={}. App is now in DEGRADED MODE.{}",
+        made.generation,
+        made.id,
+        hint(&failure),
+    );
+    shared.degrade(&failure);
+    failure
 }
 
 async fn win_back(shared: &Arc<Shared>, was_normal: bool, mut failure: Failure) -> Made {
@@ -127,6 +135,12 @@ async fn attempt_once(shared: &Arc<Shared>) -> Result<Made, Failure> {
     match apart(async move { reach.make(weak, generation).await }).await {
         Ok(pool) => Ok(shared.made(pool)),
         Err(failure) => {
+            // Who wanted an attempt while this one ran has had it.
+            tokio::select! {
+                biased;
+                () = shared.wanted.notified() => {}
+                () = std::future::ready(()) => {}
+            }
             shared.attempt_failed(&failure);
             Err(failure)
         }
