@@ -95,8 +95,7 @@ impl Reach for Server {
     fn check(self: Arc<Self>, pool: Pool) -> Boxed<'static, Result<(), Failure>> {
         Box::pin(async move {
             let settings = &self.settings;
-            let timeouts =
-                deadpool_postgres::Timeouts { wait: Some(Duration::ZERO), ..pool.timeouts() };
+            let timeouts = deadpool_postgres::Timeouts { wait: Some(Duration::ZERO), ..pool.timeouts() };
             match pool.timeout_get(&timeouts).await {
                 Ok(client) => {
                     let asked = probe(&client, self.access(), settings.check_timeout).await;

@@ -103,7 +103,9 @@ impl Kind {
             }
             Kind::Refused => "nothing listens there: is the server running, and is the port right?",
             Kind::Unreachable => "there is no way to the host: check the network and the address",
-            Kind::Closed => "something accepted the connection and closed it: a proxy in front of a server that is not up yet?",
+            Kind::Closed => {
+                "something accepted the connection and closed it: a proxy in front of a server that is not up yet?"
+            }
             Kind::Timeout => "no answer in time: a firewall, a paused server, or one that is overloaded",
             Kind::StartingUp => "the server is starting or recovering; it usually needs a moment",
             Kind::ShuttingDown => "the server is being stopped or restarted",
@@ -117,14 +119,28 @@ impl Kind {
                 "yours to mend: the password is wrong or the role does not exist; check DATABASE_URL or PGUSER and PGPASSWORD. \
                  A changed POSTGRES_PASSWORD does not change an existing database: ALTER ROLE … PASSWORD does"
             }
-            Kind::NoPassword => "yours to mend: the server asks for a password and none was given; set it in DATABASE_URL or PGPASSWORD",
-            Kind::NoSuchRole => "yours to mend: the role does not exist or may not log in; CREATE ROLE … LOGIN, or correct the user",
-            Kind::NotAdmitted => "yours to mend: the server's pg_hba.conf has no line that admits this host, user and database",
-            Kind::TlsRequired => "yours to mend: the server only admits encrypted connections; set sslmode=require or verify-full",
-            Kind::TlsFailed => "yours to mend: no encrypted connection could be made; check sslmode, sslrootcert and the server's certificate",
+            Kind::NoPassword => {
+                "yours to mend: the server asks for a password and none was given; set it in DATABASE_URL or PGPASSWORD"
+            }
+            Kind::NoSuchRole => {
+                "yours to mend: the role does not exist or may not log in; CREATE ROLE … LOGIN, or correct the user"
+            }
+            Kind::NotAdmitted => {
+                "yours to mend: the server's pg_hba.conf has no line that admits this host, user and database"
+            }
+            Kind::TlsRequired => {
+                "yours to mend: the server only admits encrypted connections; set sslmode=require or verify-full"
+            }
+            Kind::TlsFailed => {
+                "yours to mend: no encrypted connection could be made; check sslmode, sslrootcert and the server's certificate"
+            }
             Kind::NoSuchDatabase => "yours to mend: the database does not exist; CREATE DATABASE, or correct its name",
-            Kind::NotPermitted => "yours to mend: the role may not connect to the database; GRANT CONNECT ON DATABASE … TO …",
-            Kind::Pooler => "a pooler in transaction mode stands in between: set DB_POOLER=transaction, or use its session port or the server itself",
+            Kind::NotPermitted => {
+                "yours to mend: the role may not connect to the database; GRANT CONNECT ON DATABASE … TO …"
+            }
+            Kind::Pooler => {
+                "a pooler in transaction mode stands in between: set DB_POOLER=transaction, or use its session port or the server itself"
+            }
             Kind::Internal => "a mistake in the pool, not in your settings; please report it with the log",
             Kind::Other => return None,
         })
@@ -348,7 +364,8 @@ mod tests {
 
     #[test]
     fn what_is_yours_says_so_in_its_hint() {
-        for kind in [Kind::WrongPassword, Kind::NoSuchDatabase, Kind::NoSuchRole, Kind::NotAdmitted, Kind::TlsRequired] {
+        for kind in [Kind::WrongPassword, Kind::NoSuchDatabase, Kind::NoSuchRole, Kind::NotAdmitted, Kind::TlsRequired]
+        {
             assert!(kind.is_yours());
             assert!(kind.hint().is_some_and(|hint| hint.starts_with("yours to mend: ")), "{kind:?}");
         }

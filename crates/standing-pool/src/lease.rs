@@ -320,4 +320,3 @@ async fn execute_kept(client: &ClientWrapper, sql: &str, params: Params<'_>) -> 
     let statement = client.prepare_cached(sql).await?;
     client.execute(&statement, params).await
 }
-

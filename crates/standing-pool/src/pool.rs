@@ -186,7 +186,11 @@ impl StandingPool {
 impl fmt::Debug for StandingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.owner.shared.state.borrow();
-        write!(f, "StandingPool({} {:?} generation={})", self.owner.shared.settings.target, state.mode, state.generation)
+        write!(
+            f,
+            "StandingPool({} {:?} generation={})",
+            self.owner.shared.settings.target, state.mode, state.generation
+        )
     }
 }
 

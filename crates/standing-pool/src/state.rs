@@ -175,11 +175,6 @@ impl LastError {
 impl Connections {
     fn of(pool: &Pool) -> Connections {
         let status = pool.status();
-        Connections {
-            max: status.max_size,
-            open: status.size,
-            idle: status.available,
-            waiting: status.waiting,
-        }
+        Connections { max: status.max_size, open: status.size, idle: status.available, waiting: status.waiting }
     }
 }

@@ -49,7 +49,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_TRIES: u32 = 3;
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
-const ENCODE: &str = "characters such as @ : / ? # in the user or the password must be percent-encoded (@ is %40, / is %2F)";
+const ENCODE: &str =
+    "characters such as @ : / ? # in the user or the password must be percent-encoded (@ is %40, / is %2F)";
 
 impl Target {
     /// The target, and whether its URL says that a pooler stands in between.
@@ -181,7 +182,10 @@ fn from_pg(vars: &Vars<'_>) -> Result<Target, SettingsError> {
     let mut config = Config::new();
     match (vars.get("PGHOST"), vars.get("PGHOSTADDR")) {
         (None, None) => {
-            return Err(SettingsError::new("DATABASE_URL", "is not set, and neither is PGHOST: which database is meant?"));
+            return Err(SettingsError::new(
+                "DATABASE_URL",
+                "is not set, and neither is PGHOST: which database is meant?",
+            ));
         }
         (host, address) => {
             for host in host.iter().flat_map(|hosts| hosts.split(',')) {
@@ -269,7 +273,8 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_without_its_password() {
-        let target = of(&[("DATABASE_URL", "postgresql://app:hunter2@db.internal:6543/crm?sslmode=verify-full")]).unwrap();
+        let target =
+            of(&[("DATABASE_URL", "postgresql://app:hunter2@db.internal:6543/crm?sslmode=verify-full")]).unwrap();
         assert_eq!(target.to_string(), "host=db.internal port=6543 database=crm user=app");
         assert!(!format!("{target:?} {target} {}", target.key()).contains("hunter2"));
         assert_eq!(target.trust, Trust::Verified { roots: None });
@@ -277,7 +282,7 @@ mod tests {
 
     #[test]
     fn another_password_or_encryption_is_another_target() {
-        let key = |url| Settings::for_url(url).unwrap().target.key();
+        let key = |url: &str| Settings::for_url(url).unwrap().target.key();
         let keys = ["app:a@db/crm", "app:b@db/crm", "app:a@db/crm?sslmode=disable", "app:a@db/crm?sslmode=verify-full"]
             .map(|rest| key(&format!("postgres://{rest}")));
         for (at, one) in keys.iter().enumerate() {

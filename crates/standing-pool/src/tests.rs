@@ -185,7 +185,8 @@ async fn a_loss_is_won_back_with_a_new_generation() {
     pool.started().await;
     let first = pool.report().pool_id;
     becomes(&pool, Mode::Degraded, Duration::from_secs(111)).await;
-    becomes(&pool, Mode::Normal, Duration::from_secs(60)).await;
+    // The waits double to 30 s, so that the one in which it comes back may be that long, and a fifth.
+    becomes(&pool, Mode::Normal, Duration::from_secs(120)).await;
     let report = pool.report();
     assert_eq!(report.generation, 2);
     assert_ne!(report.pool_id, first);
@@ -223,7 +224,8 @@ async fn many_reports_ask_the_server_once_and_tear_nothing_down() {
 
 #[tokio::test(start_paused = true)]
 async fn flapping_every_5_seconds_for_10_minutes_costs_bounded_tries_and_leaves_no_tasks() {
-    let world = World::new(|elapsed| if (elapsed.as_secs() / 5) % 2 == 0 { Ok(()) } else { Err(Kind::Refused) });
+    let world =
+        World::new(|elapsed| if (elapsed.as_secs() / 5).is_multiple_of(2) { Ok(()) } else { Err(Kind::Refused) });
     let pool = StandingPool::over(&settings(), world.clone());
     pool.started().await;
     for _ in 0..600 {

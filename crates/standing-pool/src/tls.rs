@@ -19,11 +19,12 @@ pub(crate) fn connector(trust: &Trust) -> Result<MakeRustlsConnect, Failure> {
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(Kind::TlsFailed, error.to_string()))?;
     let config = match trust {
-        Trust::Anyone => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Whoever(provider)))
-            .with_no_client_auth(),
-        Trust::Verified { roots } => builder.with_root_certificates(authorities(roots.as_deref())?).with_no_client_auth(),
+        Trust::Anyone => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Whoever(provider))).with_no_client_auth()
+        }
+        Trust::Verified { roots } => {
+            builder.with_root_certificates(authorities(roots.as_deref())?).with_no_client_auth()
+        }
     };
     Ok(MakeRustlsConnect::new(config))
 }

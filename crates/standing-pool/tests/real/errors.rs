@@ -59,10 +59,7 @@ async fn each_refusal_is_told_by_its_own_words() {
     assert_eq!(kind_of_start(&unpermitted).await.0, Kind::NotPermitted);
     let rules = "cp $PGDATA/pg_hba.conf /tmp/ && echo 'local all all trust' > $PGDATA/pg_hba.conf && pg_ctl reload";
     crate::server::docker_ok(&["exec", "-u", "postgres", &server.name, "sh", "-c", rules]);
-    eventually("the rules are read", PATIENCE, || {
-        server.sql("SELECT count(*) FROM pg_hba_file_rules") == "1"
-    })
-    .await;
+    eventually("the rules are read", PATIENCE, || server.sql("SELECT count(*) FROM pg_hba_file_rules") == "1").await;
     let plain = format!("{}?sslmode=disable", server.url());
     assert_eq!(kind_of_start(&plain).await.0, Kind::TlsRequired, "no entry for a session without encryption");
 }

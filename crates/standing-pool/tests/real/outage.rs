@@ -40,7 +40,8 @@ async fn a_paused_server_is_noticed_without_a_reset_and_found_again() {
         return;
     }
     let server = Server::started("postgres:15");
-    let pool = standing(&Settings { max_size: 4, connect_timeout: Duration::from_secs(2), ..quick(&server.url()) }).await;
+    let pool =
+        standing(&Settings { max_size: 4, connect_timeout: Duration::from_secs(2), ..quick(&server.url()) }).await;
     let mut held = Vec::new();
     for _ in 0..4 {
         held.push(pool.get().await.unwrap());

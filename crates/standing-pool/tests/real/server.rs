@@ -50,7 +50,14 @@ impl Server {
         let name = format!("standing-pool-{port}-{}", std::process::id());
         let publish = format!("127.0.0.1:{port}:5432");
         let mut args = vec!["create", "--name", &name, "--label", "dev.mainstay.test=standing-pool", "-p", &publish];
-        args.extend(["-e", "POSTGRES_PASSWORD=hunter2", "-e", "POSTGRES_DB=crm", "--tmpfs", "/var/lib/postgresql/data"]);
+        args.extend([
+            "-e",
+            "POSTGRES_PASSWORD=hunter2",
+            "-e",
+            "POSTGRES_DB=crm",
+            "--tmpfs",
+            "/var/lib/postgresql/data",
+        ]);
         let is_option = |arg: &&&str| arg.starts_with("-v") || arg.starts_with("--");
         args.extend(extra.iter().filter(is_option));
         args.push(image);

@@ -57,8 +57,21 @@ impl PgBouncer {
         let (publish, host) = (format!("127.0.0.1:{port}:6432"), format!("DB_HOST={address}"));
         let label = "dev.mainstay.test=standing-pool";
         docker_ok(&[
-            "run", "-d", "--name", &name, "--label", label, "-p", &publish, "-e", &host, "-e", "DB_USER=postgres", "-e",
-            "DB_PASSWORD=hunter2", "mainstay-test/pgbouncer:1",
+            "run",
+            "-d",
+            "--name",
+            &name,
+            "--label",
+            label,
+            "-p",
+            &publish,
+            "-e",
+            &host,
+            "-e",
+            "DB_USER=postgres",
+            "-e",
+            "DB_PASSWORD=hunter2",
+            "mainstay-test/pgbouncer:1",
         ]);
         PgBouncer { name, port }
     }
