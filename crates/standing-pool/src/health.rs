@@ -102,6 +102,11 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// How soon a look that failed is made again.
+const SOON: Duration = Duration::from_secs(2);
+/// The least time between two looks that statements cause.
+const FLOOR: Duration = Duration::from_secs(1);
+
 #[derive(Clone)]
 struct Told {
     condition: Condition,
@@ -156,29 +161,33 @@ impl Health {
         look: impl for<'a> Fn(&'a mut Lease) -> Look<'a> + Send + Sync + 'static,
     ) {
         self.set(name, Condition::Unknown("not looked at yet".into()));
-        let (health, name, pool) = (Arc::downgrade(&self.told), name.to_owned(), pool.clone());
+        let (told, name, pool) = (Arc::downgrade(&self.told), name.to_owned(), pool.clone());
         let task = tokio::spawn(async move {
             let shared = pool.shared();
             let mut states = shared.state.subscribe();
-            let mut looked_at = 0;
             loop {
-                let doubted = shared.doubt.notified();
-                let condition = match pool.get().await {
+                let (seen, looked_at) = match pool.get_as(&name).await {
                     Ok(mut lease) => {
-                        looked_at = lease.generation();
-                        look(&mut lease).await.unwrap_or_else(|error| {
+                        let seen = look(&mut lease).await.map_err(|error| {
                             lease.observe(&error);
-                            Condition::Unknown(crate::Failure::of(&error).to_string())
-                        })
+                            crate::Failure::of(&error).to_string()
+                        });
+                        (seen, lease.generation())
                     }
-                    Err(error) => Condition::Unknown(error.to_string()),
+                    Err(error) => (Err(error.to_string()), shared.state.borrow().generation),
                 };
-                let Some(told) = health.upgrade() else { return };
-                tell(&told, &name, condition);
+                let again = if seen.is_ok() { every } else { every.min(SOON) };
+                let Some(told) = told.upgrade() else { return };
+                match seen {
+                    Ok(condition) => tell(&told, &name, condition),
+                    Err(why) => tell_unknown(&told, &name, why),
+                }
                 drop(told);
+                let doubted = shared.doubt.notified();
                 tokio::select! {
-                    () = tokio::time::sleep(every) => {}
-                    () = doubted => {}
+                    () = tokio::time::sleep(again) => {}
+                    // Every request of a service whose schema is behind raises a doubt: one look a second answers them all.
+                    () = async { tokio::time::sleep(FLOOR).await; doubted.await } => {}
                     _ = states.wait_for(|state| state.mode == Mode::Normal && state.generation != looked_at) => {}
                 }
             }
@@ -240,6 +249,17 @@ fn tell(told: &Mutex<BTreeMap<String, Told>>, name: &str, condition: Condition) 
     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
     if told.get(name).is_none_or(|known| known.condition != condition) {
         told.insert(name.to_owned(), Told { condition, since: Timestamp::now() });
+    }
+}
+
+/// A look that failed takes nothing away from what was seen before; the database's own component says what is wrong.
+fn tell_unknown(told: &Mutex<BTreeMap<String, Told>>, name: &str, why: String) {
+    let is_known = {
+        let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get(name).is_some_and(|known| !matches!(known.condition, Condition::Unknown(_)))
+    };
+    if !is_known {
+        tell(told, name, Condition::Unknown(why));
     }
 }
 

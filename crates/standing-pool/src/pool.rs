@@ -128,17 +128,25 @@ impl StandingPool {
 
     /// A connection. While an attempt to reach the database is under way it is waited for, up to
     /// `DB_ACQUIRE_TIMEOUT_SECONDS`; in degraded mode between attempts the answer is an error at once.
+    ///
+    /// With `DB_POOL_DEBUG` the log says which line of code asked; [`StandingPool::get_as`] gives it a name instead.
     #[track_caller]
     pub fn get(&self) -> impl Future<Output = Result<Lease, Error>> + Send + use<> {
-        let (owner, who) = (self.here(), Location::caller());
-        async move { lease(&owner.shared, who).await }
+        let (owner, who) = (self.here(), Who::Place(Location::caller()));
+        async move { lease(&owner.shared, &who).await }
+    }
+
+    /// As [`StandingPool::get`], for somebody with a name: `tenant resolution`, `health check`.
+    pub fn get_as(&self, who: &str) -> impl Future<Output = Result<Lease, Error>> + Send + use<> {
+        let (owner, who) = (self.here(), Who::Name(who.to_owned()));
+        async move { lease(&owner.shared, &who).await }
     }
 
     /// As [`StandingPool::get`], but in degraded mode an attempt is made now, or the one under way is joined. For a start
     /// of work that a person waits for; it is bounded by the same time, and many callers make one attempt.
     #[track_caller]
     pub fn ensure(&self) -> impl Future<Output = Result<Lease, Error>> + Send + use<> {
-        let (owner, who) = (self.here(), Location::caller());
+        let (owner, who) = (self.here(), Who::Place(Location::caller()));
         async move {
             let shared = &owner.shared;
             let deadline = Instant::now() + shared.settings.acquire_timeout;
@@ -149,7 +157,7 @@ impl StandingPool {
                 let ended = states.wait_for(|state| state.mode != Mode::Degraded || state.attempts > before);
                 let _ = timeout_at(deadline, ended).await;
             }
-            lease(shared, who).await
+            lease(shared, &who).await
         }
     }
 
@@ -194,7 +202,32 @@ impl fmt::Debug for StandingPool {
     }
 }
 
-async fn lease(shared: &Arc<Shared>, who: &'static Location<'static>) -> Result<Lease, Error> {
+/// Who asked for a connection.
+enum Who {
+    Place(&'static Location<'static>),
+    Name(String),
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Who::Place(place) => write!(f, "{}:{}", place.file(), place.line()),
+            Who::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+async fn lease(shared: &Arc<Shared>, who: &Who) -> Result<Lease, Error> {
+    let asked = acquire(shared, who).await;
+    if shared.settings.debug
+        && let Err(error) = &asked
+    {
+        info!(target: "standing_pool", "No connection for {who} (pid={}): {error}", shared.pid);
+    }
+    asked
+}
+
+async fn acquire(shared: &Arc<Shared>, who: &Who) -> Result<Lease, Error> {
     let began = Instant::now();
     let deadline = began + shared.settings.acquire_timeout;
     loop {
@@ -242,7 +275,7 @@ async fn standing(shared: &Arc<Shared>, began: Instant, deadline: Instant) -> Re
     }
 }
 
-fn told_who(shared: &Arc<Shared>, made: &Made, who: &Location<'_>, waited: Duration) {
+fn told_who(shared: &Arc<Shared>, made: &Made, who: &Who, waited: Duration) {
     let status = made.pool.status();
     info!(
         target: "standing_pool",

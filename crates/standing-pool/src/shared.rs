@@ -97,6 +97,11 @@ impl Shared {
         let id = format!("{:x}-{:06x}", self.pid, fastrand::u32(..) & 0x00ff_ffff);
         let made = Made { pool, id, generation, pid: self.pid };
         self.state.send_modify(|state| {
+            if state.mode == Mode::Closed {
+                // Closed by its owner in the last moment.
+                made.pool.close();
+                return;
+            }
             state.attempt_running = false;
             state.attempts += 1;
             state.generation = generation;

@@ -69,7 +69,7 @@ impl State {
     }
 
     pub fn enter(&mut self, mode: Mode) {
-        if self.mode != mode {
+        if self.mode != mode && self.mode != Mode::Closed {
             self.mode = mode;
             self.since = Timestamp::now();
         }

@@ -63,6 +63,11 @@ impl Target {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(SettingsError::new("DATABASE_URL", "names no host"));
         }
+        if config.get_password().is_none()
+            && let Some(password) = vars.get("PGPASSWORD")
+        {
+            config.password(password);
+        }
         if config.get_application_name().is_none() {
             let name = vars.get("PGAPPNAME").unwrap_or_else(|| "standing-pool".into());
             config.application_name(name);
@@ -207,9 +212,6 @@ fn from_pg(vars: &Vars<'_>) -> Result<Target, SettingsError> {
     if let Some(user) = vars.get("PGUSER") {
         config.user(user);
     }
-    if let Some(password) = vars.get("PGPASSWORD") {
-        config.password(password);
-    }
     if let Some(database) = vars.get("PGDATABASE") {
         config.dbname(database);
     }
@@ -295,6 +297,14 @@ mod tests {
     fn the_pg_variables_name_a_target_too() {
         let target = of(&[("PGHOST", "a,b"), ("PGPORT", "5433"), ("PGUSER", "app"), ("PGPASSWORD", "x")]).unwrap();
         assert_eq!(target.to_string(), "host=a,b port=5433 database=app user=app");
+    }
+
+    #[test]
+    fn a_password_beside_the_url_is_taken_when_it_has_none() {
+        let target = of(&[("DATABASE_URL", "postgres://app@db/crm"), ("PGPASSWORD", "hunter2")]).unwrap();
+        assert_eq!(target.password(), Some("hunter2"));
+        let target = of(&[("DATABASE_URL", "postgres://app:own@db/crm"), ("PGPASSWORD", "hunter2")]).unwrap();
+        assert_eq!(target.password(), Some("own"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is answered about health, over HTTP, and what it costs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use standing_pool::{Condition, Health, Mode, SchemaBehind, Settings, StandingPool};
@@ -71,6 +73,33 @@ async fn readiness_in_an_outage_asks_the_server_nothing() {
     // No await in between: nothing else ran, so every connection would be one of these checks.
     assert_eq!((gate.accepted(), pool.report().attempts), (accepted, attempts));
     assert!(took < Duration::from_secs(10), "1,000 a second at least: 10,000 took {took:?}");
+}
+
+#[tokio::test]
+async fn a_check_that_misses_its_own_table_is_made_once_a_second_and_not_without_end() {
+    if !engine_answers() {
+        return;
+    }
+    let server = Server::started("postgres:15");
+    let pool = standing(&quick(&server.url())).await;
+    let health = Health::new().with_pool("database", &pool);
+    let looks = Arc::new(AtomicUsize::new(0));
+    let count = looks.clone();
+    health.watch("schema", &pool, Duration::from_secs(600), move |db| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            db.query("SELECT 1 FROM not_there", &[]).await?;
+            Ok(Condition::Ready)
+        })
+    });
+    eventually("two looks", PATIENCE, || looks.load(Ordering::SeqCst) >= 2).await;
+    let began = Instant::now();
+    let before = looks.load(Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (made, seconds) = (looks.load(Ordering::SeqCst) - before, began.elapsed().as_secs_f64());
+    assert!(made as f64 <= seconds + 1.0, "{made} looks in {seconds:.1} s");
+    assert_eq!(health.components()[1].state, "unknown");
+    assert_eq!(health.ready().status, 503);
 }
 
 #[tokio::test]

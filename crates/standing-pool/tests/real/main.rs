@@ -6,6 +6,7 @@
 mod errors;
 mod gate;
 mod health;
+mod log;
 mod outage;
 mod server;
 mod start;
