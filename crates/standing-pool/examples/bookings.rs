@@ -8,6 +8,7 @@
 //! ```
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -18,8 +19,18 @@ use serde_json::{Value, json};
 use standing_pool::{Condition, Health, Lease, SchemaBehind, Settings, StandingPool, tokio_postgres};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     let pool = StandingPool::open(&Settings::from_env()?);
 
     let health = Health::new().with_pool("database", &pool);

@@ -19,7 +19,7 @@ async fn serve(health: Health) -> u16 {
     port
 }
 
-async fn get(port: u16, path: &str) -> (u16, serde_json::Value) {
+pub async fn get(port: u16, path: &str) -> (u16, serde_json::Value) {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     socket.write_all(request.as_bytes()).await.unwrap();

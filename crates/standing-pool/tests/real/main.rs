@@ -8,6 +8,7 @@ mod gate;
 mod health;
 mod log;
 mod outage;
+mod processes;
 mod server;
 mod start;
 mod statements;
