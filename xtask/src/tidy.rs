@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mainstay", &["mainstay-engine", "mainstay-model"]),
     ("mainstay-e2e", &[]),
     ("mainstay-bench", &[]),
+    ("pms-backend", &["standing-pool"]),
     ("xtask", &[]),
 ];
 
