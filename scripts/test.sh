@@ -25,7 +25,7 @@ run_tests() {
 
 section 'engine and test images'
 scripts/engine.sh
-images/build.sh tiny caddy postgres node
+images/build.sh tiny caddy postgres postgres17 pgbouncer node
 
 section 'format, lints, tidy'
 scripts/check.sh

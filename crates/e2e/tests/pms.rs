@@ -1,0 +1,133 @@
+//! The booking system of `examples/pms` lives through its database being absent, behind, gone and back; its containers
+//! are started once.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mainstay_e2e::{Scene, binary, docker_json, docker_ok, eventually, logs_of, require_engine, started_at};
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Built beside the tests, as the binary is.
+fn program() -> PathBuf {
+    let path = binary().parent().expect("target/<profile>").join("pms-backend");
+    assert!(path.is_file(), "{} is not built: run `cargo build --workspace` first", path.display());
+    path
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// A status and a body; nothing while nobody answers.
+fn get(port: u16, path: &str) -> Option<(u16, Value)> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    socket.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: pms\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    let body = answer.split_once("\r\n\r\n")?.1;
+    Some((status, serde_json::from_str(body).ok()?))
+}
+
+const DATABASE: &str = "
+services:
+  supabase-db:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: hunter2 }
+    command: [postgres, -c, fsync=off]
+    networks: { supabase: { aliases: [supabase-db] } }
+    stop_grace_period: 5s
+networks:
+  supabase: { external: true, name: NETWORK }
+";
+
+const PMS: &str = "
+x-service: &service
+  image: mainstay-base:bookworm
+  restart: unless-stopped
+  environment:
+    DATABASE_URL: postgres://postgres:hunter2@supabase-db:5432/postgres
+    DB_STARTUP_MAX_WAIT_SECONDS: '3'
+    DB_STARTUP_RETRY_INTERVAL_SECONDS: '0.5'
+    DB_BACKGROUND_RECONNECT_INTERVAL_SECONDS: '1'
+    DB_CHECK_INTERVAL_SECONDS: '1'
+  volumes: ['PROGRAM:/usr/local/bin/pms-backend:ro']
+  networks: [default, supabase]
+  stop_grace_period: 3s
+services:
+  pms-backend:
+    <<: *service
+    command: [pms-backend]
+    ports: ['127.0.0.1:PORT:8080']
+  pms-worker-v2:
+    <<: *service
+    command: [pms-backend, worker]
+networks:
+  supabase: { external: true, name: NETWORK }
+";
+
+/// What the migrations of the example bring, as far as the services look.
+const SCHEMA: &str = "CREATE TABLE bookings (id int); CREATE TABLE channel_sync_logs (status text);
+  CREATE TABLE guests (total_bookings int, first_booking_at timestamptz)";
+
+#[test]
+fn a_booking_system_lives_through_its_database_being_absent_behind_gone_and_back() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("pms");
+    let (port, network) = (free_port(), scene.foreign_network("supabase"));
+    scene.stack("db", &DATABASE.replace("NETWORK", &network));
+    let program = program().display().to_string();
+    let pms = PMS.replace("NETWORK", &network).replace("PROGRAM", &program).replace("PORT", &port.to_string());
+    scene.stack("pms", &pms);
+    let ready = |sentence: &str, wish: &dyn Fn(u16, &Value) -> bool| {
+        let ask = || get(port, "/health/ready").filter(|(status, body)| wish(*status, body)).map(|(_, body)| body);
+        eventually(sentence, PATIENCE, ask)
+    };
+
+    // Absent at start: the stack is up, and says what it lacks.
+    scene.on("pms", &["up"]).ok();
+    let absent = ready("degraded, by name", &|status, body| {
+        status == 503 && body["component"] == "database" && body["components"][0]["state"] == "degraded"
+    });
+    assert_eq!(absent["components"][0]["code"], "name-not-found");
+    assert_eq!(get(port, "/health").expect("it answers").0, 200);
+    assert_eq!(get(port, "/health/live").expect("it answers").0, 200);
+    let containers = [scene.container("pms", "pms-backend"), scene.container("pms", "pms-worker-v2")];
+    let starts = || containers.each_ref().map(|container| started_at(container));
+    let at_first = starts();
+
+    // There, and behind.
+    scene.on("db", &["up"]).ok();
+    let behind = ready("behind", &|status, body| status == 503 && body["component"] == "schema");
+    let reason = behind["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("20251227000000_create_channel_sync_logs.sql brings it: mainstay db migrate"), "{reason}");
+    let database = scene.container("db", "supabase-db");
+    docker_ok(&["exec", "-u", "postgres", &database, "psql", "-v", "ON_ERROR_STOP=1", "-c", SCHEMA]);
+    let bookings = || get(port, "/bookings").filter(|(status, _)| *status == 200);
+    eventually("the bookings are answered", PATIENCE, bookings);
+
+    // Gone, and back.
+    ready("ready, of the first generation", &|status, body| status == 200 && body["components"][0]["generation"] == 1);
+    docker_ok(&["stop", "-t", "5", &database]);
+    ready("gone", &|status, body| status == 503 && body["component"] == "database");
+    docker_ok(&["start", &database]);
+    ready("ready, of the second generation", &|status, body| status == 200 && body["components"][0]["generation"] == 2);
+    let works = || logs_of(&containers[1]).contains("working again").then_some(());
+    eventually("the worker works again", PATIENCE, works);
+
+    assert_eq!(starts(), at_first, "no container was started again");
+    for container in &containers {
+        assert_eq!(docker_json(container)["RestartCount"], 0);
+        assert!(!logs_of(container).contains("hunter2"));
+    }
+    scene.on("pms", &["down"]).ok();
+    scene.on("db", &["down"]).ok();
+}
