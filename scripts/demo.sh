@@ -29,6 +29,7 @@ find_binary() {
         [ -x "$MAINSTAY" ] || fail "MAINSTAY=$MAINSTAY is not a program"
         # As a path, because the hints at the end are typed into another shell.
         MAINSTAY=$(realpath "$MAINSTAY")
+        say "$MAINSTAY"
         return
     fi
     command -v cargo >/dev/null || fail "cargo is not here: install Rust (https://rustup.rs), or set MAINSTAY"
@@ -150,7 +151,8 @@ make_images() {
     for tag in 2 broken; do
         line='ENV RELEASE=2'
         [ "$tag" = 2 ] || line='CMD ["node", "missing.js"]'
-        printf 'FROM pontea-web:1\n%s\n' "$line" | docker_build --quiet --tag "pontea-web:$tag" - >/dev/null
+        printf 'FROM pontea-web:1\n%s\n' "$line" | docker_build --quiet --tag "pontea-web:$tag" - >"$DEMO/build.log" 2>&1 ||
+            fail "pontea-web:$tag was not built: $(tail -n 3 "$DEMO/build.log")"
     done
 }
 
@@ -187,7 +189,7 @@ say_what_next() {
     local cli="${MAINSTAY#"$ROOT"/} --state-dir $STATE" curl="curl --cacert $ROOT_CERTIFICATE"
     cat >&2 <<END
 
-== Everything stands. Go on from here:
+== Everything stands. Go on from here, in this folder:
 
   alias mainstay='$cli'
 

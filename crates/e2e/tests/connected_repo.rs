@@ -186,6 +186,7 @@ fn a_migration_that_cannot_work_leaves_the_site_up_and_says_why() {
     let up = example.release("2", "RATE_LIMIT=1000000\n").code(1);
     visitors.leave().all_answered();
     let up = up.says("0003_tags.sql makes something that is there already").says("was taken back");
+    assert!(!up.stderr.contains("mainstay logs"), "the container that said it is gone:\n{}", up.stderr);
     let report = up.stderr.lines().skip_while(|line| !line.starts_with('✘'));
     assert!(report.count() < 24, "it fits one screen:\n{}", up.stderr);
     example.serves_release("1");
