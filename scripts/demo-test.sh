@@ -70,6 +70,7 @@ suffix=:$port
 trap 'scripts/demo-down.sh || true' EXIT
 
 say 'first run'
+mkdir -p target
 make demo 2>&1 | tee target/demo-test.log
 for container in supabase-supabase-db-1 supabase-supabase-kong-1 supabase-supabase-studio-1 "$consumer" pontea-web-web-1; do
   health=$(docker inspect --format '{{.State.Health.Status}}' "$container")

@@ -26,11 +26,13 @@ impl Example {
         let to = scene.stack("repo", "services: {}");
         let copied = Command::new("cp").arg("-a").arg(from.join(".")).arg(&to).status().expect("cp runs");
         assert!(copied.success());
-        let file = to.join("compose.prod-sim.yaml");
-        let text = std::fs::read_to_string(&file).expect("the file of the environment");
-        let named = text.replace("name: connected-repo-prod-sim", &format!("name: {}", scene.name("repo")));
-        assert_ne!(text, named, "the environment has a name of its own");
-        std::fs::write(file, named).expect("the same under the scene's name");
+        for (file, name) in [("compose.yaml", "connected-repo"), ("compose.prod-sim.yaml", "connected-repo-prod-sim")] {
+            let file = to.join(file);
+            let text = std::fs::read_to_string(&file).expect("a file of the example");
+            let named = text.replace(&format!("name: {name}\n"), &format!("name: {}\n", scene.name("repo")));
+            assert_ne!(text, named, "{} has a name of its own", file.display());
+            std::fs::write(file, named).expect("the same under the scene's name");
+        }
         Example { edge: scene.edge(), scene }
     }
 
@@ -99,9 +101,13 @@ fn replicas_roll_one_at_a_time_without_a_lost_request() {
     example.release("1", "RATE_LIMIT=1000000\n").ok();
     example.serves_release("1");
     let visitors = Visitors::come(&example.edge, HOST, "/", "Backend is live.");
-    example.release("2", "RATE_LIMIT=1000000\n").ok();
+    let up = example.release("2", "RATE_LIMIT=1000000\n").ok();
     example.serves_release("2");
     visitors.leave().all_answered();
+    let names = example.replicas();
+    let told = names.iter().flat_map(|name| ["start container", "probe"].map(|word| format!("✔ {word} `{name}.next`")));
+    let places: Vec<Option<usize>> = told.map(|line| up.stderr.find(&line)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "one after the other: {places:?}\n{}", up.stderr);
     assert_eq!(said(&example.replicas(), "Release 2 listens"), REPLICAS);
 }
 
@@ -206,8 +212,7 @@ fn what_production_lacks_is_told_before_anything_is_made() {
     let example = Example::new("lacking");
     let variables = std::fs::read_to_string(example.folder().join(".env.example")).expect("the template");
     example.scene.file("repo", ".env", &variables);
-    let name = example.scene.name("repo");
-    let up = example.scene.on("repo", &["--project-name", &name, "up", "--yes"]).code(3);
+    let up = example.scene.on("repo", &["up", "--yes"]).code(3);
     up.says("GOOGLE_CLIENT_ID").says("GOOGLE_CLIENT_SECRET").says("mainstay secret set");
     assert_eq!(example.scene.containers("repo"), [""; 0]);
 }
