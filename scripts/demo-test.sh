@@ -86,7 +86,8 @@ expect 200 "supabase-studio.pontea.localhost$suffix/project/default"
 for stack in supabase nocodb pontea-web; do mainstay smoke --stack "$stack"; done
 
 say 'the release that could not work'
-on_web releases --json | grep -q '"undone"' || fail 'no release was taken back'
+releases=$(on_web releases --json)
+grep -q '"undone"' <<<"$releases" || fail 'no release was taken back'
 report=$(sed -n '/^\$ mainstay promote/,/^Meanwhile/p' target/demo-test.log)
 grep -q 'missing.js' <<<"$report" || fail 'the report does not say what the container said'
 grep -q 'taken back' <<<"$report" || fail 'the report does not say that the release was taken back'

@@ -194,7 +194,7 @@ say_what_next() {
   alias mainstay='$cli'
 
 A release, and back:
-  mainstay promote --stack pontea-web --tag 2      # shows the plan, asks, and proves it before it serves
+  mainstay promote --stack pontea-web --tag 2      # shows the plan, and proves it before it serves
   $curl https://pontea.localhost$SUFFIX/api/health/
   mainstay rollback --stack pontea-web
   mainstay releases --stack pontea-web             # the one that failed, too
