@@ -154,7 +154,8 @@ fn the_containers_are_as_the_scenario_wants_them() {
     assert_eq!(ports, "", "the database is published nowhere");
 
     let head = example.curl(&["--head"], "/health").to_lowercase();
-    for header in ["content-security-policy", "strict-transport-security", "x-content-type-options", "x-frame-options"] {
+    for header in ["content-security-policy", "strict-transport-security", "x-content-type-options", "x-frame-options"]
+    {
         assert!(head.contains(header), "{head}");
     }
     let health: Value = serde_json::from_str(&example.curl(&[], "/health")).expect("JSON");

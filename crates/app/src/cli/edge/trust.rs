@@ -70,7 +70,8 @@ async fn trust(boot: &Boot, place: &Place) -> Outcome {
 /// The edge need not answer: it may be gone already.
 fn distrust(boot: &Boot, place: &Place) -> Outcome {
     if !place.file.exists() {
-        boot.ui.talk(&format!("this host does not trust the edge's authority: `{}` is not there", place.file.display()));
+        boot.ui
+            .talk(&format!("this host does not trust the edge's authority: `{}` is not there", place.file.display()));
         return Ok(ExitCode::SUCCESS);
     }
     if boot.settings.dry_run {
@@ -97,8 +98,7 @@ impl Place {
             return Ok(());
         }
         let file = self.file.display();
-        let problem =
-            Problem::world("trust-store", format!("`{}` failed; {so_far} `{file}`", self.command.join(" ")));
+        let problem = Problem::world("trust-store", format!("`{}` failed; {so_far} `{file}`", self.command.join(" ")));
         Err(match ended {
             Ok(output) => problem.hint(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
             Err(error) => problem.caused_by(&error),
