@@ -26,7 +26,7 @@ run_tests() {
 section 'engine and test images'
 scripts/engine.sh
 images/build.sh tiny caddy postgres node
-(cd examples/connected-repo && npm ci --ignore-scripts --omit=dev --no-audit --no-fund)
+(cd examples/connected-repo && npm ci --ignore-scripts --omit=dev --prefer-offline --no-audit --no-fund)
 
 section 'format, lints, tidy'
 scripts/check.sh
