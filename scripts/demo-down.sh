@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes away what scripts/demo.sh made: the three stacks with their volumes, the server, and target/demo.
+# Takes away what scripts/demo.sh made: the three stacks and the edge with their volumes, the server, and target/demo.
 #
 #   scripts/demo-down.sh            images stay, so that the next demo starts at once
 #   scripts/demo-down.sh --images   the images that were built here go too; pulled ones may be yours, and stay
@@ -12,10 +12,13 @@ cd "$ROOT"
 DEMO=target/demo
 STATE=$DEMO/state
 PID_FILE=$DEMO/serve.pid
+EDGE=pontea-edge
 # The consumers first.
-STACKS=(pontea-web nocodb supabase)
+STACKS=(pontea-web nocodb supabase "$EDGE")
 # A volume goes only when it is named.
-declare -A VOLUMES=([nocodb]=nocodb_data [supabase]=supabase_db-data [pontea-web]='')
+declare -A VOLUMES=(
+    [nocodb]=nocodb_data [supabase]=supabase_db-data [pontea-web]='' [$EDGE]="${EDGE}_data ${EDGE}_config"
+)
 PROJECT_LABEL=com.docker.compose.project
 HASH_LABEL=dev.mainstay.image-hash
 
@@ -37,17 +40,19 @@ leftovers() {
 }
 
 take_down() {
-    local stack=$1 volume=${VOLUMES[$1]}
+    local stack=$1 volume
     if [ -z "$(leftovers "$stack")" ]; then
         say "$stack: nothing is there"
         return
     fi
     find_binary
     local arguments=(--yes --stack "examples/pontea/$stack")
-    # Naming a volume that is not there any more would be a mistake, and this script can be run twice.
-    if [ -n "$volume" ] && docker volume inspect "$volume" >/dev/null 2>&1; then
-        arguments+=(--volume "$volume")
-    fi
+    # The edge is a stack that Mainstay wrote the file of.
+    [ "$stack" != "$EDGE" ] || arguments=(--yes --stack "$EDGE")
+    for volume in ${VOLUMES[$stack]}; do
+        # Naming a volume that is not there any more would be a mistake, and this script can be run twice.
+        if docker volume inspect "$volume" >/dev/null 2>&1; then arguments+=(--volume "$volume"); fi
+    done
     "$MAINSTAY" --state-dir "$STATE" down "${arguments[@]}"
 }
 
@@ -72,9 +77,27 @@ stop_serve() {
     fail "process $pid (mainstay serve) did not end within 10 s of being asked to"
 }
 
+# A certificate that was put among the trusted ones would outlive its authority.
+distrust() {
+    if [ ! -d "$STATE/edge" ]; then
+        say 'there is no authority of the demo'
+        return
+    fi
+    find_binary
+    "$MAINSTAY" --state-dir "$STATE" edge trust --remove
+}
+
+# The tags that the demo's releases went by, as images that CI would have pushed.
+remove_releases() {
+    local tag
+    for tag in 2 broken; do docker image rm "pontea-web:$tag" >/dev/null 2>&1 || true; done
+}
+
 remove_images() {
     local tag name
-    if docker image rm pontea-web:local >/dev/null 2>&1; then say 'pontea-web:local removed'; fi
+    for tag in pontea-web:1 pontea-studio:local; do
+        if docker image rm "$tag" >/dev/null 2>&1; then say "$tag removed"; fi
+    done
     for name in postgres postgrest caddy nocodb node; do
         tag=$(awk -v name="$name" '$1 == name { print $5 }' images/IMAGES)
         docker image inspect "$tag" >/dev/null 2>&1 || continue
@@ -115,6 +138,10 @@ main() {
 
     section 'mainstay serve'
     stop_serve
+
+    section 'trust'
+    distrust
+    remove_releases
 
     if [ "$images" = yes ]; then
         section 'images'

@@ -2,6 +2,7 @@
 # Brings the three stacks of examples/pontea up with Mainstay, on this machine, and says what to try.
 #
 #   scripts/demo.sh         MAINSTAY names a binary to use instead of building one
+#   HTTP_PORT=8081 HTTPS_PORT=8443 scripts/demo.sh      where another program has the ports 80 and 443
 #
 # Safe to run again: what is there stays, what is missing is made. scripts/demo-down.sh takes it away.
 set -euo pipefail
@@ -12,6 +13,10 @@ DEMO=target/demo
 STATE=$DEMO/state
 LOG=$DEMO/serve.log
 PID_FILE=$DEMO/serve.pid
+PORTS_FILE=$DEMO/ports
+# Of the authority that signs the demo's certificates.
+ROOT_CERTIFICATE=$DEMO/root.pem
+EDGE=pontea-edge
 # In the order in which they need each other.
 STACKS=(supabase nocodb pontea-web)
 
@@ -24,6 +29,7 @@ find_binary() {
         [ -x "$MAINSTAY" ] || fail "MAINSTAY=$MAINSTAY is not a program"
         # As a path, because the hints at the end are typed into another shell.
         MAINSTAY=$(realpath "$MAINSTAY")
+        say "$MAINSTAY"
         return
     fi
     command -v cargo >/dev/null || fail "cargo is not here: install Rust (https://rustup.rs), or set MAINSTAY"
@@ -31,14 +37,28 @@ find_binary() {
     MAINSTAY=${CARGO_TARGET_DIR:-target}/release/mainstay
 }
 
+# As asked for, else as the demo has them already, else the usual ones.
+choose_ports() {
+    local http=80 https=443
+    if [ -s "$PORTS_FILE" ]; then read -r http https <"$PORTS_FILE"; fi
+    HTTP_PORT=${HTTP_PORT:-$http}
+    export HTTPS_PORT=${HTTPS_PORT:-$https}
+    SUFFIX=''
+    [ "$HTTPS_PORT" = 443 ] || SUFFIX=:$HTTPS_PORT
+}
+
 # A port that somebody else holds would fail late, as an error of the engine.
 check_ports() {
-    local port owner
-    for port in 8000 8080 3000; do
-        owner=$(docker ps --filter "publish=$port" --format '{{.Label "com.docker.compose.project"}}' | head -n 1)
-        case " ${STACKS[*]} " in *" ${owner:-none} "*) continue ;; esac
+    local port holder
+    for port in "$HTTP_PORT" "$HTTPS_PORT"; do
+        holder=$(docker ps --filter "publish=$port" --format '{{.Names}}' | head -n 1)
+        [ "$holder" != "$EDGE-caddy-1" ] || continue
         if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            fail "port $port on 127.0.0.1 is taken${owner:+ by the Compose project $owner}: free it first"
+            say "demo: port $port is taken by ${holder:+the container $holder}${holder:-another program}."
+            say 'Free it (`ss -ltnp` tells who has it), or let the demo have other ports:'
+            say ''
+            say '  HTTP_PORT=8081 HTTPS_PORT=8443 make demo'
+            exit 1
         fi
     done
 }
@@ -75,64 +95,131 @@ start_serve() {
 
 mainstay() { "$MAINSTAY" --state-dir "$STATE" "$@"; }
 
-# Prints the status, 000 when nothing answers.
-status_of() { curl -s -m 5 -o /dev/null -w '%{http_code}' "$@" || true; }
+bring_edge_up() {
+    mainstay edge up --yes --name "$EDGE" --http-port "$HTTP_PORT" --https-port "$HTTPS_PORT"
+    echo "$HTTP_PORT $HTTPS_PORT" >"$PORTS_FILE"
+}
+
+# The name server need not know the names: all of `*.localhost` is this machine.
+visit() {
+    local host=${*: -1}
+    host=${host#https://}
+    host=${host%%[:/]*}
+    curl --silent --noproxy '*' --max-time 10 --cacert "$ROOT_CERTIFICATE" --resolve "$host:$HTTPS_PORT:127.0.0.1" "$@"
+}
 
 # A service may need a moment between "healthy" and its first answer, so an unexpected one is asked again.
-check() { # expected url note curl-arguments…
-    local expected=$1 url=$2 note=$3 actual verdict=ok
+check() { # expected path-or-host note curl-arguments…
+    local expected=$1 url=https://$2 note=$3 answer status leads_to verdict=ok
     shift 3
     for _ in $(seq 30); do
-        actual=$(status_of "$@" "$url")
-        [ "$actual" != "$expected" ] || break
+        answer=$(visit --output /dev/null --write-out '%{http_code} %{redirect_url}' "$@" "$url" || true)
+        status=${answer%% *} leads_to=${answer#* }
+        [ "$status" != "$expected" ] || break
         sleep 0.5
     done
-    if [ "$actual" != "$expected" ]; then
-        verdict=WRONG
+    if [ "$status" != "$expected" ]; then
+        verdict="WRONG, not $expected"
         FAILED=$((FAILED + 1))
     fi
-    printf '%-6s %-8s %-5s %-58s %s\n' "$expected" "$actual" "$verdict" "$url" "$note"
+    printf '%-4s %-3s %-52s %s%s\n' "$status" "$verdict" "$url" "$note" "${leads_to:+ ($leads_to)}"
 }
 
 check_addresses() {
     FAILED=0
-    printf '%-6s %-8s %-5s %-58s %s\n' wanted answered '' address ''
-    check 200 http://127.0.0.1:3000/ 'the app, with rows read from Supabase'
-    check 200 http://127.0.0.1:3000/api/health/ 'the health of the app alone'
-    check 308 http://127.0.0.1:3000/api/x 'to the same with a slash'
-    check 302 http://127.0.0.1:8080/ 'NocoDB, to its dashboard'
-    check 200 http://127.0.0.1:8080/api/v1/db/meta/nocodb/info 'NocoDB, with its database'
-    check 401 http://127.0.0.1:8000/ 'the gateway wants a key: this is health'
-    # The key goes through a file: arguments can be read by everybody on the machine.
-    (umask 077 && sed -n 's/^ANON_KEY=/apikey: /p' examples/pontea/supabase/.env >"$DEMO/key")
-    check 200 http://127.0.0.1:8000/rest/v1/companies 'the gateway, with a key' -H "@$DEMO/key"
-    rm -f "$DEMO/key"
+    check 200 "pontea.localhost$SUFFIX" 'the app, with rows read from Supabase'
+    check 302 "www.pontea.localhost$SUFFIX" 'to the name without www'
+    check 401 "supabase.pontea.localhost$SUFFIX" 'the gateway wants a key: this is health'
+    check 307 "supabase-studio.pontea.localhost$SUFFIX" 'to the project'
+    check 302 "nocodb.pontea.localhost$SUFFIX" 'to the dashboard'
+    check 308 "pontea.localhost$SUFFIX/api/x" 'to the same with a slash'
     [ "$FAILED" -eq 0 ] || fail "$FAILED of the addresses did not answer as they should"
 }
 
+# The classic builder is named only where there is no other: it is deprecated, but needs no plugin.
+docker_build() {
+    if docker buildx version >/dev/null 2>&1; then
+        docker buildx build --load "$@"
+    else
+        DOCKER_BUILDKIT=0 docker build --force-rm "$@"
+    fi
+}
+
+# What a registry would get from CI: a next release of the app, and one that cannot start.
+make_images() {
+    local tag line
+    for tag in 2 broken; do
+        line='ENV RELEASE=2'
+        [ "$tag" = 2 ] || line='CMD ["node", "missing.js"]'
+        printf 'FROM pontea-web:1\n%s\n' "$line" | docker_build --quiet --tag "pontea-web:$tag" - >"$DEMO/build.log" 2>&1 ||
+            fail "pontea-web:$tag was not built: $(tail -n 3 "$DEMO/build.log")"
+    done
+}
+
+# Visits the app until the file is gone, a new connection each time, and leaves the counts in its place.
+count_visits() { # file
+    local answered=0 lost=0
+    while [ -e "$1" ]; do
+        if visit --fail --output /dev/null "https://pontea.localhost$SUFFIX"; then
+            answered=$((answered + 1))
+        else
+            lost=$((lost + 1))
+        fi
+    done
+    echo "$answered $lost" >"$1.counts"
+}
+
+show_a_release_that_cannot_work() {
+    local visiting=$DEMO/visiting code=0 answered lost
+    touch "$visiting"
+    count_visits "$visiting" &
+    say "\$ mainstay promote --stack pontea-web --tag broken"
+    mainstay promote --yes --stack examples/pontea/pontea-web --tag broken || code=$?
+    rm -f "$visiting"
+    wait $!
+    read -r answered lost <"$visiting.counts"
+    rm -f "$visiting.counts"
+    [ "$code" = 1 ] || fail "the release should have failed with 1, and ended with $code"
+    say ''
+    say "Meanwhile https://pontea.localhost$SUFFIX was asked $((answered + lost)) times: $answered answers, $lost lost."
+    [ "$lost" = 0 ] || fail 'visitors noticed the release that failed'
+}
+
 say_what_next() {
-    local cli="${MAINSTAY#"$ROOT"/} --state-dir $STATE"
+    local cli="${MAINSTAY#"$ROOT"/} --state-dir $STATE" curl="curl --cacert $ROOT_CERTIFICATE"
     cat >&2 <<END
 
-== Everything stands. Now break it:
+== Everything stands. Go on from here, in this folder:
 
-  docker inspect -f '{{.State.StartedAt}}' nocodb-nocodb-1
-  docker network disconnect supabase_default nocodb-nocodb-1     # the incident: NocoDB cannot resolve its database
-  curl -s http://127.0.0.1:8080/api/v1/db/meta/nocodb/info       # answers with data; without Mainstay: ENOTFOUND
-  curl -sI http://127.0.0.1:8080/                                # 302 to /dashboard
-  docker inspect -f '{{.State.StartedAt}}' nocodb-nocodb-1       # the same as before: nothing was restarted
-  $cli history                 # what happened, when, and why
+  alias mainstay='$cli'
 
-  In a browser: http://127.0.0.1:3000 (the app), http://127.0.0.1:8080 (NocoDB)
-  The files:    examples/pontea (README.md there)
-  Away with it: scripts/demo-down.sh
+A release, and back:
+  mainstay promote --stack pontea-web --tag 2      # shows the plan, and proves it before it serves
+  $curl https://pontea.localhost$SUFFIX/api/health/
+  mainstay rollback --stack pontea-web
+  mainstay releases --stack pontea-web             # the one that failed, too
+  mainstay smoke --stack pontea-web                # what must be answered where
+
+The incident: NocoDB loses Supabase's network, and with it its database
+  docker network disconnect supabase_default nocodb-nocodb-1
+  $curl https://nocodb.pontea.localhost$SUFFIX/api/v1/db/meta/nocodb/info
+                                                   # answers with data; without Mainstay: ENOTFOUND
+  mainstay history --limit 5                       # what happened, when, and why; nothing was restarted
+
+In a browser: https://pontea.localhost$SUFFIX
+  The certificates are signed by an authority that was made here. To trust it on this machine:
+  sudo $cli edge trust
+  (a browser with a store of its own, such as Firefox, wants $ROOT_CERTIFICATE imported)
+
+The files:    examples/pontea (README.md there)
+Away with it: make demo-down
 END
 }
 
 main() {
     case "${1:-}" in
         '') ;;
-        -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) fail "unknown argument: $1" ;;
     esac
     command -v curl >/dev/null || fail "curl is not here: apt-get install curl"
@@ -141,6 +228,7 @@ main() {
 
     section 'Docker engine'
     scripts/engine.sh
+    choose_ports
     check_ports
 
     section 'Mainstay'
@@ -156,16 +244,24 @@ main() {
     section 'mainstay serve, in the background'
     start_serve
 
+    section 'mainstay edge up'
+    bring_edge_up
+
     section "mainstay up ${STACKS[*]}"
     mainstay up --yes "${stacks[@]}"
+    mainstay edge certificate >"$ROOT_CERTIFICATE"
 
     for stack in "${STACKS[@]}"; do
         section "mainstay ps, $stack"
         mainstay ps --stack "examples/pontea/$stack"
     done
 
-    section 'the addresses'
+    section 'the addresses, and what they answer'
     check_addresses
+
+    section 'a release that cannot work, seen by nobody'
+    make_images
+    show_a_release_that_cannot_work
     say_what_next
 }
 

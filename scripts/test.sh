@@ -26,6 +26,7 @@ run_tests() {
 section 'engine and test images'
 scripts/engine.sh
 images/build.sh tiny caddy postgres postgres17 pgbouncer node
+(cd examples/connected-repo && npm ci --ignore-scripts --omit=dev --prefer-offline --no-audit --no-fund)
 
 section 'format, lints, tidy'
 scripts/check.sh

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Gives each stack of the example its .env with secrets that were made here. Values that are already there stay; the
 # three files agree on the values they share. The files are for their owner only, and git ignores them.
+#
+# HTTPS_PORT, when it is set, is the edge's port for HTTPS: another one than 443 stands in the links and redirects.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -91,6 +93,8 @@ for name in ("ANON_KEY", "SERVICE_ROLE_KEY"):
 
 nocodb["NOCODB_DB_PASSWORD"] = supabase["NOCODB_DB_PASSWORD"]
 web["ANON_KEY"] = supabase["ANON_KEY"]
+if port := os.environ.get("HTTPS_PORT"):
+    web["HTTPS_SUFFIX"] = "" if port == "443" else f":{port}"
 
 write("supabase", supabase)
 write("nocodb", nocodb)

@@ -242,6 +242,47 @@ fn a_promoted_tag_stays_until_it_is_cleared_and_goes_with_a_rollback() {
 }
 
 #[test]
+fn a_tag_is_promoted_over_an_image_that_the_files_can_build() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("promotebuilt");
+    let image = scene.name("app");
+    let built = |number: u8| {
+        scene.stack(
+            "one",
+            &format!(
+                "
+services:
+  web:
+    image: {image}:1
+    stop_grace_period: 1s
+    build: {{ context: ., dockerfile_inline: \"FROM mainstay-test/tiny:{number}\" }}
+"
+            ),
+        )
+    };
+    built(1);
+    scene.on("one", &["up", "--yes"]).ok();
+    docker_ok(&["tag", "mainstay-test/tiny:2", &format!("{image}:2")]);
+    let promoted = scene.on("one", &["promote", "--tag", "2", "--yes"]);
+    let ran = image_of(&scene, "web");
+    // What was promoted is not built over from what lies here.
+    let up = scene.on("one", &["up", "--build", "--yes"]);
+    let ran_after = image_of(&scene, "web");
+    let back = scene.on("one", &["rollback", "--yes"]);
+    let first = id_of(&format!("{image}:1"));
+    let ran_at_last = image_of(&scene, "web");
+    scene.on("one", &["down", "--yes"]).ok();
+    docker(&["image", "rm", &format!("{image}:1"), &format!("{image}:2")]);
+    let wanted = id_of("mainstay-test/tiny:2");
+    promoted.ok();
+    up.ok().says("promoted in the place");
+    back.ok();
+    assert_eq!((ran, ran_after, ran_at_last), (wanted.clone(), wanted, first));
+}
+
+#[test]
 fn a_tag_that_was_moved_does_not_matter_to_a_rollback() {
     if !require_engine() {
         return;

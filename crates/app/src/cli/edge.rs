@@ -20,7 +20,7 @@ use crate::problem::{Outcome, Problem};
 /// The proxy in front of every stack that has routes: Caddy, with automatic HTTPS.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay edge up                                         ports 80 and 443, public certificates where a name is public\n  mainstay edge up --http-port 8080 --https-port 8443      where another program has 80 and 443\n  mainstay edge up --certificates internal                 its own authority for every name\n  mainstay edge status                                     what it serves, and whether it does\n  sudo mainstay edge trust                                 let this host trust its own authority\n\n`mainstay up` of a stack with routes brings the edge up by itself. Its settings are kept in the state folder."
+    after_help = "Examples:\n  mainstay edge up                                         ports 80 and 443, public certificates where a name is public\n  mainstay edge up --http-port 8080 --https-port 8443      where another program has 80 and 443\n  mainstay edge up --certificates internal                 its own authority for every name\n  mainstay edge status                                     what it serves, and whether it does\n  sudo mainstay edge trust                                 let this host trust its own authority\n  sudo mainstay edge trust --remove                        and no longer\n\n`mainstay up` of a stack with routes brings the edge up by itself. Its settings are kept in the state folder."
 )]
 pub struct EdgeArgs {
     #[command(subcommand)]
@@ -34,8 +34,7 @@ enum EdgeCommand {
     Status,
     /// Print the root certificate of the edge's own authority (PEM)
     Certificate,
-    /// Put the edge's root certificate among those that this host trusts
-    Trust,
+    Trust(trust::Trust),
     /// Take the edge away; nothing is served until it is up again
     Down,
 }
@@ -114,7 +113,7 @@ pub async fn run(boot: &Boot, args: EdgeArgs) -> Outcome {
             boot.ui.data(&of(boot).root_certificate().await?)?;
             Ok(ExitCode::SUCCESS)
         }
-        EdgeCommand::Trust => trust::run(boot).await,
+        EdgeCommand::Trust(args) => trust::run(boot, &args).await,
     }
 }
 

@@ -110,7 +110,7 @@ impl Promotion {
                 "nothing-to-promote",
                 format!("no service of `{}` that is meant has an image with a tag", declared.stack),
             )
-            .hint("images that are built here, or pinned by a digest, are released with `mainstay up`"));
+            .hint("images that are built here under no tag, or pinned by a digest, are released with `mainstay up`"));
         }
         let repositories: BTreeSet<&str> = meant.iter().map(|(_, one)| *one).collect();
         if repositories.len() < 2 || !self.services.is_empty() || !self.repositories.is_empty() {
@@ -129,17 +129,17 @@ impl Promotion {
     }
 }
 
-/// The repository of an image whose tag can be replaced.
+/// The repository of an image whose tag can be replaced. One that the files can also build has a tag when they name it.
 fn repository(service: &Service) -> Option<&str> {
     let name = ImageName::of(&service.image);
-    (service.build.is_none() && name.digest.is_none() && name.tag.is_some()).then_some(name.repository)
+    (name.digest.is_none() && name.tag.is_some()).then_some(name.repository)
 }
 
 fn has_no_tag(service: &Service) -> Problem {
     let (name, image) = (&service.name, &service.image);
     let why = match (&service.build, ImageName::of(image).digest) {
-        (Some(_), _) => "is built here".to_owned(),
-        (None, Some(_)) => format!("is pinned by its digest: `{image}`"),
+        (_, Some(_)) => format!("is pinned by its digest: `{image}`"),
+        (Some(_), None) => "is built here, and has no tag in the files".to_owned(),
         (None, None) => format!("has no tag in the files: `{image}`"),
     };
     Problem::usage("no-tag", format!("the image of `{name}` {why}"))

@@ -35,8 +35,8 @@ pub async fn laid_over(
         Some(promotion) => promotion.images(&declared, &before)?,
         None => before,
     };
-    // A service that the files no longer have, or build now, has no image to be replaced.
-    options.promoted.retain(|service, _| declared.services.get(service).is_some_and(|one| one.build.is_none()));
+    // A service that the files no longer have has no image to be replaced.
+    options.promoted.retain(|service, _| declared.services.contains_key(service));
     let differing = put_in_place(&mut declared, &options.promoted);
     if promotion.is_none() && !differing.is_empty() {
         let differing = differing.join(", ");
@@ -54,6 +54,8 @@ fn put_in_place(declared: &mut Declared, promoted: &BTreeMap<ServiceName, String
         let Some(service) = declared.services.get_mut(name).filter(|service| service.image != *image) else { continue };
         differing.push(format!("`{image}` for `{name}`"));
         service.image.clone_from(image);
+        // Built from what lies here it would be something else under the promoted name.
+        service.build = None;
         // It is no longer what `docker compose up` would make of the files.
         service.compose_hash.clear();
     }

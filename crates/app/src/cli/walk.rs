@@ -295,7 +295,10 @@ fn failed(plan: &Plan, tally: &Tally, command: &str) -> Problem {
         problem.causes.extend(said.chain(&afterwards.causes).cloned());
         problem.hints.extend(afterwards.hints.iter().cloned());
     }
-    if !tally.taken_back {
+    if tally.taken_back {
+        // It would show what the old containers say: the new ones are gone, and what they said is kept.
+        problem.hints.retain(|hint| !hint.contains("`mainstay logs "));
+    } else {
         problem.hints.push(left_behind(plan, tally, command));
     }
     problem.operation = tally.operation.clone();

@@ -20,6 +20,8 @@ use super::{Tone, Ui, show};
 pub const PATIENCE: Duration = Duration::from_millis(250);
 /// How often a plain log repeats where a long step is.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
+/// So many steps that were not run are told one by one; of more, the first says enough.
+const TOLD_ONE_BY_ONE: usize = 3;
 
 /// What an operation came to, as far as its events told.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +48,8 @@ pub struct Progress {
     running: BTreeMap<StepId, Running>,
     /// Lines of finished steps that wait until something may be shown.
     held_back: Vec<String>,
+    /// Steps that were not run, in a row so far, and why.
+    skipped: Vec<(StepId, String)>,
     shows: bool,
     tally: Tally,
 }
@@ -66,6 +70,7 @@ impl Progress {
             bars: live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12))),
             running: BTreeMap::new(),
             held_back: Vec::new(),
+            skipped: Vec::new(),
             shows: false,
             tally: Tally::default(),
         }
@@ -89,6 +94,9 @@ impl Progress {
     /// Hears one event.
     pub fn hear(&mut self, event: &Event) {
         self.tally.operation = Some(event.operation.clone());
+        if !matches!(event.what, What::StepSkipped { .. }) {
+            self.tell_skipped();
+        }
         match &event.what {
             What::Planned { plan, .. } => {
                 self.plan = plan.clone();
@@ -113,8 +121,7 @@ impl Progress {
             }
             What::StepSkipped { step, because } => {
                 self.tally.skipped += 1;
-                let line = self.dim(&format!("- not run: {} ({because})", self.words(*step)));
-                self.ended(*step, line);
+                self.skipped.push((*step, because.clone()));
             }
             What::Finished { verdict, took_ms, failure } => {
                 self.tally.verdict = Some(*verdict);
@@ -126,6 +133,7 @@ impl Progress {
 
     /// Takes the live lines away, tells what was held back, and gives the tally.
     pub fn finish(mut self) -> Tally {
+        self.tell_skipped();
         for line in std::mem::take(&mut self.held_back) {
             self.print(&line);
         }
@@ -135,11 +143,25 @@ impl Progress {
         self.tally
     }
 
+    /// What needs a step that failed is not run either, which can be most of a plan.
+    fn tell_skipped(&mut self) {
+        let skipped = std::mem::take(&mut self.skipped);
+        let count = skipped.len();
+        for (step, because) in skipped.into_iter().take(if count > TOLD_ONE_BY_ONE { 1 } else { count }) {
+            let line = self.dim(&format!("- not run: {} ({because})", self.words(step)));
+            self.ended(step, line);
+        }
+        if count > TOLD_ONE_BY_ONE {
+            let line = self.dim(&format!("- not run: {} more", show::count(count - 1, "step")));
+            self.print_or_hold(line);
+        }
+    }
+
     /// The release failed before its commit: what takes it back is shown before it is done.
     fn taken_back(&mut self, because: &str, plan: &Plan) {
         self.tally.taken_back = true;
         self.plan.steps.extend(plan.steps.iter().cloned());
-        let steps = super::show::count(plan.steps.len(), "step");
+        let steps = show::count(plan.steps.len(), "step");
         let line = self.ui.err.paint(Tone::Warn, &format!("{because}: it is taken back in {steps}"));
         self.print_or_hold(line);
     }

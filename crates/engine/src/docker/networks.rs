@@ -94,18 +94,30 @@ impl Docker {
         let busy = message(&error).contains("active endpoints");
         let mut told = Refusal::new(format!("network `{name}` could not be removed")).explain(error);
         if busy && let Some(names) = self.names_on_network(id).await {
-            told.hints = vec![format!("still on it: {names}; stop or detach them first")];
+            told.hints = vec![still_on(&names)];
         }
         Err(told)
     }
 
-    async fn names_on_network(&self, id: &str) -> Option<String> {
+    /// `None` when the engine does not say.
+    async fn names_on_network(&self, id: &str) -> Option<Vec<String>> {
         let network = timed(ANSWER_WITHIN, self.client.inspect_network(id, None)).await.ok()?;
-        let members = network.containers?.into_values().filter_map(|member| member.name);
+        let members = network.containers.unwrap_or_default().into_values().filter_map(|member| member.name);
         let mut names: Vec<String> = members.map(|name| format!("`{name}`")).collect();
         names.sort();
-        (!names.is_empty()).then(|| names.join(", "))
+        Some(names)
     }
+}
+
+/// What to do about those that keep a network. Old engines count wrong now and then, when containers come and go on a
+/// network at the same moment (their log: "Fixing inconsistent endpoint_cnt").
+fn still_on(names: &[String]) -> String {
+    if names.is_empty() {
+        return "no container is on it: the engine has miscounted, and counts anew at its own next start; until then the \
+                empty network does no harm"
+            .to_owned();
+    }
+    format!("still on it: {}; stop or detach them first", names.join(", "))
 }
 
 fn ipam_of(network: &Network) -> Option<Ipam> {

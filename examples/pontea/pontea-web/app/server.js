@@ -7,6 +7,7 @@ const env = process.env;
 const port = Number(env.PORT || 3000);
 const supabaseUrl = env.SUPABASE_URL || 'http://supabase-kong:8000';
 const anonKey = env.SUPABASE_ANON_KEY || '';
+const release = env.RELEASE || '?';
 const startedAt = new Date();
 
 async function readTable(path) {
@@ -50,7 +51,8 @@ function page(body) {
 <h1>Pontea</h1>
 ${body}
 <p>${link(env.PUBLIC_NOCODB_URL || '#', 'NocoDB')} · ${link(env.PUBLIC_SUPABASE_URL || '#', 'Supabase gateway')} ·
-${link('/api/health/', 'health')} · ${link('/api/deals/', 'deals as JSON')}</p>
+${link(env.PUBLIC_STUDIO_URL || '#', 'tables')} · ${link('/api/health/', 'health')} ·
+${link('/api/deals/', 'deals as JSON')} · release ${escapeHtml(release)}</p>
 </html>
 `;
 }
@@ -84,7 +86,7 @@ async function showRows(response, read) {
 
 // The app's own health, and not Supabase's: restarting the app would not bring Supabase back.
 function showHealth(response) {
-  sendJson(response, 200, { status: 'ok', startedAt: startedAt.toISOString(), uptimeSeconds: Math.round(process.uptime()) });
+  sendJson(response, 200, { status: 'ok', release, startedAt: startedAt.toISOString(), uptimeSeconds: Math.round(process.uptime()) });
 }
 
 const routes = {

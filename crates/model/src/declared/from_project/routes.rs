@@ -158,6 +158,16 @@ fn url_path(place: &Place) -> Option<String> {
     Some(if path.is_empty() { "/".to_owned() } else { path.to_owned() })
 }
 
+/// As it is sent: to many programs `/health` and `/health/` are two addresses.
+fn asked_path(place: &Place) -> Option<String> {
+    let text = place.as_text()?;
+    let fits = text.starts_with('/') && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#');
+    if !fits {
+        place.refuse("must be a path that begins with `/`, without spaces and `#`");
+    }
+    fits.then(|| text.to_owned())
+}
+
 fn host_name(place: &Place) -> Option<String> {
     let text = place.as_text()?;
     let host = text.trim().trim_end_matches('.').to_ascii_lowercase();
@@ -206,7 +216,7 @@ fn is_label(label: &str) -> bool {
 /// How the service is asked whether it can serve.
 pub(super) fn probe(place: &Place) -> Option<Probe> {
     only(place, PROBE_WORDS);
-    let path = place.child("path").map_or(Some("/".to_owned()), |path| url_path(&path));
+    let path = place.child("path").map_or(Some("/".to_owned()), |path| asked_path(&path));
     let status = place.child("status").map_or(Some(OK), |status| {
         let number: u16 = status.as_int()?;
         let fits = (100..600).contains(&number);
@@ -344,6 +354,8 @@ mod tests {
         assert_eq!(probe("{}"), Some(Probe { path: "/".into(), status: 200, within_secs: 60 }));
         let said = probe(r#"{"path": "/health", "status": 204, "within": "1m30s"}"#);
         assert_eq!(said, Some(Probe { path: "/health".into(), status: 204, within_secs: 90 }));
+        let said = probe(r#"{"path": "/api/health/?full=1"}"#);
+        assert_eq!(said, Some(Probe { path: "/api/health/?full=1".into(), status: 200, within_secs: 60 }));
         assert_eq!(refused(&keys(r#"{"path": "health", "status": 1, "within": "1ms"}"#)).len(), 3);
     }
 

@@ -64,6 +64,8 @@ fn probe(table: &RouteTable) -> Value {
             "handler": "reverse_proxy",
             "upstreams": [{ "dial": format!("{{http.request.header.{PROBE_HEADER}}}") }],
             "headers": { "request": { "delete": [PROBE_HEADER] } },
+            // One that is kept would count as a request under way when the container is drained.
+            "transport": { "protocol": "http", "keep_alive": { "enabled": false } },
         }],
     }));
     json!({
