@@ -50,6 +50,7 @@ fn as_written(project: &Project, name: &ServiceName, place: &Place) -> Build {
         pull: place.flag("pull"),
         shm_size_bytes: place.size("shm_size"),
         ulimits: place.child("ulimits").map(|ulimits| ulimits_of(&ulimits)).unwrap_or_default(),
+        ssh: ssh(project, place),
         secrets: secrets(project, place),
         privileged: place.flag("privileged"),
     }
@@ -66,6 +67,19 @@ fn context(project: &Project, text: Option<String>) -> String {
 fn args(place: &Place) -> BTreeMap<String, Option<Hidden>> {
     let Some(child) = place.child("args") else { return BTreeMap::new() };
     child.as_options().into_iter().map(|(name, value)| (name, value.map(Hidden::new))).collect()
+}
+
+/// The sockets of SSH agents by id. `default` is the agent of whoever gives the order.
+fn ssh(project: &Project, place: &Place) -> BTreeMap<String, String> {
+    let Some(child) = place.child("ssh") else { return BTreeMap::new() };
+    let mut found = BTreeMap::new();
+    for (id, path) in child.as_options() {
+        match path.filter(|path| !path.is_empty()).or_else(|| project.agent.map(str::to_owned)) {
+            Some(path) => drop(found.insert(id, path)),
+            None => child.refuse(format!("names the agent `{id}`, and `SSH_AUTH_SOCK` is not set")),
+        }
+    }
+    found
 }
 
 /// By id, which is the target or else the secret's name. A file's path stands as content of none: the builder reads it.
@@ -128,6 +142,13 @@ mod tests {
     fn a_secret_of_a_build_is_known_by_its_target() {
         let build = build(r#""context": "/a", "secrets": [{"source": "key", "target": "token"}]"#);
         assert_eq!(build.secrets["token"].target, "/key");
+    }
+
+    #[test]
+    fn the_socket_of_an_agent_is_kept_and_the_callers_own_must_be_there() {
+        assert_eq!(build(r#""context": "/a", "ssh": {"deploy": "/run/agent"}"#).ssh["deploy"], "/run/agent");
+        let json = r#"{"services": {"web": {"build": {"context": "/a", "ssh": {"default": null}}}}}"#;
+        assert_eq!(super::super::testing::refused(json).len(), 1);
     }
 
     #[test]

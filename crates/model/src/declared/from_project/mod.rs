@@ -51,6 +51,8 @@ pub struct Settled {
 struct Project<'a> {
     stack: StackName,
     directory: &'a str,
+    /// The socket of the caller's SSH agent.
+    agent: Option<&'a str>,
     root: Place<'a>,
 }
 
@@ -92,7 +94,8 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
         }
     };
     check::keys(&root);
-    let project = Project { stack: stack.clone(), directory: &loaded.project_directory, root };
+    let agent = loaded.environment.get("SSH_AUTH_SOCK").map(String::as_str).filter(|socket| !socket.is_empty());
+    let project = Project { stack: stack.clone(), directory: &loaded.project_directory, agent, root };
     let networks = networks::declared(&project);
     let volumes = volumes::declared(&project);
     let mut services = service::all(&project, &networks, &volumes);
