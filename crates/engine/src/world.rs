@@ -96,7 +96,7 @@ pub struct WorldError {
     /// What was being done to which thing, as a lowercase fragment with names in backticks.
     pub message: String,
     pub hints: Vec<String>,
-    /// The last lines of the container concerned, oldest first.
+    /// The last lines of the container or the build concerned, oldest first.
     pub log_tail: Vec<String>,
     /// True when trying again later may help (engine away, time-out).
     pub transient: bool,

@@ -64,6 +64,10 @@ impl Building {
                 lines.push(Line::Failed(format!("{}: {}  {}", self.label, what.name, took(*took_ms))));
                 lines
             }
+            BuildNews::PartCancelled { part, .. } => {
+                self.at_work.remove(part);
+                Vec::new()
+            }
             BuildNews::Noted { line } => vec![Line::Over(format!("{}: {line}", self.label))],
         }
     }

@@ -28,6 +28,12 @@ pub enum BuildNews {
         what: BuildPart,
         took_ms: u64,
     },
+    /// Ended because another part failed.
+    PartCancelled {
+        part: u32,
+        #[serde(flatten)]
+        what: BuildPart,
+    },
     /// Something to know that belongs to no part.
     Noted { line: String },
 }
@@ -37,7 +43,7 @@ pub enum BuildNews {
 pub struct BuildPart {
     /// `[2/5] RUN npm ci`, in one line.
     pub name: String,
-    /// The builder does it by itself: it loads a context, asks for a base image, writes the layers.
+    /// The builder does it by itself: it loads a context, begins with an image, writes the layers.
     pub aside: bool,
 }
 
@@ -47,7 +53,8 @@ impl BuildNews {
         let text = match self {
             BuildNews::PartBegan { what, .. }
             | BuildNews::PartEnded { what, .. }
-            | BuildNews::PartFailed { what, .. } => &mut what.name,
+            | BuildNews::PartFailed { what, .. }
+            | BuildNews::PartCancelled { what, .. } => &mut what.name,
             BuildNews::PartSaid { line, .. } | BuildNews::Noted { line } => line,
         };
         std::iter::once(text)

@@ -24,6 +24,9 @@ const MISSES: [&str; 9] = [
     "failed to get destination image",
 ];
 
+/// So much of a long instruction is told, in characters.
+const SHOWN: usize = 100;
+
 pub(super) struct Failure<'a> {
     pub(super) order: &'a Order<'a>,
     pub(super) context: &'a Context,
@@ -88,7 +91,10 @@ impl Order<'_> {
             (Some(_), _) => "the inline Dockerfile".to_owned(),
             (None, named) => format!("`{}`", named.as_deref().unwrap_or("Dockerfile")),
         };
-        let text = story.veil(&at.text);
+        let mut text = story.veil(&at.text);
+        if text.chars().count() > SHOWN {
+            text = text.chars().take(SHOWN).chain(['…']).collect();
+        }
         WorldError::new(format!("line {} of {file}: `{text}`", at.line)).caused_by(reason)
     }
 }

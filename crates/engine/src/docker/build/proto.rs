@@ -158,6 +158,9 @@ pub(super) struct VertexStatus {
 pub(super) struct VertexLog {
     #[prost(string, tag = "1")]
     pub(super) vertex: String,
+    /// 2 is standard error.
+    #[prost(int64, tag = "3")]
+    pub(super) stream: i64,
     #[prost(bytes = "vec", tag = "4")]
     pub(super) message: Vec<u8>,
 }

@@ -14,8 +14,10 @@ use super::proto::Trace;
 use super::veil::Veil;
 use crate::world::Progress;
 
-/// How many of the last lines of a part an error carries.
+/// How many of the last lines of a part an error carries, and how many of the last complaints among them: the two
+/// streams of a command come in an order of their own.
 const LOG_TAIL: usize = 20;
+const COMPLAINTS: usize = 5;
 
 /// One value of a build's answer.
 #[derive(Deserialize)]
@@ -50,8 +52,12 @@ struct Part {
     began_ms: Option<i64>,
     is_over: bool,
     is_cached: bool,
-    rest: Vec<u8>,
-    last: VecDeque<String>,
+    /// What has no end of line yet, by stream: standard output, standard error.
+    rest: [Vec<u8>; 2],
+    printed: u64,
+    /// With the place of each line among all.
+    last: VecDeque<(u64, String)>,
+    complaints: VecDeque<(u64, String)>,
     error: String,
 }
 
@@ -109,7 +115,8 @@ impl<'a> Story<'a> {
     pub(super) fn failed(&self) -> Option<Failed> {
         let failed = self.parts.iter().find(|part| !part.error.is_empty() && !part.error.contains("context canceled"));
         let part = failed.or_else(|| self.parts.iter().rev().find(|part| !part.error.is_empty()))?;
-        let last = part.last.iter().cloned().collect();
+        let last: BTreeMap<u64, String> = part.last.iter().chain(&part.complaints).cloned().collect();
+        let last = last.into_values().collect();
         Some(Failed { name: part.what.name.clone(), last, error: part.error.clone() })
     }
 
@@ -129,7 +136,7 @@ impl<'a> Story<'a> {
         }
         for log in &trace.logs {
             if let Some(at) = self.by_digest.get(&log.vertex).copied() {
-                self.said(at, &log.message);
+                self.said(at, usize::from(log.stream == 2), &log.message);
             }
         }
         for vertex in &trace.vertexes {
@@ -148,11 +155,11 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn said(&mut self, at: usize, bytes: &[u8]) {
-        self.parts[at].rest.extend_from_slice(bytes);
-        while let Some(end) = self.parts[at].rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.parts[at].rest.drain(..=end).collect();
-            self.line(at, &String::from_utf8_lossy(&line));
+    fn said(&mut self, at: usize, stream: usize, bytes: &[u8]) {
+        self.parts[at].rest[stream].extend_from_slice(bytes);
+        while let Some(end) = self.parts[at].rest[stream].iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.parts[at].rest[stream].drain(..=end).collect();
+            self.line(at, &String::from_utf8_lossy(&line), stream == 1);
         }
     }
 
@@ -176,7 +183,7 @@ impl<'a> Story<'a> {
             "---> Using cache" => self.parts[current].is_cached = true,
             mark if mark.starts_with("---> ") || mark.starts_with("Removing intermediate container") => {}
             built if built.starts_with("Successfully built ") || built.starts_with("Successfully tagged ") => {}
-            _ => self.line(current, line),
+            _ => self.line(current, line, false),
         }
     }
 
@@ -197,8 +204,10 @@ impl<'a> Story<'a> {
             began_ms: None,
             is_over: false,
             is_cached: false,
-            rest: Vec::new(),
+            rest: Default::default(),
+            printed: 0,
             last: VecDeque::new(),
+            complaints: VecDeque::new(),
             error: String::new(),
         });
         let at = self.parts.len() - 1;
@@ -206,7 +215,7 @@ impl<'a> Story<'a> {
         at
     }
 
-    fn line(&mut self, at: usize, line: &str) {
+    fn line(&mut self, at: usize, line: &str, complains: bool) {
         // What a terminal would show of a line that was written over.
         let line = line.trim_end_matches(['\r', '\n']);
         let line = without_escapes(line.rsplit('\r').next().unwrap_or(line));
@@ -215,38 +224,49 @@ impl<'a> Story<'a> {
             return;
         }
         let part = &mut self.parts[at];
-        if part.last.len() == LOG_TAIL {
-            part.last.pop_front();
+        part.printed += 1;
+        keep(&mut part.last, LOG_TAIL, part.printed, &line);
+        if complains {
+            keep(&mut part.complaints, COMPLAINTS, part.printed, &line);
         }
-        part.last.push_back(line.clone());
         self.progress.build(BuildNews::PartSaid { part: number(at), line });
     }
 
     fn over(&mut self, at: usize, ended_ms: Option<i64>, failed: bool) {
-        let rest = std::mem::take(&mut self.parts[at].rest);
-        self.line(at, &String::from_utf8_lossy(&rest));
+        let [out, complaint] = std::mem::take(&mut self.parts[at].rest);
+        self.line(at, &String::from_utf8_lossy(&out), false);
+        self.line(at, &String::from_utf8_lossy(&complaint), true);
         let part = &mut self.parts[at];
         part.is_over = true;
         let by_engine = part.began_ms.zip(ended_ms).map(|(began, ended)| u64::try_from(ended - began).unwrap_or(0));
         let by_clock = || u64::try_from(part.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let took_ms = by_engine.unwrap_or_else(by_clock);
         let (what, cached) = (part.what.clone(), part.is_cached);
+        let cancelled = part.error.contains("context canceled");
         let part = number(at);
-        self.progress.build(match failed {
-            true => BuildNews::PartFailed { part, what, took_ms },
-            false => BuildNews::PartEnded { part, what, cached, took_ms },
+        self.progress.build(match (failed, cancelled) {
+            (true, true) => BuildNews::PartCancelled { part, what },
+            (true, false) => BuildNews::PartFailed { part, what, took_ms },
+            (false, _) => BuildNews::PartEnded { part, what, cached, took_ms },
         });
     }
+}
+
+fn keep(last: &mut VecDeque<(u64, String)>, most: usize, place: u64, line: &str) {
+    if last.len() == most {
+        last.pop_front();
+    }
+    last.push_back((place, line.to_owned()));
 }
 
 fn number(at: usize) -> u32 {
     u32::try_from(at + 1).unwrap_or(u32::MAX)
 }
 
-/// An instruction's name starts with its place: `[2/5]`, `[build 2/5]`.
+/// An instruction's name starts with its place: `[2/5]`, `[build 2/5]`. That a stage begins with an image is no work.
 fn is_aside(name: &str) -> bool {
-    let label = name.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(label, _)| label);
-    !label.is_some_and(|label| label.rsplit(' ').next().is_some_and(|word| word.contains('/')))
+    let Some((label, text)) = name.strip_prefix('[').and_then(|rest| rest.split_once("] ")) else { return true };
+    !label.rsplit(' ').next().is_some_and(|word| word.contains('/')) || text.starts_with("FROM ")
 }
 
 /// Without colours and movements of the cursor.
@@ -300,6 +320,7 @@ mod tests {
                 format!("{part} ended{}", if *cached { " cached" } else { "" })
             }
             BuildNews::PartFailed { part, .. } => format!("{part} failed"),
+            BuildNews::PartCancelled { part, .. } => format!("{part} cancelled"),
             BuildNews::Noted { line } => format!("noted {line}"),
         }
     }
@@ -323,7 +344,7 @@ mod tests {
         assert_eq!(
             heard,
             [
-                "1 began [1/3] FROM node",
+                "1 began [1/3] FROM node *",
                 "1 ended",
                 "2 began [2/3] COPY . /app",
                 "2 ended cached",
@@ -348,7 +369,7 @@ mod tests {
         let waiting = vertex("[2/2] RUN make", "b");
         let load = Vertex { started: at(0), ..vertex("[internal] load build context", "a") };
         let run = Vertex { started: at(10), ..waiting.clone() };
-        let log = |text: &str| VertexLog { vertex: "b".into(), message: text.into() };
+        let log = |text: &str| VertexLog { vertex: "b".into(), stream: 1, message: text.into() };
         let done = Vertex { completed: at(900), error: "exit code: 2".into(), ..run.clone() };
         for trace in [
             Trace { vertexes: vec![load, waiting], ..Trace::default() },
