@@ -175,6 +175,7 @@ fn a_secret_is_there_for_its_instruction_and_nowhere_else() {
     let (scene, images) = scene_of(
         "bsecret",
         "context: .
+no_cache: true
 secrets: [token, { source: key, target: signing }]
 dockerfile_inline: |
   FROM mainstay-test/tiny:1
