@@ -10,27 +10,42 @@ use std::time::Duration;
 use mainstay_e2e::{Ran, Scene, docker, docker_ok, eventually, inside, require_engine};
 use serde_json::Value;
 
-/// Removes the images that a test built, with the scene's names.
-struct Images(Vec<String>);
+/// Removes the images that a test built, also those that lost their name to the next build.
+struct Images {
+    stack: String,
+    /// What `web` is built to.
+    made: String,
+}
+
+impl Images {
+    fn of(scene: &Scene) -> Images {
+        Images { stack: scene.name("one"), made: format!("{}:1", scene.name("made")) }
+    }
+}
 
 impl Drop for Images {
     fn drop(&mut self) {
-        for image in &self.0 {
+        let label = format!("label=com.docker.compose.project={}", self.stack);
+        for image in docker_ok(&["image", "ls", "--all", "--quiet", "--filter", &label]).split_whitespace() {
             docker(&["rmi", "--force", image]);
         }
     }
 }
 
 /// A scene whose one service `web` is built to `<scene>-made:1`.
-fn scene_of(name: &str, build: &str) -> (Scene, Images) {
+fn scene_of(name: &str, build: &str) -> (Images, Scene) {
     let scene = Scene::new(name);
     let compose = format!(
         "services:\n  web:\n    image: '{{stack:made}}:1'\n    stop_grace_period: 1s\n    build:\n{}",
         build.lines().map(|line| format!("      {line}\n")).collect::<String>()
     );
     scene.stack("one", &compose);
-    let images = Images(vec![format!("{}:1", scene.name("made"))]);
-    (scene, images)
+    with_images(scene)
+}
+
+/// The images go after the scene, whose containers hold them.
+fn with_images(scene: Scene) -> (Images, Scene) {
+    (Images::of(&scene), scene)
 }
 
 fn web_says(scene: &Scene, script: &str) -> String {
@@ -172,7 +187,7 @@ fn a_secret_is_there_for_its_instruction_and_nowhere_else() {
     if !require_engine() {
         return;
     }
-    let (scene, images) = scene_of(
+    let (images, scene) = scene_of(
         "bsecret",
         "context: .
 no_cache: true
@@ -194,9 +209,9 @@ dockerfile_inline: |
     assert_eq!(web_says(&scene, "cat /length"), (token.len() + key.len()).to_string());
     assert_eq!(web_says(&scene, "ls -A /run/secrets"), "", "the mount leaves at most an empty place");
     assert!(up.stdout.contains("part_said") && up.stdout.contains("with [redacted]"), "{}", up.stdout);
-    let history = docker_ok(&["image", "history", "--no-trunc", &images.0[0]]);
+    let history = docker_ok(&["image", "history", "--no-trunc", &images.made]);
     let archive = scene.folder().join("image.tar");
-    docker_ok(&["image", "save", "--output", archive.to_str().expect("a path"), &images.0[0]]);
+    docker_ok(&["image", "save", "--output", archive.to_str().expect("a path"), &images.made]);
     let archive = std::fs::read(archive).expect("the image");
     let said = everything_said(&scene, &up);
     for secret in [token, "k3y-of-the-test-5512", "second-line-of-the-key"] {
@@ -211,7 +226,7 @@ fn a_cache_mount_keeps_what_the_last_build_left() {
     if !require_engine() {
         return;
     }
-    let (scene, _images) = scene_of(
+    let (_images, scene) = scene_of(
         "bcache",
         "context: .
 args: { ROUND: '1' }
@@ -235,7 +250,7 @@ fn a_branch_and_a_subfolder_of_a_repository_are_a_context() {
     if !require_engine() {
         return;
     }
-    let (scene, _images) = scene_of("bgit", "context: git://127.0.0.1:PORT/shop.git#next:apps/web\n");
+    let (_images, scene) = scene_of("bgit", "context: git://127.0.0.1:PORT/shop.git#next:apps/web\n");
     repository(&scene);
     let daemon = Daemon::over(&scene.folder().join("served"));
     let compose = scene.dir("one").join("compose.yaml");
@@ -268,7 +283,7 @@ fn the_login_in_a_repositorys_url_opens_it_and_is_never_told() {
     if !require_engine() {
         return;
     }
-    let (scene, _images) = scene_of("blogin", "context: ${REPOSITORY}\n");
+    let (_images, scene) = scene_of("blogin", "context: ${REPOSITORY}\n");
     repository(&scene);
     // deploy:pa55-of-the-test
     let port = private_server(scene.folder().join("served"), "Basic ZGVwbG95OnBhNTUtb2YtdGhlLXRlc3Q=");
@@ -294,7 +309,7 @@ fn ctrl_c_ends_what_the_build_runs() {
         let seconds = format!("97{}", std::process::id());
         let build =
             format!("context: .\n{more}dockerfile_inline: |\n  FROM mainstay-test/tiny:1\n  RUN sleep {seconds}\n");
-        let (scene, images) = scene_of("bcancel", &build);
+        let (images, scene) = scene_of("bcancel", &build);
         let up = scene.start("one", &["up"]);
         eventually("the build sleeps", Duration::from_secs(30), || {
             processes_with(&format!("sleep {seconds}")).iter().any(|line| line.contains("sleep")).then_some(())
@@ -308,7 +323,7 @@ fn ctrl_c_ends_what_the_build_runs() {
             let all = docker_ok(&["ps", "--all", "--no-trunc", "--format", "{{.Command}}"]);
             (!all.contains(&seconds)).then_some(())
         });
-        assert_eq!(docker_ok(&["image", "ls", "--quiet", &images.0[0]]), "", "{builder}: no image has the name");
+        assert_eq!(docker_ok(&["image", "ls", "--quiet", &images.made]), "", "{builder}: no image has the name");
         assert_eq!(scene.containers("one"), Vec::<String>::new(), "{builder}");
     }
 }
@@ -318,8 +333,7 @@ fn a_context_that_is_too_small_is_told_with_the_one_that_fits() {
     if !require_engine() {
         return;
     }
-    let scene = Scene::new("bcontext");
-    let _images = Images(vec![format!("{}:1", scene.name("made"))]);
+    let (_images, scene) = with_images(Scene::new("bcontext"));
     let compose =
         "services:\n  backend:\n    build: apps/backend\n    image: '{stack:made}:1'\n    stop_grace_period: 1s\n";
     let folder = scene.stack("one", compose);
@@ -366,7 +380,7 @@ fn a_failed_instruction_is_told_with_its_line_and_its_last_words() {
     if !require_engine() {
         return;
     }
-    let (scene, _images) = scene_of("bfails", "context: .\ndockerfile: docker/web.Dockerfile\n");
+    let (_images, scene) = scene_of("bfails", "context: .\ndockerfile: docker/web.Dockerfile\n");
     scene.file(
         "one",
         "docker/web.Dockerfile",
@@ -383,11 +397,56 @@ fn a_failed_instruction_is_told_with_its_line_and_its_last_words() {
 }
 
 #[test]
+fn an_instruction_reaches_the_ssh_agent_that_it_mounts() {
+    if !require_engine() {
+        return;
+    }
+    let (_images, scene) = scene_of(
+        "bssh",
+        "context: .
+no_cache: true
+ssh: [ 'deploy={folder}/agent.sock' ]
+dockerfile_inline: |
+  FROM mainstay-test/tiny:1
+  RUN --mount=type=ssh,id=deploy,target=/agent test -S /agent && echo an agent is there > /said
+  RUN test ! -e /agent
+",
+    );
+    let compose = scene.dir("one").join("compose.yaml");
+    let text = std::fs::read_to_string(&compose).expect("the file");
+    std::fs::write(&compose, text.replace("{folder}", &scene.dir("one").display().to_string())).expect("the file");
+    let refused = scene.on("one", &["up"]).code(1);
+    refused.says("agent.sock` is not there").says("ssh-agent -a");
+    let _agent = std::os::unix::net::UnixListener::bind(scene.dir("one").join("agent.sock")).expect("a socket");
+    scene.on("one", &["up"]).ok();
+    assert_eq!(web_says(&scene, "cat /said"), "an agent is there");
+    scene.on("one", &["down"]).ok();
+}
+
+#[test]
+fn a_language_that_cannot_be_fetched_does_not_keep_from_building() {
+    if !require_engine() {
+        return;
+    }
+    let (_images, scene) = scene_of("bsyntax", "context: .\n");
+    // No registry has this release, and none is asked where there is no way to one.
+    scene.file(
+        "one",
+        "Dockerfile",
+        "# syntax=docker/dockerfile:1.999.0-none\nFROM mainstay-test/tiny:1\nRUN --mount=type=cache,target=/c echo hello > /said\n",
+    );
+    let up = scene.on("one", &["up"]).ok().says("the engine's own Dockerfile language is taken");
+    assert!(!up.stderr.contains("failed"), "{}", up.stderr);
+    assert_eq!(web_says(&scene, "cat /said"), "hello");
+    scene.on("one", &["down"]).ok();
+}
+
+#[test]
 fn a_build_is_told_in_events_by_its_parts() {
     if !require_engine() {
         return;
     }
-    let (scene, _images) = scene_of("bevents", "context: .\n");
+    let (_images, scene) = scene_of("bevents", "context: .\n");
     scene.file("one", "Dockerfile", "FROM mainstay-test/tiny:1\nCOPY compose.yaml /c\nRUN echo hello\n");
     let up = scene.on("one", &["up", "--json"]).ok();
     let again = scene.on("one", &["up", "--build", "--yes", "--json"]).ok();
@@ -413,7 +472,7 @@ fn a_build_on_a_network_goes_by_the_classic_builder() {
     if !require_engine() {
         return;
     }
-    let (scene, _images) = scene_of(
+    let (_images, scene) = scene_of(
         "bnetwork",
         "context: .
 network: {stack:net}
