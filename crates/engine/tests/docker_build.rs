@@ -106,6 +106,23 @@ async fn an_inline_dockerfile_is_built_and_not_copied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dockerfile_that_changed_is_read_anew_even_when_its_length_did_not() {
+    let Some(mut stack) = Stack::new("changed").await else { return };
+    stack.network("default");
+    let folder = tempfile::tempdir().unwrap();
+    let context = folder.path().display().to_string();
+    stack.lay().await;
+    for word in ["one", "two"] {
+        let text = format!("FROM mainstay-test/tiny:1\nCMD [\"echo\", \"{word}\"]\n");
+        write(folder.path(), "Dockerfile", &text);
+        let (action, _built) = declare(&mut stack, Build { context: context.clone(), ..Default::default() });
+        stack.must(action).await;
+        let image = format!("mainstay-test/{}:latest", stack.name());
+        assert_eq!(docker(&["run", "--rm", &image]), word);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dockerfile_outside_of_its_context_is_built() {
     let Some(mut stack) = Stack::new("outside").await else { return };
     stack.network("default");
