@@ -207,7 +207,11 @@ dockerfile_inline: |
     scene.file("one", ".env", &format!("BUILD_TOKEN={token}\n"));
     let up = scene.on("one", &["up", "--json"]).ok();
     assert_eq!(web_says(&scene, "cat /length"), (token.len() + key.len()).to_string());
-    assert_eq!(web_says(&scene, "ls -A /run/secrets 2>/dev/null || true"), "", "the mount leaves at most an empty place");
+    assert_eq!(
+        web_says(&scene, "ls -A /run/secrets 2>/dev/null || true"),
+        "",
+        "the mount leaves at most an empty place"
+    );
     assert!(up.stdout.contains("part_said") && up.stdout.contains("with [redacted]"), "{}", up.stdout);
     let history = docker_ok(&["image", "history", "--no-trunc", &images.made]);
     let archive = scene.folder().join("image.tar");
