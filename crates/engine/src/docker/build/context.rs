@@ -11,7 +11,7 @@ use crate::world::WorldError;
 pub(super) enum Context {
     /// An archive or a Dockerfile that the engine fetches by itself.
     Url(String),
-    Folder(Folder),
+    Folder(Box<Folder>),
 }
 
 /// Files on this machine, and the Dockerfile's text.
@@ -71,7 +71,18 @@ impl Context {
             }
         };
         let ignore = Ignore::parse(&ignore_text);
-        Ok(Context::Folder(Folder { path, dockerfile, ignore, ignore_text, ignore_name, ignore_is_beside, clone }))
+        let folder = Folder { path, dockerfile, ignore, ignore_text, ignore_name, ignore_is_beside, clone };
+        Ok(Context::Folder(Box::new(folder)))
+    }
+}
+
+impl Context {
+    /// Empty where the engine reads it.
+    pub(super) fn dockerfile_text(&self) -> &str {
+        match self {
+            Context::Folder(folder) => &folder.dockerfile.text,
+            Context::Url(_) => "",
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod story;
 mod veil;
 mod weight;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -36,7 +37,7 @@ use mainstay_model::operation::{BuildNews, BuildPart};
 
 use self::builder::Builder;
 use self::clone::Clone;
-use self::context::{Context, Folder};
+use self::context::Context;
 use self::failure::Failure;
 use self::filesync::Source;
 use self::session::{Offer, Session, random_id};
@@ -99,7 +100,6 @@ impl Docker {
         }
     }
 
-    /// The engine asks for files, secrets and logins over a session that lasts as long as the build.
     async fn build_with_buildkit(
         &self,
         order: &Order<'_>,
@@ -108,52 +108,53 @@ impl Docker {
         story: &mut Story<'_>,
     ) -> Result<(), WorldError> {
         let logins = Logins::read(self.registry_config()).await;
-        let weight = Arc::new(Mutex::new(Weight::default()));
-        let mut text = match context {
-            Context::Folder(folder) => folder.dockerfile.text.clone(),
-            Context::Url(_) => String::new(),
-        };
+        let mut text = context.dockerfile_text().to_owned();
         loop {
-            let sources = match context {
-                Context::Folder(folder) => sources_of(folder, &text),
-                Context::Url(_) => Default::default(),
-            };
+            let weight = Arc::new(Mutex::new(Weight::default()));
             let offer = Offer {
-                sources,
+                sources: sources_of(context, &text),
                 secrets: secrets.values.clone(),
                 logins: logins.clone(),
                 agents: secrets.agents.clone(),
                 weight: weight.clone(),
             };
-            let (remote, dockerfile) = match context {
-                Context::Folder(_) => ("client-session".to_owned(), DOCKERFILE.to_owned()),
-                Context::Url(url) => (url.clone(), order.build.dockerfile.clone().unwrap_or_else(|| DOCKERFILE.into())),
-            };
-            let folder = match context {
-                // The same repository is the same folder, wherever it was fetched to this time.
-                Context::Folder(Folder { clone: None, path, .. }) => path.display().to_string(),
-                _ => order.build.context.clone(),
-            };
-            let opened = Session::open(&self.wire, &digest(&folder), offer).await;
-            let session = opened.map_err(|error| self.unexplained(order, error))?;
-            let id = random_id().map_err(|error| self.unexplained(order, error))?;
-            let mut query = query::common(order, &dockerfile);
-            query.extend([("version", "2".to_owned()), ("session", session.id.clone()), ("buildid", id)]);
-            query.push(("remote", remote));
-            let mut headers = HeaderMap::new();
-            headers.extend(logins.for_build().map(|login| (HeaderName::from_static("x-registry-config"), login)));
-            let path = format!("/build{}", wire::query(query));
-            let built = self.run_build(&path, headers, wire::no_body(), story).await;
+            let built = self.ask_buildkit(order, context, offer, story).await;
             if let Some(remark) = weight.lock().unwrap_or_else(PoisonError::into_inner).remark() {
                 story.note(&remark);
             }
             let Err(error) = built else { return Ok(()) };
-            if let Some(without) = failure::without_frontend(&text, story) {
-                text = without;
-                continue;
+            match failure::without_frontend(&text, story) {
+                Some(without) => text = without,
+                None => return Err(Failure { order, context, error, sent: None }.explain(story)),
             }
-            return Err(Failure { order, context, error, sent: None }.explain(story));
+            story.begin_anew();
         }
+    }
+
+    /// The engine asks for files, secrets and logins over a session that lasts as long as the build.
+    async fn ask_buildkit(
+        &self,
+        order: &Order<'_>,
+        context: &Context,
+        offer: Offer,
+        story: &mut Story<'_>,
+    ) -> Result<(), Error> {
+        let (remote, dockerfile) = match context {
+            Context::Folder(_) => ("client-session".to_owned(), DOCKERFILE.to_owned()),
+            Context::Url(url) => (url.clone(), order.build.dockerfile.clone().unwrap_or_else(|| DOCKERFILE.into())),
+        };
+        let folder = match context {
+            Context::Folder(folder) if folder.clone.is_none() => folder.path.display().to_string(),
+            // The same repository is the same folder, wherever it was fetched to this time.
+            _ => order.build.context.clone(),
+        };
+        let mut headers = HeaderMap::new();
+        headers.extend(offer.logins.for_build().map(|login| (HeaderName::from_static("x-registry-config"), login)));
+        let session = Session::open(&self.wire, &digest(&folder), offer).await?;
+        let mut query = query::common(order, &dockerfile);
+        query.extend([("version", "2".to_owned()), ("session", session.id.clone()), ("buildid", random_id()?)]);
+        query.push(("remote", remote));
+        self.run_build(&format!("/build{}", wire::query(query)), headers, wire::no_body(), story).await
     }
 
     /// Everything goes as one archive, which the builder unpacks.
@@ -210,10 +211,6 @@ impl Docker {
         story.end(false);
         Ok(())
     }
-
-    fn unexplained(&self, order: &Order<'_>, error: Error) -> WorldError {
-        Refusal::new(format!("the image `{}` could not be built", order.image)).explain(error)
-    }
 }
 
 /// The repository of the context, if it is in one, told as a part of the build.
@@ -232,7 +229,8 @@ async fn fetched(build: &Build, redactions: &Redactions, progress: &Progress) ->
     clone.map(Some)
 }
 
-fn sources_of(folder: &Folder, text: &str) -> std::collections::BTreeMap<&'static str, Arc<Source>> {
+fn sources_of(context: &Context, text: &str) -> BTreeMap<&'static str, Arc<Source>> {
+    let Context::Folder(folder) = context else { return BTreeMap::new() };
     let mut files: Vec<(String, Arc<[u8]>)> = vec![(DOCKERFILE.to_owned(), text.as_bytes().into())];
     if folder.ignore_is_beside {
         files.push((format!("{DOCKERFILE}.dockerignore"), folder.ignore_text.as_bytes().into()));

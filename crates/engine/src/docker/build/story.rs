@@ -102,6 +102,12 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// What failed is tried otherwise: it counts no more, and what the builder does again is told again.
+    pub(super) fn begin_anew(&mut self) {
+        self.by_digest.clear();
+        self.parts.iter_mut().for_each(|part| part.error.clear());
+    }
+
     /// The answer is over: the classic builder's last part is, too. `failed` says which way.
     pub(super) fn end(&mut self, failed: bool) {
         let rest = std::mem::take(&mut self.rest);
