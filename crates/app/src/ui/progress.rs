@@ -136,6 +136,16 @@ impl Progress {
         }
     }
 
+    /// Says something that must not tear the live lines.
+    pub fn say(&self, line: &str) {
+        match &self.bars {
+            Some(bars) if self.shows && !self.running.is_empty() => {
+                let _ = bars.println(self.ui.redactions.clean(line));
+            }
+            _ => self.ui.say(line),
+        }
+    }
+
     /// Takes the live lines away, tells what was held back, and gives the tally.
     pub fn finish(mut self) -> Tally {
         self.tell_skipped();
