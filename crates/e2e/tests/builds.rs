@@ -442,6 +442,12 @@ fn a_language_that_cannot_be_fetched_does_not_keep_from_building() {
     let up = scene.on("one", &["up"]).ok().says("the engine's own Dockerfile language is taken");
     assert!(!up.stderr.contains("failed"), "{}", up.stderr);
     assert_eq!(web_says(&scene, "cat /said"), "hello");
+
+    // What fails then is told as itself.
+    let text = "# syntax=docker/dockerfile:1.999.0-none\nFROM mainstay-test/tiny:1\nRUN exit 4\n";
+    scene.file("one", "Dockerfile", text);
+    let failed = scene.on("one", &["up", "--build", "--yes"]).code(1);
+    failed.says("line 3 of `Dockerfile`: `RUN exit 4`").says("exit code: 4");
     scene.on("one", &["down"]).ok();
 }
 

@@ -149,14 +149,25 @@ pub(super) async fn synchronise(
     let asked = Asked::by(metadata);
     let contents = Contents::default();
     let mut teller = Teller { reply: reply.clone(), contents: contents.clone(), next: 0, weight };
-    let telling = tokio::task::spawn_blocking(move || teller.tell_all(&source, asked));
+    let mut telling = tokio::task::spawn_blocking(move || teller.tell_all(&source, asked));
     let (requests, asked_for) = mpsc::unbounded_channel();
-    let sending = tokio::task::spawn_blocking({
+    let mut sending = tokio::task::spawn_blocking({
         let reply = reply.clone();
         move || send_files(asked_for, &reply)
     });
+    let ended = |_| Status::internal("a thread ended early");
+    let mut is_told = false;
     loop {
-        let Some(packet) = messages.next::<Packet>().await? else { return Err(Status::gone()) };
+        // Reading ends with either thread's trouble: the other side might wait for what never comes.
+        let packet = tokio::select! {
+            packet = messages.next::<Packet>() => packet?.ok_or_else(Status::gone)?,
+            told = &mut telling, if !is_told => {
+                told.map_err(ended)??;
+                is_told = true;
+                continue;
+            }
+            sent = &mut sending => return sent.map_err(ended)?,
+        };
         match PacketKind::try_from(packet.kind) {
             Ok(PacketKind::Request) => {
                 let content = contents.lock().unwrap_or_else(PoisonError::into_inner).remove(&packet.id);
@@ -169,8 +180,6 @@ pub(super) async fn synchronise(
         }
     }
     drop(requests);
-    let ended = |_| Status::internal("a thread ended early");
-    telling.await.map_err(ended)??;
     sending.await.map_err(ended)??;
     reply.send(&Packet { kind: PacketKind::Finish as i32, ..Packet::default() }).await
 }
@@ -184,19 +193,42 @@ fn send_files(mut asked_for: mpsc::UnboundedReceiver<(u32, Content)>, reply: &Re
     while let Some((id, content)) = asked_for.blocking_recv() {
         match content {
             Content::Given(bytes) => bytes.chunks(PIECE).try_for_each(|piece| send(id, piece))?,
-            // A file that went away meanwhile is as good as empty: the build sees it as it is at this moment.
             Content::At(path) => {
-                let mut file = File::open(path).ok();
-                while let Some(read) =
-                    file.as_mut().and_then(|file| file.read(&mut piece).ok()).filter(|read| *read > 0)
-                {
-                    send(id, &piece[..read])?;
+                if let Err(error) = send_file(&path, &mut piece, |piece| send(id, piece)) {
+                    return Err(refused(error, reply));
                 }
             }
         }
         send(id, &[])?;
     }
     Ok(())
+}
+
+/// A file that went away since it was told is as good as empty; one that may not be read ends the build.
+fn send_file(path: &Path, piece: &mut [u8], send: impl Fn(&[u8]) -> Result<(), Status>) -> Result<(), Trouble> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("`{}`: {error}", path.display()));
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(named(error).into()),
+    };
+    loop {
+        match file.read(piece).map_err(named)? {
+            0 => return Ok(()),
+            read => send(&piece[..read]).map_err(Trouble::Gone)?,
+        }
+    }
+}
+
+/// Tells the other side why nothing more comes.
+fn refused(trouble: Trouble, reply: &Reply) -> Status {
+    let error = match trouble {
+        Trouble::Gone(status) => return status,
+        Trouble::Io(error) => error,
+    };
+    let data = error.to_string().into_bytes().into();
+    let told = reply.send_blocking(&Packet { kind: PacketKind::Error as i32, data, ..Packet::default() });
+    told.err().unwrap_or_else(|| Status::internal(error.to_string()))
 }
 
 /// Tells what is there.
@@ -218,14 +250,7 @@ impl Teller {
             }
             Source::Files(files) => self.tell_files(files, &asked),
         };
-        if let Err(Trouble::Io(error)) = told {
-            let data = error.to_string().into_bytes().into();
-            self.reply.send_blocking(&Packet { kind: PacketKind::Error as i32, data, ..Packet::default() })?;
-            return Err(Status::internal(error.to_string()));
-        }
-        if let Err(Trouble::Gone(status)) = told {
-            return Err(status);
-        }
+        told.map_err(|trouble| refused(trouble, &self.reply))?;
         self.reply.send_blocking(&Packet { kind: PacketKind::Stat as i32, ..Packet::default() })
     }
 
@@ -419,6 +444,15 @@ mod tests {
         std::os::unix::fs::symlink("x", folder.path().join("real/deep/link")).unwrap();
         assert!(leads_away(folder.path(), "", &asked(&[("followpaths", "link/deep")])));
         assert!(!leads_away(folder.path(), "", &asked(&[("followpaths", "real")])));
+    }
+
+    #[test]
+    fn a_file_that_went_away_is_empty_and_one_that_cannot_be_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let sent = |path: &Path| send_file(path, &mut [0; 8], |_| Ok(()));
+        assert!(sent(&folder.path().join("gone")).is_ok());
+        // A folder opens as a file does, and cannot be read as one.
+        assert!(matches!(sent(folder.path()), Err(Trouble::Io(error)) if error.to_string().starts_with('`')));
     }
 
     #[test]
