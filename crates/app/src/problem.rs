@@ -100,7 +100,7 @@ pub struct Details {
     pub causes: Vec<String>,
     /// What to run or change next.
     pub hints: Vec<String>,
-    /// The last lines of the container concerned.
+    /// The last lines of the container or the build concerned.
     pub log_tail: Vec<String>,
     pub operation: Option<OperationId>,
     /// Text that is shown as it is, such as complaints with their places.

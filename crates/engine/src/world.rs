@@ -10,6 +10,7 @@ use std::sync::Arc;
 use mainstay_model::declared::Declared;
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::{Observed, Scope};
+use mainstay_model::operation::BuildNews;
 use mainstay_model::plan::{Step, StepId};
 
 use crate::secrets::Redactions;
@@ -59,12 +60,19 @@ pub struct Acted {
     pub detail: Option<String>,
 }
 
-/// Where an act tells how far it is; a line of text, already free of secrets.
+/// Where an act tells how far it is, already free of secrets.
 #[derive(Clone)]
-pub struct Progress(Arc<dyn Fn(String) + Send + Sync>);
+pub struct Progress(Arc<dyn Fn(Told) + Send + Sync>);
+
+/// One thing that an act tells on its way.
+#[derive(Clone, Debug)]
+pub enum Told {
+    Line(String),
+    Build(BuildNews),
+}
 
 impl Progress {
-    pub fn new(tell: impl Fn(String) + Send + Sync + 'static) -> Self {
+    pub fn new(tell: impl Fn(Told) + Send + Sync + 'static) -> Self {
         Progress(Arc::new(tell))
     }
 
@@ -73,7 +81,11 @@ impl Progress {
     }
 
     pub fn tell(&self, line: impl Into<String>) {
-        (self.0)(line.into());
+        (self.0)(Told::Line(line.into()));
+    }
+
+    pub(crate) fn build(&self, news: BuildNews) {
+        (self.0)(Told::Build(news));
     }
 }
 
@@ -84,7 +96,7 @@ pub struct WorldError {
     /// What was being done to which thing, as a lowercase fragment with names in backticks.
     pub message: String,
     pub hints: Vec<String>,
-    /// The last lines of the container concerned, oldest first.
+    /// The last lines of the container or the build concerned, oldest first.
     pub log_tail: Vec<String>,
     /// True when trying again later may help (engine away, time-out).
     pub transient: bool,
@@ -112,6 +124,20 @@ impl WorldError {
     pub fn contradicting(mut self) -> Self {
         self.contradicts = true;
         self
+    }
+
+    /// A new error around this one, which keeps what it said of itself.
+    #[must_use]
+    pub(crate) fn within(self, message: impl Into<String>) -> Self {
+        let WorldError { hints, log_tail, transient, contradicts, .. } = &self;
+        let outer = WorldError {
+            hints: hints.clone(),
+            log_tail: log_tail.clone(),
+            transient: *transient,
+            contradicts: *contradicts,
+            ..WorldError::new(message)
+        };
+        outer.caused_by(self)
     }
 
     #[must_use]

@@ -55,7 +55,7 @@ impl Signals {
 
 async fn wait(ui: Ui, token: CancellationToken, mut signals: Signals) {
     signals.next().await;
-    ui.say("\nstopping: what runs is ended and recorded; press Ctrl-C again to leave at once");
+    // Whoever shows the operation says so: a line from here would tear what moves on its screen.
     token.cancel();
     signals.next().await;
     ui.say("left at once; `mainstay up` goes on from wherever things are");

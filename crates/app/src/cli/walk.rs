@@ -204,10 +204,14 @@ impl<'a> Walk<'a> {
         let mut apply = std::pin::pin!(apply);
         let mut screen = Progress::new(&self.boot.ui, &job.plan);
         let mut reveal = std::pin::pin!(tokio::time::sleep(progress::PATIENCE));
-        let mut revealed = false;
+        let (mut revealed, mut stopping) = (false, false);
         let result = loop {
             tokio::select! {
                 biased;
+                () = interrupt.token().cancelled(), if !stopping => {
+                    stopping = true;
+                    screen.say("stopping: what runs is ended and recorded; press Ctrl-C again to leave at once");
+                }
                 Some(event) = heard.recv() => self.hear(&mut screen, &event),
                 () = &mut reveal, if !revealed => {
                     revealed = true;

@@ -1,6 +1,7 @@
 //! What people see. Data goes to stdout, talk to stderr; nothing else in the program prints.
 
 pub mod ask;
+mod building;
 pub mod lines;
 pub mod paint;
 pub mod progress;

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mainstay_model::identity::OperationId;
-use mainstay_model::operation::{Event, Failure, Verdict, What};
+use mainstay_model::operation::{BuildNews, Event, Failure, Verdict, What};
 use mainstay_model::plan::render::describe;
 use mainstay_model::plan::{Action, Plan, StepId};
 
+use super::building::{Building, Line};
 use super::since::took;
+use super::table::cut;
 use super::{Tone, Ui, show};
 
 /// How long an operation stays silent at its start.
@@ -58,6 +60,8 @@ struct Running {
     bar: Option<ProgressBar>,
     told_at: Instant,
     words: String,
+    /// There for a build.
+    building: Option<Building>,
 }
 
 impl Progress {
@@ -106,6 +110,7 @@ impl Progress {
             What::TakenBack { because, plan, .. } => self.taken_back(because, plan),
             What::StepStarted { step } => self.started(*step),
             What::StepProgress { step, message } => self.progressed(*step, message),
+            What::BuildProgress { step, build } => self.built(*step, build),
             What::StepDone { step, took_ms, detail } => {
                 self.tally.done += 1;
                 let mark = self.ui.err.paint(Tone::Good, "✔");
@@ -128,6 +133,16 @@ impl Progress {
                 self.tally.took_ms = *took_ms;
                 self.tally.afterwards.clone_from(failure);
             }
+        }
+    }
+
+    /// Says something that must not tear the live lines.
+    pub fn say(&self, line: &str) {
+        match &self.bars {
+            Some(bars) if self.shows && !self.running.is_empty() => {
+                let _ = bars.println(self.ui.redactions.clean(line));
+            }
+            _ => self.ui.say(line),
         }
     }
 
@@ -181,7 +196,11 @@ impl Progress {
 
     fn started(&mut self, step: StepId) {
         let words = self.words(step);
-        self.running.insert(step, Running { bar: None, told_at: Instant::now(), words });
+        let building = match self.plan.step(step).map(|step| &step.action) {
+            Some(Action::BuildImage { service, .. }) => Some(Building::new(service.as_str())),
+            _ => None,
+        };
+        self.running.insert(step, Running { bar: None, told_at: Instant::now(), words, building });
         if self.shows {
             self.show_bar(step);
         }
@@ -189,24 +208,34 @@ impl Progress {
 
     fn show_bar(&mut self, step: StepId) {
         let (Some(bars), Some(running)) = (&self.bars, self.running.get_mut(&step)) else { return };
-        let template =
-            if self.ui.err.is_on() { "{spinner:.cyan} {msg}  {elapsed:.dim}" } else { "{spinner} {msg}  {elapsed}" };
+        // A build moves below its heading; any other step has one line.
+        let template = match (running.building.is_some(), self.ui.err.is_on()) {
+            (false, true) => "{spinner:.cyan} {msg}  {elapsed:.dim}",
+            (false, false) => "{spinner} {msg}  {elapsed}",
+            (true, true) => "{spinner:.cyan} {prefix}  {elapsed:.dim}{msg:.dim}",
+            (true, false) => "{spinner} {prefix}  {elapsed}{msg}",
+        };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = bars.add(ProgressBar::new_spinner().with_style(style).with_message(running.words.clone()));
+        let bar = bars.add(ProgressBar::new_spinner().with_style(style).with_elapsed(running.told_at.elapsed()));
+        match &running.building {
+            Some(building) => {
+                bar.set_prefix(running.words.clone());
+                bar.set_message(below(&building.live(self.ui.err_width)));
+            }
+            None => bar.set_message(running.words.clone()),
+        }
         bar.enable_steady_tick(Duration::from_millis(100));
         running.bar = Some(bar);
     }
 
     fn progressed(&mut self, step: StepId, message: &str) {
-        let is_build = matches!(self.plan.step(step).map(|step| &step.action), Some(Action::BuildImage { .. }));
         let Some(running) = self.running.get_mut(&step) else { return };
         let words = running.words.clone();
         let message = self.ui.redactions.clean(message);
         match &running.bar {
             Some(bar) => bar.set_message(format!("{words}: {message}")),
             None if self.bars.is_some() => {}
-            // A build's lines are worth having in a log one by one; a pull's are not.
-            None if is_build || running.told_at.elapsed() >= PLAIN_EVERY => {
+            None if running.told_at.elapsed() >= PLAIN_EVERY => {
                 running.told_at = Instant::now();
                 self.print_or_hold(format!("  {words}: {message}"));
             }
@@ -214,10 +243,47 @@ impl Progress {
         }
     }
 
+    /// News of a build: what is over stands above, what is at work moves; without a terminal all its lines are told.
+    fn built(&mut self, step: StepId, news: &BuildNews) {
+        let Some(running) = self.running.get_mut(&step) else { return };
+        let Some(building) = &mut running.building else { return };
+        let mut news = news.clone();
+        news.texts_mut().for_each(|text| *text = self.ui.redactions.clean(text).into_owned());
+        let lines = building.hear(&news);
+        if let Some(bar) = &running.bar {
+            bar.set_message(below(&building.live(self.ui.err_width)));
+        }
+        self.print_build(lines);
+    }
+
+    fn print_build(&mut self, lines: Vec<Line>) {
+        for line in lines {
+            let line = match line {
+                Line::Over(line) => self.dim(&format!("  {}", self.fitting(&line))),
+                Line::Failed(line) => self.ui.err.paint(Tone::Bad, &format!("  {}", self.fitting(&line))),
+                Line::Output(_) if self.bars.is_some() => continue,
+                Line::Output(line) => format!("  {line}"),
+            };
+            self.print_or_hold(line);
+        }
+    }
+
+    /// On a terminal a line stays one line; its time at the end stays, too.
+    fn fitting(&self, line: &str) -> String {
+        let Some(width) = self.ui.err_width.filter(|_| self.bars.is_some()) else { return line.to_owned() };
+        match line.rsplit_once("  ") {
+            Some((text, took)) => format!("{}  {took}", cut(text, width.saturating_sub(took.len() + 4))),
+            None => cut(line, width.saturating_sub(2)),
+        }
+    }
+
     fn ended(&mut self, step: StepId, line: String) {
-        if let Some(Running { bar: Some(bar), .. }) = self.running.remove(&step) {
+        let Some(Running { bar, building, .. }) = self.running.remove(&step) else { return self.print_or_hold(line) };
+        if let Some(bar) = bar {
             bar.finish_and_clear();
         }
+        let left = building.map(|mut building| building.flush()).unwrap_or_default();
+        self.print_build(left);
         self.print_or_hold(line);
     }
 
@@ -248,4 +314,9 @@ impl Progress {
     fn dim(&self, text: &str) -> String {
         self.ui.err.paint(Tone::Dim, text)
     }
+}
+
+/// Lines below a heading.
+fn below(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n{line}")).collect()
 }

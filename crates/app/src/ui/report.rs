@@ -65,7 +65,7 @@ fn render(paint: Paint, problem: &Problem, width: Option<usize>) -> String {
         tell((Tone::Plain, "because:"), 2, cause);
     }
     if !problem.log_tail.is_empty() {
-        text += "  last lines of the container:\n";
+        text += "  last lines:\n";
         for line in &problem.log_tail {
             text += &format!("  {} {line}\n", paint.paint(Tone::Dim, "|"));
         }
@@ -100,7 +100,7 @@ mod tests {
                `nocodb` at this very moment
           because: the server holds it: it was asked
                    for by `mainstay up`
-          last lines of the container:
+          last lines:
           | a line of a container stays as it came, whatever its width is
           hint: wait until it is done:
                 `mainstay history --follow` shows what

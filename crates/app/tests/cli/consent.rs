@@ -135,13 +135,13 @@ fn a_second_failed_step_must_not_lose_its_reason_and_last_lines() {
     --- stderr
     failed: `two` failed
       because: the cause of two
-      last lines of the container:
+      last lines:
       | the last line of two
       hint: the way on from two
 
     failed: `one` failed
       because: the cause of one
-      last lines of the container:
+      last lines:
       | the last line of one
       hint: the way on from one
       hint: of 2 steps, 0 done, 2 failed, 0 not run; `mainstay down` again goes on from here
@@ -174,7 +174,7 @@ fn a_failed_step_must_be_reported_with_the_last_lines_and_the_way_on() {
     - not run: remove container `shop-db-1` (step 1 failed)
     failed: the container `shop-db-1` could not be stopped
       because: it does not listen
-      last lines of the container:
+      last lines:
       | LOG:  shutting down
       | PANIC:  no
       hint: try a longer `--timeout`

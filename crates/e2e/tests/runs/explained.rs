@@ -120,7 +120,7 @@ pub const EXPLAINED: &[Explained] = &[
     Explained {
         at: "images › * › Config › Image",
         when: |compose, _| compose == "",
-        why: "the classic builder notes the image that it began with; Compose builds with BuildKit",
+        why: "the classic builder notes the image that it began with; before API 1.42 it is taken for `shm_size`, where Compose's BuildKit leaves the size out",
     },
 ];
 

@@ -24,7 +24,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::{EntryKind, Journal, JournalError, NewEntry, StepEnd, StepOutcome};
-use crate::world::{Acted, Context, Progress, World};
+use crate::world::{Acted, Context, Progress, Told, World};
 pub(crate) use failure::{Failed, failure_of, failure_of_journal};
 use state::{Next, State};
 pub(crate) use telling::Teller;
@@ -162,7 +162,12 @@ impl<W: World> Walk<'_, W> {
     async fn act(&self, step: &Step, context: &Context) -> Ended {
         let teller = self.teller.clone();
         let id = step.id;
-        let progress = Progress::new(move |message| teller.tell(What::StepProgress { step: id, message }));
+        let progress = Progress::new(move |told| {
+            teller.tell(match told {
+                Told::Line(message) => What::StepProgress { step: id, message },
+                Told::Build(build) => What::BuildProgress { step: id, build },
+            });
+        });
         let act = self.world.act(step, context, &progress);
         let acted = if may_be_dropped(&step.action) {
             tokio::select! {

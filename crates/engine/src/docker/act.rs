@@ -1,5 +1,6 @@
 //! One step, done and seen.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bollard::models::ContainerStateStatusEnum;
@@ -21,8 +22,8 @@ impl Docker {
         match action {
             Action::PullImage { image, platform } => self.pull(image, platform.as_deref(), progress).await,
             Action::BuildImage { service, image } => {
-                let (_, service) = declared_service(context, service)?;
-                self.build(service, image, progress).await
+                let (declared, service) = declared_service(context, service)?;
+                self.build(service, image, Path::new(&declared.directory), &context.redactions, progress).await
             }
             Action::CreateNetwork { key, name } => {
                 let network = context.declared.as_deref().and_then(|declared| declared.networks.get(key));

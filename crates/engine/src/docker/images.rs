@@ -21,11 +21,9 @@ const SILENT_FOR: Duration = Duration::from_secs(300);
 const PASSING: &[&str] =
     &["timeout", "timed out", "connection re", "no such host", "eof", "toomanyrequests", "temporary"];
 
-/// What the engine tells while it pulls or builds.
+/// What the engine tells while it pulls.
 #[derive(Deserialize)]
 pub(super) struct Told {
-    #[serde(default)]
-    pub(super) stream: String,
     #[serde(default)]
     pub(super) status: String,
     #[serde(default)]
@@ -168,7 +166,10 @@ mod tests {
     fn layers_are_folded_into_one_line() {
         let said = Arc::new(Mutex::new(Vec::new()));
         let hear = said.clone();
-        let progress = Progress::new(move |line| hear.lock().unwrap().push(line));
+        let progress = Progress::new(move |told| match told {
+            crate::world::Told::Line(line) => hear.lock().unwrap().push(line),
+            crate::world::Told::Build(news) => panic!("a pull is no build: {news:?}"),
+        });
         let mut layers = Layers::default();
         for text in [
             r#"{"status":"Pulling from acme/web","id":"1"}"#,

@@ -10,10 +10,8 @@ mod attach;
 mod await_ready;
 mod body;
 mod build;
-mod build_context;
 mod containers;
 mod create;
-mod dockerignore;
 mod events;
 mod exec;
 mod frames;
@@ -72,6 +70,8 @@ pub struct Docker {
     facts: Arc<EngineFacts>,
     /// The `41` of `1.41`.
     api: u32,
+    /// Whether it has BuildKit built in.
+    buildkit: bool,
     /// Docker's own configuration, for the logins to registries.
     registry_config: Option<PathBuf>,
     /// What is being done through this connection, for the reader of its events.
@@ -98,6 +98,8 @@ impl Docker {
         let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let newest = header("api-version").strip_prefix("1.").and_then(|minor| minor.parse::<u32>().ok());
         let version = engine_version(header("server"));
+        // Docker has it on Linux since 18.09, whichever builder it would choose; others only speak its language.
+        let buildkit = header("server").starts_with("Docker/") && header("ostype") != "windows";
         let newest = newest.ok_or_else(|| {
             WorldError::new(format!("what answers at `{host}` is no Docker engine: it tells no API version"))
         })?;
@@ -110,7 +112,7 @@ impl Docker {
         let client = typed_client(&wire, api).map_err(refused)?;
         let facts = Arc::new(EngineFacts { version, api_version: format!("1.{api}") });
         let registry_config = std::env::home_dir().map(|home| home.join(".docker/config.json"));
-        Ok(Docker { client, wire, facts, api, registry_config, acts: Acts::default() })
+        Ok(Docker { client, wire, facts, api, buildkit, registry_config, acts: Acts::default() })
     }
 
     /// Whether an engine can be asked for at `host` at all, without asking.

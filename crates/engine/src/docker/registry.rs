@@ -93,6 +93,17 @@ impl Logins {
         header(&self.by_host.get(&registry_of(reference))?.told())
     }
 
+    /// The login for a registry's host, as BuildKit asks for it: a token stands without a name.
+    pub(super) fn pair(&self, host: &str) -> Option<(String, String)> {
+        // BuildKit asks for Docker Hub by the host that serves it.
+        let host = if host == "registry-1.docker.io" { HUB.into() } else { host_of(host) };
+        let login = self.by_host.get(&host)?;
+        Some(match login.identity_token.reveal() {
+            "" => (login.username.clone(), login.password.reveal().to_owned()),
+            token => (String::new(), token.to_owned()),
+        })
+    }
+
     /// The header for a build, which may pull from anywhere.
     pub(super) fn for_build(&self) -> Option<HeaderValue> {
         if self.by_host.is_empty() {

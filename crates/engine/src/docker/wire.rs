@@ -14,6 +14,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use http_body_util::{BodyExt, Either, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -107,6 +108,16 @@ impl Wire {
         let message = told.as_ref().and_then(|value| value.get("message")).and_then(serde_json::Value::as_str);
         let message = message.map_or_else(|| String::from_utf8_lossy(&text).trim().to_owned(), str::to_owned);
         Err(Error::DockerResponseServerError { status_code: status.as_u16(), message })
+    }
+
+    /// A connection that speaks another protocol from here on.
+    pub(super) async fn upgrade(&self, path: &str, headers: HeaderMap) -> Result<Upgraded, Error> {
+        let response = self.open(Method::POST, path, headers, no_body()).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let message = format!("`{path}` did not change to the protocol that was asked for");
+            return Err(Error::DockerResponseServerError { status_code: response.status().as_u16(), message });
+        }
+        Ok(hyper::upgrade::on(response).await?)
     }
 
     /// Posts JSON and reads the JSON answer.

@@ -65,6 +65,7 @@ impl Redactions {
         }
         match &mut what {
             What::StepProgress { message, .. } => set(&redactor, message),
+            What::BuildProgress { build, .. } => build.texts_mut().for_each(|text| set(&redactor, text)),
             What::StepDone { detail, .. } => detail.iter_mut().for_each(|detail| set(&redactor, detail)),
             What::StepFailed { failure, .. } => of_failure(&redactor, failure),
             What::StepSkipped { because, .. } | What::Replanned { because, .. } | What::TakenBack { because, .. } => {

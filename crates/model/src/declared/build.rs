@@ -27,6 +27,9 @@ pub struct Build {
     pub pull: bool,
     pub shm_size_bytes: Option<u64>,
     pub ulimits: BTreeMap<String, super::container::Ulimit>,
+    /// The socket of an SSH agent, by the id that an instruction names; needs BuildKit.
+    #[serde(default)]
+    pub ssh: BTreeMap<String, String>,
     /// Secret id to its source; needs BuildKit, and a build that declares one is refused without it.
     pub secrets: BTreeMap<String, super::container::Injected>,
     pub privileged: bool,

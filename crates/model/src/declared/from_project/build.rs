@@ -39,7 +39,7 @@ fn as_written(project: &Project, name: &ServiceName, place: &Place) -> Build {
         dockerfile: if inline.is_some() { None } else { place.word("dockerfile") },
         dockerfile_inline: inline,
         target: place.word("target"),
-        args: args(place),
+        args: args(project, place),
         labels: volumes::labels(place),
         tags: place.strings("tags"),
         cache_from: place.strings("cache_from"),
@@ -50,6 +50,7 @@ fn as_written(project: &Project, name: &ServiceName, place: &Place) -> Build {
         pull: place.flag("pull"),
         shm_size_bytes: place.size("shm_size"),
         ulimits: place.child("ulimits").map(|ulimits| ulimits_of(&ulimits)).unwrap_or_default(),
+        ssh: ssh(project, place),
         secrets: secrets(project, place),
         privileged: place.flag("privileged"),
     }
@@ -63,9 +64,38 @@ fn context(project: &Project, text: Option<String>) -> String {
     }
 }
 
-fn args(place: &Place) -> BTreeMap<String, Option<Hidden>> {
+/// Shorter values are found everywhere.
+const TELLING: usize = 6;
+
+fn args(project: &Project, place: &Place) -> BTreeMap<String, Option<Hidden>> {
     let Some(child) = place.child("args") else { return BTreeMap::new() };
-    child.as_options().into_iter().map(|(name, value)| (name, value.map(Hidden::new))).collect()
+    let args = child.as_options();
+    for (name, value) in &args {
+        let holds = |secret: &Hidden| {
+            let secret = secret.reveal();
+            secret.len() >= TELLING && value.as_ref().is_some_and(|value| value.contains(secret))
+        };
+        if let Some((secret, _)) = project.secrets.iter().find(|(_, value)| holds(value)) {
+            child.warn(
+                "secret-argument",
+                format!("gives the secret `{secret}` as the argument `{name}`, which stays in the image's history; write it under `build.secrets`, and mount it with `RUN --mount=type=secret`"),
+            );
+        }
+    }
+    args.into_iter().map(|(name, value)| (name, value.map(Hidden::new))).collect()
+}
+
+/// The sockets of SSH agents by id. `default` is the agent of whoever gives the order.
+fn ssh(project: &Project, place: &Place) -> BTreeMap<String, String> {
+    let Some(child) = place.child("ssh") else { return BTreeMap::new() };
+    let mut found = BTreeMap::new();
+    for (id, path) in child.as_options() {
+        match path.filter(|path| !path.is_empty()).or_else(|| project.agent.map(str::to_owned)) {
+            Some(path) => drop(found.insert(id, path)),
+            None => child.refuse(format!("names the agent `{id}`, and `SSH_AUTH_SOCK` is not set")),
+        }
+    }
+    found
 }
 
 /// By id, which is the target or else the secret's name. A file's path stands as content of none: the builder reads it.
@@ -89,7 +119,7 @@ fn secrets(project: &Project, place: &Place) -> BTreeMap<String, Injected> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{declared, warned};
-    use super::{PROJECT, SERVICE};
+    use super::{Hidden, PROJECT, SERVICE};
     use crate::declared::Build;
 
     fn build(keys: &str) -> Build {
@@ -128,6 +158,25 @@ mod tests {
     fn a_secret_of_a_build_is_known_by_its_target() {
         let build = build(r#""context": "/a", "secrets": [{"source": "key", "target": "token"}]"#);
         assert_eq!(build.secrets["token"].target, "/key");
+    }
+
+    #[test]
+    fn the_socket_of_an_agent_is_kept_and_the_callers_own_must_be_there() {
+        assert_eq!(build(r#""context": "/a", "ssh": {"deploy": "/run/agent"}"#).ssh["deploy"], "/run/agent");
+        let json = r#"{"services": {"web": {"build": {"context": "/a", "ssh": {"default": null}}}}}"#;
+        assert_eq!(super::super::testing::refused(json).len(), 1);
+    }
+
+    #[test]
+    fn a_secret_as_an_argument_is_warned_about() {
+        let json = r#"{"services": {"web": {"build": {"context": "/a", "args": {"URL": "pg://u:hunter22@db", "MODE": "x"}}}}}"#;
+        let mut loaded = super::super::testing::loaded(json);
+        assert!(crate::declared::declare(&loaded).is_ok_and(|settled| settled.warnings.is_empty()));
+        loaded.kept.values.insert("DB_PASSWORD".to_owned(), Hidden::new("hunter22"));
+        let settled = crate::declared::declare(&loaded).expect("a warning is no refusal");
+        let warning = &settled.warnings[0];
+        assert!(warning.message.contains("the secret `DB_PASSWORD` as the argument `URL`"), "{}", warning.message);
+        assert!(!warning.message.contains("hunter22"));
     }
 
     #[test]

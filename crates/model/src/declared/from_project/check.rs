@@ -127,7 +127,6 @@ mod tests {
             r#""models": {"llm": {}, "other": {"endpoint_var": "URL"}}"#,
             r#""credential_spec": {"file": "a"}"#,
             r#""use_api_socket": true"#,
-            r#""build": {"context": "/a", "ssh": ["default"]}"#,
             r#""build": {"context": "/a", "additional_contexts": {"b": "/b"}}"#,
         ] {
             assert_eq!(refused(&web_project(keys)).len(), 1, "{keys}");

@@ -53,7 +53,8 @@ const READ: &str = "used up when the files are read";
 const DESCRIBES: &str = "it describes, and has no effect in Compose either";
 const SWARM: &str = "it is for a Swarm cluster, and this stack runs on one machine";
 const WINDOWS: &str = "it is for Windows containers";
-const BUILDKIT: &str = "images are built by the engine's classic builder, which cannot do it";
+const BUILDKIT: &str =
+    "the engine's build call does not take it; `docker buildx` builds such an image, and `image` runs it";
 
 /// The table; `docs/COMPOSE.md` shows it, and a test holds the two together.
 pub const KEYS: &[Group] = &[
@@ -246,7 +247,7 @@ const SERVICE: Group = Group {
         honoured("blkio_config"),
         differs(
             "build",
-            "images are built by the engine's classic builder; what only BuildKit can do is refused by name",
+            "images are built by the engine's own BuildKit, or by its classic builder where it has none; see docs/BUILDS.md",
         ),
         honoured("cap_add"),
         honoured("cap_drop"),
@@ -370,7 +371,7 @@ const BUILD: Group = Group {
         warned("sbom", "the image is the same without its attestation"),
         honoured("secrets"),
         honoured("shm_size"),
-        refused("ssh", BUILDKIT),
+        honoured("ssh"),
         honoured("tags"),
         honoured("target"),
         honoured("ulimits"),

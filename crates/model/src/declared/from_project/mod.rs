@@ -33,8 +33,9 @@ mod volumes;
 mod x_mainstay;
 
 use super::Declared;
+use super::container::Hidden;
 use crate::compose::{Diagnostic, Loaded, Severity};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::identity::{ServiceName, StackName};
 use place::{Complaints, Place};
@@ -51,6 +52,10 @@ pub struct Settled {
 struct Project<'a> {
     stack: StackName,
     directory: &'a str,
+    /// The socket of the caller's SSH agent.
+    agent: Option<&'a str>,
+    /// The values of the stack's secrets, by name.
+    secrets: &'a BTreeMap<String, Hidden>,
     root: Place<'a>,
 }
 
@@ -92,7 +97,14 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
         }
     };
     check::keys(&root);
-    let project = Project { stack: stack.clone(), directory: &loaded.project_directory, root };
+    let agent = loaded.environment.get("SSH_AUTH_SOCK").map(String::as_str).filter(|socket| !socket.is_empty());
+    let project = Project {
+        stack: stack.clone(),
+        directory: &loaded.project_directory,
+        agent,
+        secrets: &loaded.kept.values,
+        root,
+    };
     let networks = networks::declared(&project);
     let volumes = volumes::declared(&project);
     let mut services = service::all(&project, &networks, &volumes);

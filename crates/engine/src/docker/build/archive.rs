@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use mainstay_model::identity::digest;
 use tokio::sync::mpsc;
 
+use super::context::Folder;
 use super::dockerignore::Ignore;
-use super::wire::{self, Body};
+use super::weight::Weight;
+use crate::docker::wire::{self, Body};
 
 /// The size of the pieces that are sent, and how many may wait.
 const PIECE: usize = 64 * 1024;
@@ -32,8 +35,32 @@ pub(super) struct Packed {
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) ignored: u64,
+    pub(super) weight: Weight,
     /// Why packing stopped early, if it did.
     pub(super) trouble: Option<String>,
+}
+
+/// A folder as it is sent, and the Dockerfile's name in it.
+pub(super) fn parcel_of(folder: &Folder) -> (Parcel, String) {
+    let mut always = vec![".dockerignore".to_owned()];
+    let mut extra = Vec::new();
+    let dockerfile = match &folder.dockerfile.inside {
+        Some(inside) => {
+            always.push(inside.clone());
+            inside.clone()
+        }
+        None => {
+            // By content, so that the builder's cache is kept; kept out of `COPY . .` by the ignore file.
+            let text = folder.dockerfile.text.clone().into_bytes();
+            let name = format!(".dockerfile.{}", digest(&text));
+            let ignore = format!("{}\n{name}\n.dockerignore\n", folder.ignore_text);
+            extra.push((".dockerignore".to_owned(), ignore.into_bytes()));
+            extra.push((name.clone(), text));
+            name
+        }
+    };
+    let ignore = Ignore::parse(&folder.ignore_text);
+    (Parcel { folder: folder.path.clone(), ignore, always, extra }, dockerfile)
 }
 
 /// The body of the build request, and the count that grows while it is sent. Dropping the body ends the packing.
@@ -144,6 +171,7 @@ impl Packer {
             let content = File::open(from)?.chain(io::repeat(0)).take(metadata.len());
             self.archive.append_data(&mut header, path, content)?;
             self.packed.bytes += metadata.len();
+            self.packed.weight.add(path, metadata.len());
         } else if kind.is_fifo() {
             header.set_entry_type(tar::EntryType::Fifo);
             self.archive.append_data(&mut header, path, io::empty())?;

@@ -12,6 +12,27 @@ struct Rule {
     pattern: Vec<Token>,
     /// The words before the first wildcard, to know which ignored folders may hold something kept.
     plain_start: Vec<String>,
+    /// Its line in the file, from 1, and what stands there.
+    line: usize,
+    text: String,
+}
+
+/// One word of a path with wildcards in it.
+#[derive(Clone, Debug)]
+pub(super) struct Glob(Vec<Token>);
+
+impl Glob {
+    pub(super) fn of(word: &str) -> Glob {
+        Glob(tokens(word))
+    }
+
+    pub(super) fn matches(&self, word: &str) -> bool {
+        matches(&self.0, &word.chars().collect::<Vec<_>>())
+    }
+
+    pub(super) fn is_any_depth(&self) -> bool {
+        self.0.contains(&Token::All)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -35,18 +56,34 @@ enum Token {
 impl Ignore {
     pub(super) fn parse(text: &str) -> Ignore {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Ignore { rules: text.lines().filter(|line| !line.starts_with('#')).filter_map(rule_of).collect() }
+        let lines = text.lines().zip(1..).filter(|(line, _)| !line.starts_with('#'));
+        Ignore { rules: lines.filter_map(|(line, number)| rule_of(line, number)).collect() }
+    }
+
+    /// By the patterns alone.
+    pub(super) fn of(patterns: &[String]) -> Ignore {
+        Ignore { rules: patterns.iter().zip(1..).filter_map(|(pattern, number)| rule_of(pattern, number)).collect() }
     }
 
     /// Whether a path, relative to the context and with `/` between its words, stays out.
     pub(super) fn ignores(&self, path: &str) -> bool {
+        self.verdict(path).is_some()
+    }
+
+    /// The line that keeps a path out, and its number.
+    pub(super) fn ignoring_line(&self, path: &str) -> Option<(usize, &str)> {
+        self.verdict(path).map(|rule| (rule.line, rule.text.as_str()))
+    }
+
+    /// The rule by which a path stays out.
+    fn verdict(&self, path: &str) -> Option<&Rule> {
         let path: Vec<char> = path.chars().collect();
         let ends: Vec<usize> = (0..path.len()).filter(|at| path[*at] == '/').chain([path.len()]).collect();
-        let mut ignored = false;
+        let mut ignored = None;
         for rule in &self.rules {
             // A rule that would not change the verdict is not tried.
-            if rule.keeps == ignored && ends.iter().any(|end| matches(&rule.pattern, &path[..*end])) {
-                ignored = !rule.keeps;
+            if rule.keeps == ignored.is_some() && ends.iter().any(|end| matches(&rule.pattern, &path[..*end])) {
+                ignored = (!rule.keeps).then_some(rule);
             }
         }
         ignored
@@ -60,7 +97,7 @@ impl Ignore {
     }
 }
 
-fn rule_of(line: &str) -> Option<Rule> {
+fn rule_of(line: &str, number: usize) -> Option<Rule> {
     let line = line.trim();
     let (keeps, pattern) = match line.strip_prefix('!') {
         Some(rest) => (true, rest.trim()),
@@ -81,7 +118,8 @@ fn rule_of(line: &str) -> Option<Rule> {
     }
     let is_plain = |word: &&&str| !word.contains(['*', '?', '[', '\\']);
     let plain_start = words.iter().take_while(is_plain).map(|word| (*word).to_owned()).collect();
-    Some(Rule { keeps, pattern: tokens(&words.join("/")), plain_start })
+    let (pattern, text) = (tokens(&words.join("/")), line.to_owned());
+    Some(Rule { keeps, pattern, plain_start, line: number, text })
 }
 
 fn tokens(pattern: &str) -> Vec<Token> {
@@ -205,6 +243,13 @@ mod tests {
         ] {
             assert_eq!(Ignore::parse(file).ignores(path), ignored, "{file:?} on {path}");
         }
+    }
+
+    #[test]
+    fn the_line_that_ignores_is_known() {
+        let ignore = Ignore::parse("# made anew\nnode_modules\n\npackages\n!packages/ui\n");
+        assert_eq!(ignore.ignoring_line("packages/api/x"), Some((4, "packages")));
+        assert_eq!(ignore.ignoring_line("packages/ui/x"), None);
     }
 
     #[test]
