@@ -268,6 +268,12 @@ impl Scene {
         for volume in self.volumes.borrow().iter() {
             docker(&["volume", "rm", "--force", volume]);
         }
+        for stack in self.stacks.borrow().iter() {
+            // The names of ours that images of releases have; the images themselves have others.
+            let filter = format!("reference=mainstay/{stack}/*");
+            let kept = docker_ok(&["images", "--filter", &filter, "--format", "{{.Repository}}:{{.Tag}}"]);
+            kept.split_whitespace().for_each(|name| drop(docker(&["rmi", name])));
+        }
     }
 }
 

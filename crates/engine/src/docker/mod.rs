@@ -22,11 +22,13 @@ mod host_files;
 mod images;
 mod inject;
 mod inspected;
+mod kept_images;
 mod labels;
 mod logs;
 mod look;
 mod mounts;
 mod networks;
+mod place;
 mod refusal;
 mod registry;
 mod volumes;
@@ -74,6 +76,8 @@ pub struct Docker {
     api: u32,
     /// Docker's own configuration, for the logins to registries.
     registry_config: Option<PathBuf>,
+    /// Its socket on this machine, when that is how it is reached.
+    socket: Option<PathBuf>,
     /// What is being done through this connection, for the reader of its events.
     acts: Acts,
 }
@@ -110,7 +114,8 @@ impl Docker {
         let client = typed_client(&wire, api).map_err(refused)?;
         let facts = Arc::new(EngineFacts { version, api_version: format!("1.{api}") });
         let registry_config = std::env::home_dir().map(|home| home.join(".docker/config.json"));
-        Ok(Docker { client, wire, facts, api, registry_config, acts: Acts::default() })
+        let socket = host.strip_prefix("unix://").map(PathBuf::from);
+        Ok(Docker { client, wire, facts, api, registry_config, socket, acts: Acts::default() })
     }
 
     /// Whether an engine can be asked for at `host` at all, without asking.

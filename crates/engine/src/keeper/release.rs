@@ -96,7 +96,7 @@ impl<W: World + Clone> Running<'_, W> {
         };
         let ids = self.keeper.image_ids(&self.plan.stack).await;
         let ended = self.keeper.journal.release_ends(self.operation, state, ids).await;
-        self.keeper.forget_old_releases(&self.plan.stack);
+        self.keeper.keep_ways_back(&self.plan.stack).await;
         (failure, ended)
     }
 
@@ -120,8 +120,8 @@ impl<W: World + Clone> Running<'_, W> {
         entry.cause = Some(because.clone());
         entry.operation = Some(self.operation.clone());
         entry.evidence = json!({ "plan": plan });
-        let written = self.keeper.journal.decided_again(self.operation, story.walked.clone(), entry).await;
-        written.map_err(|trouble| failure_of_journal(&trouble))?;
+        // What cannot be written down is given back all the same: a full disk must not leave a site down.
+        let _ = self.keeper.journal.decided_again(self.operation, story.walked.clone(), entry).await;
         teller.tell(What::TakenBack { because, plan: plan.clone(), digest: plan.digest() });
         self.keeper.walk_settling(&plan, self.operation, teller).await
     }
@@ -139,7 +139,7 @@ impl<W: World + Clone> Keeper<W> {
             made: BTreeMap::new(),
             teller,
             cancel: &CancellationToken::new(),
-            manner: Manner::Order,
+            manner: Manner::Settling,
         };
         let walked = walk.go().await;
         match walked.failed.into_values().next() {
@@ -225,7 +225,7 @@ impl<W: World + Clone> Keeper<W> {
         let ids = self.image_ids(&release.stack).await;
         let ended = self.journal.release_ends(&release.operation, state, ids).await;
         ended.map_err(|trouble| failure_of_journal(&trouble))?;
-        self.forget_old_releases(&release.stack);
+        self.keep_ways_back(&release.stack).await;
         let what = match towards {
             Towards::Before => "was taken back: what ran before it runs",
             Towards::Release => "had been committed and was finished",
@@ -260,6 +260,7 @@ impl<W: World + Clone> Keeper<W> {
             actor: self.actor().to_owned(),
             durable: true,
             entry: Some(entry(format!("`{}` began: {} steps", order.verb(), plan.steps.len()))),
+            release: None,
         };
         self.journal.begin(beginning).await.map_err(|trouble| failure_of_journal(&trouble))?;
         let teller = Teller {
