@@ -83,7 +83,8 @@ impl<W: World + Clone> Running<'_, W> {
         teller: &Teller,
     ) -> (Option<Failure>, Result<(), JournalError>) {
         let has_failed = matches!(verdict, Verdict::Failed | Verdict::Cancelled);
-        let (state, failure) = if !has_failed || story.is_committed() {
+        let is_over = !has_failed || story.is_committed() || self.edge_has_moved(release, story).await;
+        let (state, failure) = if is_over {
             (ReleaseState::Committed, failure)
         } else if release.before.protects() {
             match self.take_back(release, story, teller).await {
@@ -98,6 +99,17 @@ impl<W: World + Clone> Running<'_, W> {
         let ended = self.keeper.journal.release_ends(self.operation, state, ids).await;
         self.keeper.keep_ways_back(&self.plan.stack).await;
         (failure, ended)
+    }
+
+    /// Whether a commit that is said to have failed has moved the edge all the same: what came after the move failed, such
+    /// as writing it down on a full disk. Then the containers that the edge leads to must not go.
+    async fn edge_has_moved(&self, release: &NewRelease, story: &Story) -> bool {
+        let tells_edge = |action: &Action| matches!(action, Action::Commit { tells_edge: true, .. });
+        if !story.walked.steps.iter().any(|step| tells_edge(&step.action)) {
+            return false;
+        }
+        let looked = self.keeper.docker.look(&scope_of(&Order::Settle(release.before.clone()))).await;
+        looked.is_ok_and(|observed| leads_to_the_release(&release.stack, &release.before, &observed))
     }
 
     async fn take_back(&self, release: &NewRelease, story: &mut Story, teller: &Teller) -> Result<(), Failure> {
@@ -201,7 +213,7 @@ impl<W: World + Clone> Keeper<W> {
                 }
                 // Whether it was told can be seen at the edge, whatever was written down.
                 Some(Action::Commit { tells_edge: true, .. }) => {
-                    committed |= step.outcome == Some(StepOutcome::Done) || leads_to_the_release(release, &observed);
+                    committed |= step.outcome == Some(StepOutcome::Done) || leads_to_the_release(&release.stack, &release.before, &observed);
                 }
                 _ => {}
             }
@@ -281,14 +293,14 @@ impl<W: World + Clone> Keeper<W> {
 }
 
 /// Whether the edge leads to a container that the release made.
-fn leads_to_the_release(release: &Release, observed: &Observed) -> bool {
-    let sites = observed.edge.iter().flat_map(|edge| &edge.sites).filter(|site| site.stack == release.stack);
+fn leads_to_the_release(stack: &StackName, before: &SettleOrder, observed: &Observed) -> bool {
+    let sites = observed.edge.iter().flat_map(|edge| &edge.sites).filter(|site| site.stack == *stack);
     let mut upstreams = sites.filter_map(|site| match &site.answer {
         mainstay_model::edge::Answer::Proxy(proxy) => Some(&proxy.upstreams),
         _ => None,
     });
     let stood = |dial: &String| {
-        release.before.before.iter().any(|was| dial.split(':').next().is_some_and(|id| was.id.starts_with(id)))
+        before.before.iter().any(|was| dial.split(':').next().is_some_and(|id| was.id.starts_with(id)))
     };
     upstreams.any(|dials| dials.iter().any(|dial| !stood(dial)))
 }

@@ -30,6 +30,7 @@ mod smoke;
 #[cfg(test)]
 pub(super) mod testing;
 mod volumes;
+mod watch;
 mod x_mainstay;
 
 use super::Declared;
@@ -39,6 +40,7 @@ use std::collections::BTreeSet;
 use crate::identity::{ServiceName, StackName};
 use place::{Complaints, Place};
 pub use refused::judge_the_rest;
+pub use watch::watched;
 
 /// A wish, and what was warned about on the way.
 #[derive(Clone, Debug)]
