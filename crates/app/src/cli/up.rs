@@ -12,7 +12,7 @@ use mainstay_model::plan::{Order, UpOptions};
 
 use super::promote::Promotion;
 use super::required::{self, Wanted};
-use super::{chosen, edge, generated, secret, serving, smoke, walk::Walk};
+use super::{chosen, edge, generated, secret, serving, smoke, walk::Walk, watch};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -61,6 +61,9 @@ pub struct Up {
     /// Leave routes to a proxy of your own
     #[arg(long)]
     pub no_edge: bool,
+    /// Then follow `develop.watch` of the services, as `mainstay watch` does
+    #[arg(long, short = 'w', conflicts_with = "no_start")]
+    pub watch: bool,
     /// Refuse a release after which the one that serves could not be gone back to
     #[arg(long)]
     pub require_way_back: bool,
@@ -208,6 +211,9 @@ async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<bool, Problem> {
 }
 
 pub async fn run(boot: &Boot, args: Up) -> Outcome {
+    if args.watch && !boot.settings.dry_run {
+        return watch::follow(boot, services(&args.services), Some(args)).await;
+    }
     bring(boot, "up", args, None).await
 }
 
