@@ -120,7 +120,7 @@ services:
     let before = started_at(&web);
 
     scene.file("one", "pages/a", "page");
-    awaits(&web, "/pages/all", "page\nextra");
+    awaits(&web, "/pages/all", "pageextra");
     assert_eq!(started_at(&web), before);
 
     scene.file("one", "conf/app.conf", "after");
@@ -177,7 +177,7 @@ services:
 
     scene.file("one", "Dockerfile", "FROM mainstay-test/tiny:1\nRUN false\n");
     eventually("the failure is told", PATIENCE, || {
-        watch.stderr().iter().any(|line| line.starts_with("error:")).then_some(())
+        watch.stderr().iter().any(|line| line.starts_with("failed:")).then_some(())
     });
     assert_eq!(id_of(&web), first, "the container before it serves on");
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Args;
 use futures_util::StreamExt as _;
@@ -22,6 +23,7 @@ use super::{chosen, generated, serving, walk::Walk};
 use crate::boot::interrupt::Signals;
 use crate::boot::{Boot, engine};
 use crate::problem::{Kind, Outcome, Problem};
+use crate::ui::since::took;
 use crate::ui::{Tone, report};
 
 /// So many paths are named in a line.
@@ -252,8 +254,8 @@ impl Follower<'_> {
 
     async fn rebuild(&self, services: &BTreeSet<ServiceName>) -> Result<(), Problem> {
         // That a container gives way to one of the new image is what the rule says.
-        let boot = self.boot.agreed();
-        let read = one_read(&boot.quietly(), services).await?;
+        let (boot, began) = (self.boot.agreed().quietly(), Instant::now());
+        let read = one_read(&boot, services).await?;
         let walk = Walk::begin(&boot, "watch").await?;
         let read = generated::settled(&boot, read).await?;
         let up = Up {
@@ -264,21 +266,33 @@ impl Follower<'_> {
         };
         let order = up.order(&boot, &Wanted { read, needed_by: None }, false);
         let order = serving::laid_over(&boot, &walk.client.memory(), order, None).await?;
-        walk.carry_out(vec![order]).await.map(drop)
+        walk.carry_out(vec![order]).await?;
+        self.tell_done(services, "runs the new image", began);
+        Ok(())
     }
 
     async fn restart(&self, services: BTreeSet<ServiceName>) -> Result<(), Problem> {
-        let boot = self.boot.agreed();
+        let (boot, began) = (self.boot.agreed().quietly(), Instant::now());
         let walk = Walk::begin(&boot, "watch").await?;
         let order = StackOrder {
             stack: self.stack.clone(),
-            services,
+            services: services.clone(),
             volumes: BTreeSet::new(),
             held: Vec::new(),
             timeout_secs: None,
             no_wait: false,
         };
-        walk.carry_out(vec![Order::Restart(order)]).await.map(drop)
+        walk.carry_out(vec![Order::Restart(order)]).await?;
+        self.tell_done(&services, "runs again", began);
+        Ok(())
+    }
+
+    fn tell_done(&self, services: &BTreeSet<ServiceName>, what: &str, began: Instant) {
+        let ui = &self.boot.ui;
+        let elapsed = took(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        for service in services {
+            ui.talk(&format!("{}       {service}  {what} ({elapsed})", ui.err.paint(Tone::Good, "✔")));
+        }
     }
 
     /// One line for one thing.
