@@ -109,9 +109,23 @@ impl Torn {
     }
 }
 
-fn engine_restarts_at_every_second_boundary(name: &str, first: usize) {
-    let Some(engine) = SecondEngine::start(false) else { return };
+/// What befalls the engine in the middle of a release.
+#[derive(Clone, Copy, PartialEq)]
+enum Befalls {
+    /// It restarts; whether a server of ours runs all the time.
+    Restart { served: bool },
+    /// Its disk is full until the release has ended.
+    FullDisk,
+}
+
+fn torn_at_every_second_boundary(name: &str, first: usize, befalls: Befalls) {
+    let engine = match befalls {
+        Befalls::Restart { .. } => SecondEngine::start(false),
+        Befalls::FullDisk => SecondEngine::start_small(96),
+    };
+    let Some(engine) = engine else { return };
     let scene = Scene::new(name).with_engine(&engine.host());
+    let server = (befalls == Befalls::Restart { served: true }).then(|| scene.serve());
     scene.stack("shop", &plain(0));
     scene.on("shop", &["up", "--yes"]).ok();
     let mut torn = Torn { engine, scene };
@@ -120,29 +134,46 @@ fn engine_restarts_at_every_second_boundary(name: &str, first: usize) {
     let plan = torn.scene.on("shop", &["plan", "--json"]).json();
     let steps = plan["steps"].as_array().expect("steps").len();
     assert!(steps > 8, "a release of two services has more steps than {steps}");
+    let mut ends = BTreeSet::new();
     for (round, boundary) in (first..=steps).step_by(2).enumerate() {
         let release = round + 1;
         torn.scene.stack("shop", &plain(release));
         let mut up = torn.scene.start("shop", &["up", "--yes"]);
         wait_for_steps(&mut up, boundary);
-        torn.engine.pause();
-        torn.engine.resume();
-        let ended = up.ends(Duration::from_secs(60));
-        let when = format!("the engine restarted after {boundary} steps; it said\n{}", ended.stderr);
+        match befalls {
+            Befalls::Restart { .. } => {
+                torn.engine.pause();
+                torn.engine.resume();
+            }
+            Befalls::FullDisk => torn.engine.disk().fill(),
+        }
+        let ended = up.ends(Duration::from_secs(120));
+        if befalls == Befalls::FullDisk {
+            torn.engine.disk().clear();
+        }
+        let when = format!("after {boundary} steps; it said\n{}", ended.stderr);
         let told = torn.scene.on("shop", &["start"]).ok().stderr;
         let now = torn.is_whole(&format!("{when}\nthe next start said\n{told}"));
         assert!(now == release || now == serving, "{when}");
         assert!(open_releases(&torn.scene).is_empty(), "{when}");
+        ends.insert(now == release);
         serving = now;
     }
+    assert!(ends.contains(&true), "those that were nearly done were finished");
+    drop(server);
 }
 
 #[test]
 fn the_engine_restarts_at_every_odd_step_boundary_of_a_release() {
-    engine_restarts_at_every_second_boundary("tornodd", 1);
+    torn_at_every_second_boundary("tornodd", 1, Befalls::Restart { served: false });
 }
 
 #[test]
-fn the_engine_restarts_at_every_even_step_boundary_of_a_release() {
-    engine_restarts_at_every_second_boundary("torneven", 2);
+fn the_engine_restarts_at_every_even_step_boundary_of_a_release_and_a_server_runs_on() {
+    torn_at_every_second_boundary("torneven", 2, Befalls::Restart { served: true });
+}
+
+#[test]
+fn the_disk_of_the_engine_is_full_at_every_odd_step_boundary_of_a_release() {
+    torn_at_every_second_boundary("tornfull", 1, Befalls::FullDisk);
 }

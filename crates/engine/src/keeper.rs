@@ -175,7 +175,8 @@ impl<W: World + Clone> Keeper<W> {
             // A repair that hangs on a hanging engine is nothing to wait for without end.
             () = cancel.cancelled() => return Ok(Verdict::Cancelled),
         };
-        let _writing = writing.map_err(|operation| KeeperError::Busy { stack, operation })?;
+        let _writing = writing.map_err(|operation| KeeperError::Busy { stack: stack.clone(), operation })?;
+        self.settle_first(&stack).await?;
         let order = self.with_held(&order).await?;
         let promotes = self.promotes(&order)?;
         let (plan, release, met) = match nothing_to_do(&order, shown_digest).filter(|_| !promotes) {

@@ -18,7 +18,7 @@ use crate::apply::{Manner, Teller, Walk, failure_of, failure_of_journal};
 use crate::journal::{
     Beginning, EntryKind, JournalError, NewEntry, NewRelease, Release, ReleaseState, StepOutcome, new_operation_id,
 };
-use crate::world::World;
+use crate::world::{World, WorldError};
 
 /// What a plan of an `up` makes, as a release; `None` when it makes nothing.
 pub(super) fn of(
@@ -193,6 +193,22 @@ impl<W: World + Clone> Keeper<W> {
             }
         }
         Ok(told)
+    }
+
+    /// Brings a release of the stack that stands open to its end before anything else is done to the stack: what came
+    /// between the two would be taken for a part of it later.
+    pub(super) async fn settle_first(&self, stack: &StackName) -> Result<(), KeeperError> {
+        let open = self.journal.releases_cut_off().map_err(|source| KeeperError::Journal { doing: "read", source })?;
+        for release in open.iter().filter(|release| release.stack == *stack) {
+            self.settle(release, &new_operation_id()).await.map_err(|failure| WorldError {
+                hints: failure.hints,
+                ..WorldError::new(format!(
+                    "release {} of `{stack}` was cut off, and could not be settled before anything else: {}",
+                    release.number, failure.message
+                ))
+            })?;
+        }
+        Ok(())
     }
 
     async fn settle(&self, release: &Release, operation: &OperationId) -> Result<String, Failure> {

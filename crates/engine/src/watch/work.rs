@@ -150,10 +150,11 @@ mod tests {
             "a.js~",
             "4913",
             "deep/secret",
-            "../other.js",
             "deep/c.js",
         ];
-        let work = work_of(&rules, &changed(&src, &names));
+        let mut paths = changed(&src, &names);
+        paths.insert(folder.path().join("other.js"));
+        let work = work_of(&rules, &paths);
         assert_eq!(targets(&work), ["/app/a.js", "/app/deep/c.js"]);
         assert!(work.restart.is_empty() && work.rebuild.is_empty());
     }
