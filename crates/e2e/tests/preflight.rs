@@ -13,7 +13,9 @@ fn port_of(listener: &TcpListener) -> u16 {
 }
 
 fn web_at(port: u16) -> String {
-    format!("services:\n  web:\n    image: mainstay-test/tiny:1\n    stop_grace_period: 1s\n    ports: ['{port}:8080']\n")
+    format!(
+        "services:\n  web:\n    image: mainstay-test/tiny:1\n    stop_grace_period: 1s\n    ports: ['{port}:8080']\n"
+    )
 }
 
 #[test]
@@ -86,7 +88,9 @@ fn a_release_without_a_way_back_is_warned_about_and_refused_where_asked() {
     }
     let scene = Scene::new("nowayback");
     let files = |word: &str| {
-        let text = format!("services:\n  web: {{ image: 'mainstay-test/tiny:1', stop_grace_period: 1s, environment: {{ WORD: {word} }} }}\n");
+        let text = format!(
+            "services:\n  web: {{ image: 'mainstay-test/tiny:1', stop_grace_period: 1s, environment: {{ WORD: {word} }} }}\n"
+        );
         scene.stack("one", &text);
     };
     files("first");

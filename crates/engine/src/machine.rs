@@ -33,7 +33,12 @@ pub struct Machine {
 impl Machine {
     /// The host of an engine; its edge's folder lies in the state folder.
     pub fn new(docker: Docker, state_dir: &Path) -> Machine {
-        Machine { docker, edge: Edge::at(state_dir.join("edge")), logs: state_dir.join("logs").into(), state_dir: state_dir.into() }
+        Machine {
+            docker,
+            edge: Edge::at(state_dir.join("edge")),
+            logs: state_dir.join("logs").into(),
+            state_dir: state_dir.into(),
+        }
     }
 
     /// Whether a look for this stack has to bring the edge too: it has routes, or is to have some.

@@ -119,7 +119,9 @@ fn chosen_rules(
             false => "none of these services".to_owned(),
         };
         return Err(Problem::files("nothing-to-watch", format!("{of} has a rule under `develop.watch` to follow"))
-            .hint("say what is to be watched: `develop: { watch: [{ path: ./src, action: sync, target: /app/src }] }`"));
+            .hint(
+                "say what is to be watched: `develop: { watch: [{ path: ./src, action: sync, target: /app/src }] }`",
+            ));
     }
     Ok(rules)
 }

@@ -35,7 +35,8 @@ impl Docker {
         let filters = Some(HashMap::from([("reference".to_owned(), repositories)]));
         let listing = self.client.list_images(Some(ListImagesOptions { filters, ..Default::default() }));
         let images = timed(ANSWER_WITHIN, listing).await?;
-        let named = images.into_iter().flat_map(|image| image.repo_tags.into_iter().map(move |tag| (tag, image.id.clone())));
+        let named =
+            images.into_iter().flat_map(|image| image.repo_tags.into_iter().map(move |tag| (tag, image.id.clone())));
         Ok(named.collect())
     }
 

@@ -53,8 +53,8 @@ pub(crate) use act::id_of;
 pub(crate) use containers::HURRIED;
 pub use events::{EngineEvent, EventKind};
 pub use exec::{Exec, ExecOptions, ExecOutput};
-pub use sync::Synced;
 pub use logs::{Following, LogLine, LogNews, LogOptions, LogSource, LogStream, LogsWanted};
+pub use sync::Synced;
 
 use self::acts::Acts;
 use self::refusal::Refusal;

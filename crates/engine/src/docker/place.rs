@@ -25,10 +25,8 @@ impl Docker {
 
     /// The ports of the host that containers have.
     pub(crate) async fn taken_ports(&self) -> Result<Vec<TakenPort>, WorldError> {
-        let listed = timed(
-            ANSWER_WITHIN,
-            self.client.list_containers(None::<bollard::query_parameters::ListContainersOptions>),
-        );
+        let listed =
+            timed(ANSWER_WITHIN, self.client.list_containers(None::<bollard::query_parameters::ListContainersOptions>));
         let listed = listed.await.map_err(|error| Refusal::new("containers could not be listed").explain(error))?;
         Ok(listed.iter().flat_map(taken_by).collect())
     }

@@ -28,9 +28,8 @@ impl Docker {
     pub async fn sync(&self, container: &str, name: &str, moves: Vec<Move>) -> Result<Synced, WorldError> {
         let packing = tokio::task::spawn_blocking(move || pack(&moves));
         let packed = packing.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        let packed = packed.map_err(|error| {
-            WorldError::new(format!("files for `{name}` could not be read")).caused_by(error)
-        })?;
+        let packed = packed
+            .map_err(|error| WorldError::new(format!("files for `{name}` could not be read")).caused_by(error))?;
         if !packed.gone.is_empty() {
             self.remove_files(container, name, &packed.gone).await?;
         }

@@ -229,7 +229,8 @@ impl<W: World + Clone> Keeper<W> {
                 }
                 // Whether it was told can be seen at the edge, whatever was written down.
                 Some(Action::Commit { tells_edge: true, .. }) => {
-                    committed |= step.outcome == Some(StepOutcome::Done) || leads_to_the_release(&release.stack, &release.before, &observed);
+                    committed |= step.outcome == Some(StepOutcome::Done)
+                        || leads_to_the_release(&release.stack, &release.before, &observed);
                 }
                 _ => {}
             }
@@ -315,9 +316,8 @@ fn leads_to_the_release(stack: &StackName, before: &SettleOrder, observed: &Obse
         mainstay_model::edge::Answer::Proxy(proxy) => Some(&proxy.upstreams),
         _ => None,
     });
-    let stood = |dial: &String| {
-        before.before.iter().any(|was| dial.split(':').next().is_some_and(|id| was.id.starts_with(id)))
-    };
+    let stood =
+        |dial: &String| before.before.iter().any(|was| dial.split(':').next().is_some_and(|id| was.id.starts_with(id)));
     upstreams.any(|dials| dials.iter().any(|dial| !stood(dial)))
 }
 

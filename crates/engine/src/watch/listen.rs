@@ -66,8 +66,7 @@ impl Listener {
 
 /// A file is heard of by way of its folder, and a folder within another one is heard of with that one.
 fn places(rules: &[Rule]) -> Vec<(PathBuf, RecursiveMode)> {
-    let folders: BTreeSet<&Path> =
-        rules.iter().filter(|rule| rule.is_folder).map(|rule| rule.path.as_path()).collect();
+    let folders: BTreeSet<&Path> = rules.iter().filter(|rule| rule.is_folder).map(|rule| rule.path.as_path()).collect();
     let outer = |path: &Path| folders.iter().any(|other| *other != path && path.starts_with(other));
     let whole = folders.iter().filter(|folder| !outer(folder)).map(|f| (f.to_path_buf(), RecursiveMode::Recursive));
     let files = rules.iter().filter(|rule| !rule.is_folder && !outer(&rule.path));

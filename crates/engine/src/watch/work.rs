@@ -164,7 +164,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut one = watch(folder.path(), WatchAction::SyncRestart, Some("/app"));
         one.include = vec!["**/*.py".into()];
-        let work = work_of(&[Rule::for_test(one, true, None)], &changed(folder.path(), &["a.py", "deep/b.py", "c.txt"]));
+        let work =
+            work_of(&[Rule::for_test(one, true, None)], &changed(folder.path(), &["a.py", "deep/b.py", "c.txt"]));
         assert_eq!(targets(&work), ["/app/a.py", "/app/deep/b.py"]);
         assert_eq!(work.restart.len(), 1);
     }

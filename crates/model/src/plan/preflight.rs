@@ -91,4 +91,3 @@ pub fn find(order: &Order, plan: &Plan, observed: &Observed, last: Option<&Last>
 fn makes_release(plan: &Plan) -> bool {
     plan.steps.iter().any(|step| step.action.makes_container() || matches!(step.action, Action::Commit { .. }))
 }
-

@@ -73,7 +73,9 @@ fn addresses_decide_whether_two_can_be_had_at_once() {
     };
     assert_eq!(said("10.0.0.5", process("nginx")), [""; 0]);
     assert_eq!(said("0.0.0.0", process("nginx")).len(), 1);
-    assert!(said("::", process("node"))[0].starts_with("warning: the port 127.0.0.1:8080/tcp of `web` may be taken by"));
+    assert!(
+        said("::", process("node"))[0].starts_with("warning: the port 127.0.0.1:8080/tcp of `web` may be taken by")
+    );
     assert_eq!(said("::", container("x", None)), [""; 0], "the engine publishes on each family by itself");
 }
 
@@ -114,7 +116,16 @@ fn a_disk_without_room_is_refused_where_something_is_fetched() {
         said("", disk(DiskOf::State, 3, 100_000)),
         ["refused: 3 MB are free for the state folder `/var/lib/mainstay`, and 50 MB should be left"]
     );
-    assert_eq!(lines(&told(WEB, "image none", |o| o.unchecked = [Part::Disk].into(), None, &seen(vec![disk(DiskOf::Engine, 0, 9)]))), [""; 0]);
+    assert_eq!(
+        lines(&told(
+            WEB,
+            "image none",
+            |o| o.unchecked = [Part::Disk].into(),
+            None,
+            &seen(vec![disk(DiskOf::Engine, 0, 9)])
+        )),
+        [""; 0]
+    );
 }
 
 #[test]

@@ -44,7 +44,12 @@ fn rule(service: &Place, item: &Place) -> Option<Watch> {
             return None;
         }
         if let Some(mount) = bound_at(service, &path) {
-            word.warn("watch-of-bind", format!("is not followed: `{mount}` is bound into the container, so what changes there is there already"));
+            word.warn(
+                "watch-of-bind",
+                format!(
+                    "is not followed: `{mount}` is bound into the container, so what changes there is there already"
+                ),
+            );
             return None;
         }
     }
@@ -123,7 +128,10 @@ mod tests {
         let rules = watched(&loaded(&text));
         let rule = &rules.values().next().expect("a service")[0];
         assert_eq!((rule.action, rule.target.as_deref()), (WatchAction::SyncExec, Some("/app/src")));
-        assert_eq!((rule.ignore.as_slice(), rule.include.as_slice()), (["node_modules/".into()].as_slice(), ["*.js".into()].as_slice()));
+        assert_eq!(
+            (rule.ignore.as_slice(), rule.include.as_slice()),
+            (["node_modules/".into()].as_slice(), ["*.js".into()].as_slice())
+        );
         let exec = rule.exec.as_ref().expect("a program");
         assert_eq!((exec.command.concat().as_str(), exec.user.as_deref()), ("nginx-sreload", Some("root")));
         assert!(rule.initial_sync);

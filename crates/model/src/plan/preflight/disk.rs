@@ -70,12 +70,8 @@ fn judge(disk: &Disk, images: u64, fetches: bool) -> Option<Finding> {
     }
     // Without an image to fetch it most likely still fits; without a journal nothing can be done at all.
     let level = if fetches || disk.of == DiskOf::State { Level::Refusal } else { Level::Warning };
-    let mut message = format!(
-        "{} are free for {whose} `{}`, and {} should be left",
-        size(disk.free),
-        disk.folder,
-        size(keeps_free)
-    );
+    let mut message =
+        format!("{} are free for {whose} `{}`, and {} should be left", size(disk.free), disk.folder, size(keeps_free));
     if needed > 0 {
         let more = format!(" after images of about {} (the size of those that run now)", size(needed));
         message.push_str(&more);

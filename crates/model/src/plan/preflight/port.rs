@@ -170,7 +170,9 @@ fn twice(wanted: &[Wanted]) -> Vec<Finding> {
         for other in others.filter(|other| one.port.clashes_with(&other.port) == Clash::Yes) {
             let message = match one.service == other.service {
                 true => format!("several containers of `{}` are to have the port {}", one.service, one.port.words()),
-                false => format!("`{}` and `{}` both are to have the port {}", one.service, other.service, one.port.words()),
+                false => {
+                    format!("`{}` and `{}` both are to have the port {}", one.service, other.service, one.port.words())
+                }
             };
             let hint = match one.service == other.service {
                 true => "publish a range, such as `8080-8090:80`, or lead a route to it (`x-mainstay.routes`)",
