@@ -187,7 +187,19 @@ services:
         (String::from_utf8_lossy(&word.stdout).trim() == "second").then_some(())
     });
     assert_eq!(inside(&web, "cat /app/src/b"), "b", "the image has what was synced before");
+    eventually("it is told", PATIENCE, || {
+        watch.stderr().iter().any(|line| line.contains("runs the new image")).then_some(())
+    });
+
+    // Ctrl-C in the middle of a build ends both, and what ran runs.
+    let second = id_of(&web);
+    scene.file("one", "Dockerfile", "FROM mainstay-test/tiny:1\nRUN sleep 300\n");
+    eventually("the third build has begun", PATIENCE, || {
+        (watch.stderr().iter().filter(|line| line.starts_with("rebuild")).count() == 3).then_some(())
+    });
     ends(watch);
+    assert_eq!(id_of(&web), second);
+    assert!(runs(&web));
     let image = format!("{}-web", scene.name("one"));
     scene.on("one", &["down", "--yes"]).ok();
     docker_ok(&["rmi", "--force", &image]);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use mainstay_engine::docker::{Docker, ExecOptions};
 use mainstay_engine::sources::Read;
 use mainstay_engine::watch::{Changes, Listener, Move, Rule, initial, rules_of, work_of};
@@ -88,6 +88,10 @@ fn ended(boot: &Boot) -> ExitCode {
     ExitCode::from(Kind::Interrupted.exit_code())
 }
 
+fn cancelled() -> Problem {
+    Problem::new(Kind::Interrupted, "cancelled", "`watch` was ended")
+}
+
 async fn one_read(boot: &Boot, services: &BTreeSet<ServiceName>) -> Result<Read, Problem> {
     let reads = match chosen::read_early(boot, services)? {
         Some(reads) => reads,
@@ -150,11 +154,8 @@ impl Follower<'_> {
     async fn answer(&self, signals: &mut Signals, changes: Changes) -> Result<(), Problem> {
         let work = work_of(&self.rules, &changes);
         if !work.rebuild.is_empty() {
-            for (service, paths) in &work.rebuild {
-                self.tell("rebuild", service, paths.iter().map(PathBuf::as_path), "")?;
-            }
-            let services: BTreeSet<ServiceName> = work.rebuild.into_keys().collect();
-            self.rebuild(&services).await?;
+            let services: BTreeSet<ServiceName> = work.rebuild.keys().cloned().collect();
+            self.rebuild(signals, &services, &work.rebuild).await?;
             let mut again = initial(&self.rules);
             again.retain(|service, _| services.contains(service));
             self.sync_or_end(signals, again, Vec::new()).await?;
@@ -164,10 +165,7 @@ impl Follower<'_> {
             work.exec.into_iter().partition(|(service, _)| !work.restart.contains_key(service));
         self.sync_or_end(signals, work.sync, now).await?;
         if !work.restart.is_empty() {
-            for (service, paths) in &work.restart {
-                self.tell("restart", service, paths.iter().map(PathBuf::as_path), "")?;
-            }
-            self.restart(work.restart.into_keys().collect()).await?;
+            self.restart(signals, &work.restart).await?;
             self.sync_or_end(signals, BTreeMap::new(), later).await?;
         }
         Ok(())
@@ -182,7 +180,7 @@ impl Follower<'_> {
     ) -> Result<(), Problem> {
         tokio::select! {
             done = self.in_containers(sync, exec) => done,
-            () = signals.next() => Err(Problem::new(Kind::Interrupted, "cancelled", "`watch` was ended")),
+            () = signals.next() => Err(cancelled()),
         }
     }
 
@@ -254,11 +252,24 @@ impl Follower<'_> {
         Ok(())
     }
 
-    async fn rebuild(&self, services: &BTreeSet<ServiceName>) -> Result<(), Problem> {
+    /// A walk that hears Ctrl-C from its beginning on: what came before is in `signals`.
+    async fn begin<'w>(&self, boot: &'w Boot, signals: &mut Signals) -> Result<Walk<'w>, Problem> {
+        let walk = Walk::begin(boot, "watch").await?;
+        walk.listen();
+        if signals.next().now_or_never().is_some() { Err(cancelled()) } else { Ok(walk) }
+    }
+
+    async fn rebuild(
+        &self,
+        signals: &mut Signals,
+        services: &BTreeSet<ServiceName>,
+        because: &BTreeMap<ServiceName, BTreeSet<PathBuf>>,
+    ) -> Result<(), Problem> {
         // That a container gives way to one of the new image is what the rule says.
         let (boot, began) = (self.boot.agreed().quietly(), Instant::now());
+        let walk = self.begin(&boot, signals).await?;
+        self.tell_all("rebuild", because)?;
         let read = one_read(&boot, services).await?;
-        let walk = Walk::begin(&boot, "watch").await?;
         let read = generated::settled(&boot, read).await?;
         let up = Up {
             services: services.iter().cloned().map(ServiceArg).collect(),
@@ -273,9 +284,15 @@ impl Follower<'_> {
         Ok(())
     }
 
-    async fn restart(&self, services: BTreeSet<ServiceName>) -> Result<(), Problem> {
+    async fn restart(
+        &self,
+        signals: &mut Signals,
+        because: &BTreeMap<ServiceName, BTreeSet<PathBuf>>,
+    ) -> Result<(), Problem> {
         let (boot, began) = (self.boot.agreed().quietly(), Instant::now());
-        let walk = Walk::begin(&boot, "watch").await?;
+        let walk = self.begin(&boot, signals).await?;
+        self.tell_all("restart", because)?;
+        let services: BTreeSet<ServiceName> = because.keys().cloned().collect();
         let order = StackOrder {
             stack: self.stack.clone(),
             services: services.clone(),
@@ -295,6 +312,12 @@ impl Follower<'_> {
         for service in services {
             ui.talk(&format!("{}       {service}  {what} ({elapsed})", ui.err.paint(Tone::Good, "✔")));
         }
+    }
+
+    fn tell_all(&self, action: &str, because: &BTreeMap<ServiceName, BTreeSet<PathBuf>>) -> Result<(), Problem> {
+        because
+            .iter()
+            .try_for_each(|(service, paths)| self.tell(action, service, paths.iter().map(PathBuf::as_path), ""))
     }
 
     /// One line for one thing.
