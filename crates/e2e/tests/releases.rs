@@ -325,7 +325,11 @@ fn an_image_that_is_gone_is_told_before_anything_is_touched() {
     scene.on("one", &["up", "--yes"]).ok();
     tagged(&scene, "mainstay-test/tiny:2", "second");
     scene.on("one", &["up", "--yes"]).ok();
+    // As `docker image prune --all` does: whatever no container uses goes, under every name.
     docker_ok(&["image", "rm", &tag]);
+    for service in ["web", "worker"] {
+        docker_ok(&["image", "rm", &format!("mainstay/{}/{service}:release-1", scene.name("one"))]);
+    }
     scene.on("one", &["rollback", "--yes"]).code(2).says("is not there any more");
     assert_eq!(word_of(&scene, "web"), "second");
     assert_eq!(log(&scene)[1]["can_go_back"].as_bool(), Some(false));
