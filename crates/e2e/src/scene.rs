@@ -272,7 +272,13 @@ impl Scene {
             // The names of ours that images of releases have; the images themselves have others.
             let filter = format!("reference=mainstay/{stack}/*");
             let kept = docker_ok(&["images", "--filter", &filter, "--format", "{{.Repository}}:{{.Tag}}"]);
-            kept.split_whitespace().for_each(|name| drop(docker(&["rmi", name])));
+            for name in kept.split_whitespace() {
+                // By force where the image of a container of another test is in the way; only the name goes.
+                let removed = docker(&["rmi", "--force", name]);
+                if !removed.status.success() {
+                    eprintln!("`{name}` is left: {}", String::from_utf8_lossy(&removed.stderr).trim());
+                }
+            }
         }
     }
 }
