@@ -268,6 +268,18 @@ impl Scene {
         for volume in self.volumes.borrow().iter() {
             docker(&["volume", "rm", "--force", volume]);
         }
+        for stack in self.stacks.borrow().iter() {
+            // The names of ours that images of releases have; the images themselves have others.
+            let filter = format!("reference=mainstay/{stack}/*");
+            let kept = docker_ok(&["images", "--filter", &filter, "--format", "{{.Repository}}:{{.Tag}}"]);
+            for name in kept.split_whitespace() {
+                // By force where the image of a container of another test is in the way; only the name goes.
+                let removed = docker(&["rmi", "--force", name]);
+                if !removed.status.success() {
+                    eprintln!("`{name}` is left: {}", String::from_utf8_lossy(&removed.stderr).trim());
+                }
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::engine::require_engine;
+use crate::small_disk::SmallDisk;
 use crate::wait::eventually;
 
 pub struct SecondEngine {
@@ -18,12 +19,23 @@ pub struct SecondEngine {
     /// Holds the namespaces while no engine runs in them: the networks of containers live there.
     holder: Child,
     engine: Option<Child>,
+    /// Of its images and containers, where it is a small one.
+    disk: Option<SmallDisk>,
 }
 
 impl SecondEngine {
     /// Starts one with the tiny image loaded, or says why that is not possible here. `live_restore` keeps containers
     /// running while the engine is away.
     pub fn start(live_restore: bool) -> Option<SecondEngine> {
+        SecondEngine::start_on(live_restore, None)
+    }
+
+    /// The same without live restore, whose images and containers are on a disk of so many megabytes.
+    pub fn start_small(megabytes: u32) -> Option<SecondEngine> {
+        SecondEngine::start_on(false, Some(megabytes))
+    }
+
+    fn start_on(live_restore: bool, megabytes: Option<u32>) -> Option<SecondEngine> {
         if !require_engine() {
             return None;
         }
@@ -36,6 +48,11 @@ impl SecondEngine {
             return None;
         }
         let folder = tempfile::Builder::new().prefix("e2e-engine-").tempdir().expect("a temporary folder");
+        // Before its namespaces are made, so that the disk is in them too.
+        let disk = match megabytes {
+            Some(megabytes) => Some(SmallDisk::at(&folder.path().join("data"), megabytes)?),
+            None => None,
+        };
         let holder = Command::new("unshare")
             .args(["--net", "--mount", "sh", "-c"])
             .arg("mount --make-rprivate / && ip link set lo up && echo ready && exec sleep infinity")
@@ -47,7 +64,7 @@ impl SecondEngine {
         eventually("the second engine's namespaces are there", Duration::from_secs(10), || {
             fs::read_to_string(&ready).is_ok_and(|text| text.starts_with("ready")).then_some(())
         });
-        let mut second = SecondEngine { folder, live_restore, holder, engine: None };
+        let mut second = SecondEngine { folder, live_restore, holder, engine: None, disk };
         second.resume();
         second.load("mainstay-test/tiny:1");
         Some(second)
@@ -70,6 +87,11 @@ impl SecondEngine {
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "`docker {}` failed: {error}", args.join(" "));
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Its disk, where it has a small one.
+    pub fn disk(&self) -> &SmallDisk {
+        self.disk.as_ref().expect("it was started with a small disk")
     }
 
     /// Whether a container on this engine resolves a name.
@@ -142,6 +164,7 @@ impl Drop for SecondEngine {
         self.pause();
         let _ = self.holder.kill();
         let _ = self.holder.wait();
+        self.disk = None;
         // The mounts of the namespaces go a moment after their last process.
         for _ in 0..50 {
             if fs::remove_dir_all(self.folder.path()).is_ok() {

@@ -38,6 +38,13 @@ fn releases_are_listed_with_what_became_of_them() {
     assert_eq!(releases[1]["changes"][0], "web: `command` differs");
     let table = scene.on("one", &["releases"]).ok();
     assert!(table.stdout.contains("taken back") && table.stdout.contains("serves"), "{}", table.stdout);
+    // Nothing serves any more after the whole stack is taken down, and it can be brought back.
+    scene.on("one", &["down", "--yes"]).ok();
+    let table = scene.on("one", &["releases"]).ok();
+    assert!(!table.stdout.contains("serves"), "{}", table.stdout);
+    scene.on("one", &["rollback", "--to", "2", "--yes"]).ok();
+    let table = scene.on("one", &["releases"]).ok();
+    assert!(table.stdout.contains("serves"), "{}", table.stdout);
     let logs = std::fs::read_dir(scene.state_dir().join("logs").join(scene.name("one"))).expect("kept logs");
     let kept = logs.flatten().next().expect("one file").path();
     assert!(std::fs::read_to_string(kept).expect("text").contains("broken"));
@@ -318,7 +325,11 @@ fn an_image_that_is_gone_is_told_before_anything_is_touched() {
     scene.on("one", &["up", "--yes"]).ok();
     tagged(&scene, "mainstay-test/tiny:2", "second");
     scene.on("one", &["up", "--yes"]).ok();
+    // As `docker image prune --all` does: whatever no container uses goes, under every name.
     docker_ok(&["image", "rm", &tag]);
+    for service in ["web", "worker"] {
+        docker_ok(&["image", "rm", &format!("mainstay/{}/{service}:release-1", scene.name("one"))]);
+    }
     scene.on("one", &["rollback", "--yes"]).code(2).says("is not there any more");
     assert_eq!(word_of(&scene, "web"), "second");
     assert_eq!(log(&scene)[1]["can_go_back"].as_bool(), Some(false));

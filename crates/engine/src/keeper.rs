@@ -4,6 +4,7 @@ mod afterwards;
 mod known;
 mod met;
 mod operation;
+mod preflight;
 mod release;
 mod remembering;
 mod rounds;
@@ -28,6 +29,7 @@ use crate::machine::Machine;
 use crate::secrets::Secrets;
 use crate::world::{World, WorldError};
 pub(crate) use operation::Open;
+pub use preflight::{add_preflight, last_of};
 use writers::Writers;
 
 /// Plans, applies, remembers. Cheap to clone.
@@ -125,7 +127,9 @@ impl<W: World + Clone> Keeper<W> {
     async fn decide_now(&self, order: &Order) -> Result<(Plan, Observed), KeeperError> {
         let looked = self.docker.look(&scope_of(order)).await;
         let observed = looked.map_err(|error| self.journal.redactions.clean_error(error))?;
-        Ok((decided(order, &observed), observed))
+        let mut plan = decided(order, &observed);
+        self.preflight(order, &observed, &mut plan).await?;
+        Ok((plan, observed))
     }
 
     pub(crate) fn actor(&self) -> &str {
@@ -171,7 +175,8 @@ impl<W: World + Clone> Keeper<W> {
             // A repair that hangs on a hanging engine is nothing to wait for without end.
             () = cancel.cancelled() => return Ok(Verdict::Cancelled),
         };
-        let _writing = writing.map_err(|operation| KeeperError::Busy { stack, operation })?;
+        let _writing = writing.map_err(|operation| KeeperError::Busy { stack: stack.clone(), operation })?;
+        self.settle_first(&stack).await?;
         let order = self.with_held(&order).await?;
         let promotes = self.promotes(&order)?;
         let (plan, release, met) = match nothing_to_do(&order, shown_digest).filter(|_| !promotes) {

@@ -2,6 +2,7 @@
 
 mod act;
 mod probe;
+mod survey;
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -12,11 +13,12 @@ use futures_util::stream::BoxStream;
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::{Observed, Scope};
 use mainstay_model::plan::Step;
+use mainstay_model::plan::preflight::{Questions, Seen};
 
 use crate::docker::{Docker, EngineEvent};
 use crate::edge::Edge;
 use crate::reconcile::{Glance, Watched};
-use crate::world::{Acted, Context, Progress, World, WorldError};
+use crate::world::{Acted, Context, KeptImages, Progress, World, WorldError};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,12 +27,18 @@ pub struct Machine {
     pub edge: Edge,
     /// Where what containers said is kept when they go.
     logs: Arc<Path>,
+    state_dir: Arc<Path>,
 }
 
 impl Machine {
     /// The host of an engine; its edge's folder lies in the state folder.
     pub fn new(docker: Docker, state_dir: &Path) -> Machine {
-        Machine { docker, edge: Edge::at(state_dir.join("edge")), logs: state_dir.join("logs").into() }
+        Machine {
+            docker,
+            edge: Edge::at(state_dir.join("edge")),
+            logs: state_dir.join("logs").into(),
+            state_dir: state_dir.into(),
+        }
     }
 
     /// Whether a look for this stack has to bring the edge too: it has routes, or is to have some.
@@ -62,6 +70,14 @@ impl World for Machine {
 
     async fn act(&self, step: &Step, context: &Context, progress: &Progress) -> Result<Acted, WorldError> {
         self.do_action(step, context, progress).await
+    }
+
+    async fn survey(&self, questions: &Questions) -> Result<Seen, WorldError> {
+        self.look_around(questions).await
+    }
+
+    async fn keep_images(&self, kept: &KeptImages) -> Result<(), WorldError> {
+        self.docker.name_kept_images(kept).await
     }
 }
 

@@ -11,6 +11,7 @@ use mainstay_model::declared::Declared;
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::{Observed, Scope};
 use mainstay_model::operation::BuildNews;
+use mainstay_model::plan::preflight::{Questions, Seen};
 use mainstay_model::plan::{Step, StepId};
 
 use crate::secrets::Redactions;
@@ -35,6 +36,33 @@ pub trait World: Send + Sync + 'static {
         context: &Context,
         progress: &Progress,
     ) -> impl Future<Output = Result<Acted, WorldError>> + Send;
+
+    /// Looks at what could make a release fail. What cannot be known stays out of the answer, as everything does in a
+    /// world that knows nothing of it.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    fn survey(&self, _questions: &Questions) -> impl Future<Output = Result<Seen, WorldError>> + Send {
+        async { Ok(Seen::default()) }
+    }
+
+    /// Gives each image to be kept a name of ours, and takes such names away from those of a stack that are not to be
+    /// kept any more. No image goes by that: one without another name is left without any.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked, or refuses.
+    fn keep_images(&self, _kept: &KeptImages) -> impl Future<Output = Result<(), WorldError>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// The images of the releases of one stack.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptImages {
+    /// Name to the engine's id: these are kept.
+    pub keep: BTreeMap<String, String>,
+    /// Those that were, and are not to be any more.
+    pub let_go: BTreeMap<String, String>,
 }
 
 /// What an act may need besides its step.

@@ -22,6 +22,7 @@ use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::{Ui, report};
 
 /// Everything that a command may need.
+#[derive(Clone)]
 pub struct Boot {
     pub global: Global,
     pub environment: Environment,
@@ -46,6 +47,20 @@ impl Boot {
     /// Where secrets are kept.
     pub fn secrets(&self) -> Secrets {
         Secrets::of(&self.settings.state_dir, self.settings.key_file.clone())
+    }
+
+    /// The same, which tells nothing but problems.
+    pub fn quietly(&self) -> Boot {
+        let mut boot = self.clone();
+        boot.ui.quiet = true;
+        boot
+    }
+
+    /// The same, for what a person has agreed to already.
+    pub fn agreed(&self) -> Boot {
+        let mut boot = self.clone();
+        boot.settings.yes = true;
+        boot
     }
 
     /// For a command that has nothing to show instead of doing it.

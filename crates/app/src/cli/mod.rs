@@ -29,6 +29,7 @@ pub mod stop;
 pub mod up;
 pub mod version;
 pub mod walk;
+pub mod watch;
 pub mod way_back;
 
 use std::path::PathBuf;
@@ -73,6 +74,7 @@ pub enum Command {
     #[command(visible_alias = "deploy")]
     Up(up::Up),
     Plan(plan::PlanArgs),
+    Watch(watch::Watch),
     Down(down::Down),
     Start(start::Start),
     Stop(stop::Stop),
@@ -109,6 +111,7 @@ impl Command {
         match self {
             Command::Up(args) => up::run(boot, args).await,
             Command::Plan(args) => plan::run(boot, args).await,
+            Command::Watch(args) => watch::run(boot, args).await,
             Command::Down(args) => down::run(boot, args).await,
             Command::Start(args) => start::run(boot, args).await,
             Command::Stop(args) => stop::run(boot, args).await,

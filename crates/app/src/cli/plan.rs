@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use mainstay_engine::keeper::{add_preflight, last_of};
 use mainstay_engine::{Machine, World as _};
 use mainstay_model::compose::schema::suggest;
 use mainstay_model::declared::Declared;
@@ -63,7 +64,7 @@ pub async fn run(boot: &Boot, args: PlanArgs) -> Outcome {
     let machine = Machine::new(boot.docker().await?, &boot.settings.state_dir);
     let mut something_to_do = false;
     for order in orders {
-        let plan = plan_of(&machine, &order).await?;
+        let plan = plan_of(boot, &machine, &order).await?;
         something_to_do |= !plan.is_empty();
         show_one(boot, &plan)?;
         if plan.refusals().next().is_some() {
@@ -145,12 +146,20 @@ async fn known_or_nothing(boot: &Boot) -> Vec<mainstay_engine::journal::KnownSta
 }
 
 /// Looks and decides without a keeper: a plan takes no lock, so that it can be had while another command runs.
-async fn plan_of(machine: &Machine, order: &Order) -> Result<Plan, Problem> {
+async fn plan_of(boot: &Boot, machine: &Machine, order: &Order) -> Result<Plan, Problem> {
     let scope = match order {
         Order::Up { declared, .. } => Scope::of(declared.as_ref() as &Declared),
         other => Scope::of_stack(other.stack().clone()),
     };
-    Ok(decide(order, &machine.look(&scope).await?))
+    let observed = machine.look(&scope).await?;
+    let mut plan = decide(order, &observed);
+    let serving = match Memory::open(&boot.settings).await {
+        Ok(memory) => memory.release_that_serves(order.stack()).await?,
+        Err(_) => None,
+    };
+    let last = serving.map(|release| last_of(release, &boot.secrets()));
+    add_preflight(machine, order, &observed, last.as_ref(), &mut plan).await?;
+    Ok(plan)
 }
 
 /// The plan that was just shown has the reasons; only programs get them again with the report.

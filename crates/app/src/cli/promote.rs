@@ -7,7 +7,7 @@ use mainstay_model::declared::{Declared, ImageName, Service};
 use mainstay_model::identity::ServiceName;
 
 use super::chosen;
-use super::up::{self, ServiceArg, Up, services};
+use super::up::{self, Preflight, ServiceArg, Up, services};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -36,6 +36,11 @@ pub struct Promote {
     /// Seconds that a service may take to become ready; 300 when nothing is said
     #[arg(long, value_name = "SECONDS")]
     ready_within: Option<u64>,
+    /// Refuse a release after which the one that serves could not be gone back to
+    #[arg(long)]
+    require_way_back: bool,
+    #[command(flatten)]
+    preflight: Preflight,
 }
 
 /// Which images are to stand in the place of those of the files.
@@ -53,7 +58,13 @@ pub async fn run(boot: &Boot, args: Promote) -> Outcome {
         ));
     }
     let promotion = Promotion { tag: args.tag, services: services(&args.service), repositories: args.image };
-    let up = Up { pull: args.pull, ready_within: args.ready_within, ..Up::default() };
+    let up = Up {
+        pull: args.pull,
+        ready_within: args.ready_within,
+        require_way_back: args.require_way_back,
+        preflight: args.preflight,
+        ..Up::default()
+    };
     up::bring(boot, "promote", up, Some(&promotion)).await
 }
 

@@ -72,6 +72,7 @@ pub async fn run(boot: &Boot, args: Releases) -> Outcome {
     for one in &log {
         if !serving.contains_key(&one.release.stack) {
             let serves = memory.release_that_serves(&one.release.stack).await?;
+            let serves = serves.filter(|release| release.down_at.is_none());
             serving.insert(&one.release.stack, serves.map(|release| release.number));
         }
     }

@@ -8,6 +8,7 @@ use mainstay_engine::secrets::Released;
 use mainstay_model::declared::{Declared, PullPolicy};
 use mainstay_model::plan::{Order, UpOptions};
 
+use super::up::Preflight;
 use super::way_back::{WayBack, short};
 use super::{chosen, edge, smoke, walk::Walk};
 use crate::boot::Boot;
@@ -28,6 +29,8 @@ pub struct Rollback {
     /// Seconds that a service may take to become ready; as the release had it when nothing is said
     #[arg(long, value_name = "SECONDS")]
     ready_within: Option<u64>,
+    #[command(flatten)]
+    preflight: Preflight,
 }
 
 pub async fn run(boot: &Boot, args: Rollback) -> Outcome {
@@ -37,7 +40,7 @@ pub async fn run(boot: &Boot, args: Rollback) -> Outcome {
     let log = walk.client.memory().releases(Some(&stack), LOOKED_AT).await?;
     let target = target(&log, args.to, stack.as_str())?;
     let way_back = WayBack::of(boot, &[target]).await;
-    let serves = serving(&log).is_some_and(|release| release.number == target.number);
+    let serves = serving(&log).is_some_and(|release| release.number == target.number && release.down_at.is_none());
     if let Some(why) = way_back.stands_in_the_way(target, serves) {
         return Err(Problem::usage(
             "no-way-back",
@@ -70,6 +73,7 @@ pub async fn run(boot: &Boot, args: Rollback) -> Outcome {
         remove_orphans: true,
         edge_comes,
         ready_within_secs: args.ready_within.or(options.ready_within_secs),
+        unchecked: args.preflight.unchecked(),
         ..options
     };
     let plans = walk.carry_out(vec![Order::Up { declared: Box::new(declared), options }]).await?;

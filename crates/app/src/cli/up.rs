@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mainstay_engine::journal::KnownStack;
 use mainstay_engine::sources::Read;
 use mainstay_model::identity::ServiceName;
+use mainstay_model::plan::preflight::Part;
 use mainstay_model::plan::{Order, UpOptions};
 
 use super::promote::Promotion;
 use super::required::{self, Wanted};
-use super::{chosen, edge, generated, secret, serving, smoke, walk::Walk};
+use super::{chosen, edge, generated, secret, serving, smoke, walk::Walk, watch};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -60,9 +61,43 @@ pub struct Up {
     /// Leave routes to a proxy of your own
     #[arg(long)]
     pub no_edge: bool,
+    /// Then follow `develop.watch` of the services, as `mainstay watch` does
+    #[arg(long, short = 'w', conflicts_with = "no_start")]
+    pub watch: bool,
+    /// Refuse a release after which the one that serves could not be gone back to
+    #[arg(long)]
+    pub require_way_back: bool,
+    #[command(flatten)]
+    pub preflight: Preflight,
     /// Taken for Compose's sake; `up` always returns when the services are ready
     #[arg(long, short, hide = true)]
     pub detach: bool,
+}
+
+/// What is not looked at before the first step.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Preflight {
+    /// Do not look whether ports are taken, disks full, or the way back gone before the first step
+    #[arg(long, value_name = "PART", value_enum, value_delimiter = ',')]
+    skip_preflight: Vec<PreflightPart>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PreflightPart {
+    Ports,
+    Disk,
+    WayBack,
+}
+
+impl Preflight {
+    pub fn unchecked(&self) -> BTreeSet<Part> {
+        let part = |part: &PreflightPart| match part {
+            PreflightPart::Ports => Part::Ports,
+            PreflightPart::Disk => Part::Disk,
+            PreflightPart::WayBack => Part::WayBack,
+        };
+        self.skip_preflight.iter().map(part).collect()
+    }
 }
 
 /// A service's name, checked while flags are read.
@@ -103,6 +138,8 @@ impl Up {
             profiles: boot.global.profile.clone(),
             back_to: None,
             promoted: BTreeMap::new(),
+            unchecked: self.preflight.unchecked(),
+            way_back_required: self.require_way_back,
         }
     }
 
@@ -116,6 +153,7 @@ impl Up {
                 take_over: self.take_over,
                 no_edge: self.no_edge,
                 edge_comes,
+                unchecked: self.preflight.unchecked(),
                 ..UpOptions::default()
             }
         };
@@ -173,6 +211,9 @@ async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<bool, Problem> {
 }
 
 pub async fn run(boot: &Boot, args: Up) -> Outcome {
+    if args.watch && !boot.settings.dry_run {
+        return watch::follow(boot, services(&args.services), Some(args)).await;
+    }
     bring(boot, "up", args, None).await
 }
 

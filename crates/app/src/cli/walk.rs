@@ -90,6 +90,11 @@ impl<'a> Walk<'a> {
         Ok(plans)
     }
 
+    /// From here on Ctrl-C is heard, and not only from the first apply on.
+    pub fn listen(&self) {
+        self.interrupt.get_or_init(|| Interrupt::listen(&self.boot.ui));
+    }
+
     async fn plan(&self, order: &Order) -> Result<Plan, Problem> {
         let planning = self.client.plan(order);
         let Some(interrupt) = self.interrupt.get() else { return planning.await };

@@ -5,6 +5,7 @@ use crate::sealed::Sealed;
 const COMMANDS: &[&str] = &[
     "up",
     "plan",
+    "watch",
     "down",
     "start",
     "stop",

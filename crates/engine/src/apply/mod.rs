@@ -49,6 +49,9 @@ pub(crate) struct Walk<'a, W> {
 pub(crate) enum Manner {
     /// Someone ordered it. What cannot be written down is not done.
     Order,
+    /// A release is taken back, or finished. It is done even when it cannot be written down: it asks the world what there
+    /// is, not the journal, and half a way back is a site that is down.
+    Settling,
     /// The loop brings something back. It is done even when it cannot be written down: a full disk must not take
     /// a stack off its networks, and the act is live and seen again by every later look.
     Repair { cause: String, evidence: serde_json::Value },
@@ -148,11 +151,11 @@ impl<W: World> Walk<'_, W> {
     }
 
     /// Writes the intent down. A repair does not wait for it to be committed: it is live and already true when done
-    /// twice, and every start of the loop looks for it anyway.
+    /// twice, and every start of the loop looks for it anyway. Neither does a settling, which every start goes on with.
     async fn intend(&self, step: &Step) -> Result<(), JournalError> {
         match self.manner {
             Manner::Order => self.journal.step_begins(self.operation, step).await,
-            Manner::Repair { .. } => {
+            Manner::Settling | Manner::Repair { .. } => {
                 self.journal.post_step_begins(self.operation, step);
                 Ok(())
             }
@@ -218,7 +221,7 @@ impl<W: World> Walk<'_, W> {
 
     fn entry(&self, step: &Step, ended: &Ended, took_ms: u64) -> NewEntry {
         let (kind, cause, evidence) = match &self.manner {
-            Manner::Order => (EntryKind::Step, step.why.clone(), serde_json::Value::Null),
+            Manner::Order | Manner::Settling => (EntryKind::Step, step.why.clone(), serde_json::Value::Null),
             Manner::Repair { cause, evidence } => (EntryKind::Repair, cause.clone(), evidence.clone()),
         };
         let (kind, summary, told) = match ended {

@@ -9,7 +9,7 @@ mod acts;
 mod attach;
 mod await_ready;
 mod body;
-mod build;
+pub(crate) mod build;
 mod containers;
 mod create;
 mod events;
@@ -20,13 +20,16 @@ mod host_files;
 mod images;
 mod inject;
 mod inspected;
+mod kept_images;
 mod labels;
 mod logs;
 mod look;
 mod mounts;
 mod networks;
+mod place;
 mod refusal;
 mod registry;
+mod sync;
 mod volumes;
 mod wire;
 mod worn;
@@ -49,6 +52,7 @@ pub(crate) use containers::HURRIED;
 pub use events::{EngineEvent, EventKind};
 pub use exec::{Exec, ExecOptions, ExecOutput};
 pub use logs::{Following, LogLine, LogNews, LogOptions, LogSource, LogStream, LogsWanted};
+pub use sync::Synced;
 
 use self::acts::Acts;
 use self::refusal::Refusal;
@@ -74,6 +78,8 @@ pub struct Docker {
     buildkit: bool,
     /// Docker's own configuration, for the logins to registries.
     registry_config: Option<PathBuf>,
+    /// Its socket on this machine, when that is how it is reached.
+    socket: Option<PathBuf>,
     /// What is being done through this connection, for the reader of its events.
     acts: Acts,
 }
@@ -112,7 +118,8 @@ impl Docker {
         let client = typed_client(&wire, api).map_err(refused)?;
         let facts = Arc::new(EngineFacts { version, api_version: format!("1.{api}") });
         let registry_config = std::env::home_dir().map(|home| home.join(".docker/config.json"));
-        Ok(Docker { client, wire, facts, api, buildkit, registry_config, acts: Acts::default() })
+        let socket = host.strip_prefix("unix://").map(PathBuf::from);
+        Ok(Docker { client, wire, facts, api, buildkit, registry_config, socket, acts: Acts::default() })
     }
 
     /// Whether an engine can be asked for at `host` at all, without asking.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::history::{NewEntry, insert};
 use super::stacks::{self, json as to_json, parsed, parsed_name};
-use super::{EntryKind, Journal, JournalError, KnownStack, now_text};
+use super::{EntryKind, Journal, JournalError, KnownStack, NewRelease, now_text, releases};
 
 /// An operation about to be walked.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Beginning {
     /// On the disk before the first act. The loop's repairs do without: an fsync takes longer than the repair.
     pub durable: bool,
     pub entry: Option<NewEntry>,
+    /// What there is before a release, when it is one: both are written down, or neither.
+    pub release: Option<NewRelease>,
 }
 
 /// How a step ended.
@@ -166,7 +168,12 @@ impl Journal {
             for change in &changes {
                 match change {
                     KnownChange::Remember(known) => stacks::put(connection, known)?,
-                    KnownChange::Release(stack, services) => stacks::let_go(connection, stack, services)?,
+                    KnownChange::Release(stack, services) => {
+                        stacks::let_go(connection, stack, services)?;
+                        if services.is_empty() {
+                            releases::went_down(connection, stack)?;
+                        }
+                    }
                     KnownChange::Meet { stack, joins, leaves } => stacks::meet(connection, stack, joins, leaves)?,
                 }
             }
@@ -226,6 +233,9 @@ fn begin(connection: &Connection, beginning: &Beginning) -> rusqlite::Result<i64
         now_text(),
         beginning.actor,
     ])?;
+    if let Some(release) = &beginning.release {
+        releases::begin(connection, release)?;
+    }
     beginning.entry.as_ref().map_or(Ok(0), |entry| insert(connection, entry))
 }
 

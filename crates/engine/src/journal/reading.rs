@@ -58,7 +58,7 @@ impl Reading {
         self.read(|connection| history::select(connection, filter))
     }
 
-    /// The release that serves: the newest that was committed.
+    /// The release that is in effect: the newest that was committed, also when its stack was taken down since.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -58,6 +58,9 @@ pub struct Release {
     /// Service to the image that was promoted in the place of the one of the files; in effect while the release serves.
     #[serde(default)]
     pub promoted: BTreeMap<ServiceName, String>,
+    /// RFC 3339, UTC: the whole stack was taken down, so it serves no longer.
+    #[serde(default)]
+    pub down_at: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,40 +77,12 @@ pub enum ReleaseState {
 }
 
 const COLUMNS: &str = "operation, stack, number, actor, env, began, ended, state, images, image_ids, changes, fingerprint, \
-                       before, back_to, promoted";
+                       before, back_to, promoted, down_at";
 
 /// So many committed releases of a stack can be gone back to.
 pub const KEPT: u32 = 20;
 
 impl Journal {
-    /// Writes down what there is before a release, in time before its first step.
-    ///
-    /// # Errors
-    /// When it cannot be written; the release must not begin then.
-    pub async fn release_begins(&self, release: NewRelease) -> Result<(), JournalError> {
-        let job = move |connection: &Connection| {
-            let sql = "INSERT INTO releases (operation, stack, number, actor, env, began, state, images, image_ids,
-                                             changes, fingerprint, before, back_to, promoted)
-                       VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM releases WHERE stack = ?2),
-                               ?3, ?4, ?5, 'begun', ?6, '{}', ?7, ?8, ?9, ?10, ?11)";
-            connection.prepare_cached(sql)?.execute(params![
-                release.operation.as_str(),
-                release.stack.as_str(),
-                release.actor,
-                release.env,
-                now_text(),
-                json(&release.images),
-                json(&release.changes),
-                release.fingerprint,
-                json(&release.before),
-                release.back_to,
-                json(&release.promoted),
-            ])?;
-            Ok(0)
-        };
-        self.writer.write(true, job).await.map(drop)
-    }
-
     /// # Errors
     /// When it cannot be written.
     pub async fn release_ends(
@@ -149,7 +124,7 @@ impl Journal {
         })
     }
 
-    /// The release that serves: the newest that was committed.
+    /// The release that is in effect: the newest that was committed, also when its stack was taken down since.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -189,6 +164,35 @@ impl Journal {
     }
 }
 
+/// Writes down what there is before a release.
+pub(super) fn begin(connection: &Connection, release: &NewRelease) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO releases (operation, stack, number, actor, env, began, state, images, image_ids,
+                                     changes, fingerprint, before, back_to, promoted)
+               VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM releases WHERE stack = ?2),
+                       ?3, ?4, ?5, 'begun', ?6, '{}', ?7, ?8, ?9, ?10, ?11)";
+    connection.prepare_cached(sql)?.execute(params![
+        release.operation.as_str(),
+        release.stack.as_str(),
+        release.actor,
+        release.env,
+        now_text(),
+        json(&release.images),
+        json(&release.changes),
+        release.fingerprint,
+        json(&release.before),
+        release.back_to,
+        json(&release.promoted),
+    ])?;
+    Ok(())
+}
+
+/// A whole stack was taken down.
+pub(super) fn went_down(connection: &Connection, stack: &StackName) -> rusqlite::Result<()> {
+    let sql = "UPDATE releases SET down_at = ?2 WHERE stack = ?1 AND state = 'committed' AND down_at IS NULL";
+    connection.prepare_cached(sql)?.execute(params![stack.as_str(), now_text()])?;
+    Ok(())
+}
+
 pub(super) fn that_serves(connection: &Connection, stack: &StackName) -> rusqlite::Result<Option<Release>> {
     let sql =
         format!("SELECT {COLUMNS} FROM releases WHERE stack = ?1 AND state = 'committed' ORDER BY number DESC LIMIT 1");
@@ -219,6 +223,7 @@ fn release(row: &Row<'_>) -> rusqlite::Result<Release> {
         before: parsed(row, 12)?,
         back_to: row.get(13)?,
         promoted: parsed(row, 14)?,
+        down_at: row.get(15)?,
     })
 }
 

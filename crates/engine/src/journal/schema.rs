@@ -88,6 +88,9 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE releases ADD COLUMN back_to INTEGER;
     ALTER TABLE releases ADD COLUMN promoted TEXT NOT NULL DEFAULT '{}';
 ",
+    "
+    ALTER TABLE releases ADD COLUMN down_at TEXT;
+",
 ];
 
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> {

@@ -40,11 +40,8 @@ impl<W: World + Clone> Running<'_, W> {
             redactions: self.keeper.journal.redactions.clone(),
         };
         // Refused here, a full disk has cost nothing: no step was taken.
-        self.keeper.journal.begin(self.beginning()).await.map_err(unwritable)?;
+        self.keeper.journal.begin(self.beginning(release.clone())).await.map_err(unwritable)?;
         let open = Open::new(&self.keeper.journal, self.operation);
-        if let Some(release) = &release {
-            self.keeper.journal.release_begins(release.clone()).await.map_err(unwritable)?;
-        }
         teller.tell(What::Planned { plan: self.plan.clone(), digest: self.plan.digest() });
         let mut story = Story::new(self.plan);
         let (verdict, mut failure) = if self.plan.is_empty() {
@@ -67,7 +64,7 @@ impl<W: World + Clone> Running<'_, W> {
         Ok(verdict)
     }
 
-    fn beginning(&self) -> Beginning {
+    fn beginning(&self, release: Option<NewRelease>) -> Beginning {
         let mut entry = NewEntry::new(
             EntryKind::Operation,
             Some(self.plan.stack.clone()),
@@ -81,7 +78,8 @@ impl<W: World + Clone> Running<'_, W> {
             digest: self.plan.digest(),
             actor: self.keeper.actor.to_string(),
             // What changes nothing may be forgotten in a power cut: an fsync would be its longest part.
-            durable: !self.plan.is_empty(),
+            durable: !self.plan.is_empty() || release.is_some(),
+            release,
             // That an order found nothing to do is one line, told at its end.
             entry: (!self.plan.is_empty()).then_some(entry),
         }

@@ -18,7 +18,7 @@ use crate::apply::{Manner, Teller, Walk, failure_of, failure_of_journal};
 use crate::journal::{
     Beginning, EntryKind, JournalError, NewEntry, NewRelease, Release, ReleaseState, StepOutcome, new_operation_id,
 };
-use crate::world::World;
+use crate::world::{World, WorldError};
 
 /// What a plan of an `up` makes, as a release; `None` when it makes nothing.
 pub(super) fn of(
@@ -83,7 +83,8 @@ impl<W: World + Clone> Running<'_, W> {
         teller: &Teller,
     ) -> (Option<Failure>, Result<(), JournalError>) {
         let has_failed = matches!(verdict, Verdict::Failed | Verdict::Cancelled);
-        let (state, failure) = if !has_failed || story.is_committed() {
+        let is_over = !has_failed || story.is_committed() || self.edge_has_moved(release, story).await;
+        let (state, failure) = if is_over {
             (ReleaseState::Committed, failure)
         } else if release.before.protects() {
             match self.take_back(release, story, teller).await {
@@ -96,8 +97,19 @@ impl<W: World + Clone> Running<'_, W> {
         };
         let ids = self.keeper.image_ids(&self.plan.stack).await;
         let ended = self.keeper.journal.release_ends(self.operation, state, ids).await;
-        self.keeper.forget_old_releases(&self.plan.stack);
+        self.keeper.keep_ways_back(&self.plan.stack).await;
         (failure, ended)
+    }
+
+    /// Whether a commit that is said to have failed has moved the edge all the same: what came after the move failed, such
+    /// as writing it down on a full disk. Then the containers that the edge leads to must not go.
+    async fn edge_has_moved(&self, release: &NewRelease, story: &Story) -> bool {
+        let tells_edge = |action: &Action| matches!(action, Action::Commit { tells_edge: true, .. });
+        if !story.walked.steps.iter().any(|step| tells_edge(&step.action)) {
+            return false;
+        }
+        let looked = self.keeper.docker.look(&scope_of(&Order::Settle(release.before.clone()))).await;
+        looked.is_ok_and(|observed| leads_to_the_release(&release.stack, &release.before, &observed))
     }
 
     async fn take_back(&self, release: &NewRelease, story: &mut Story, teller: &Teller) -> Result<(), Failure> {
@@ -120,8 +132,8 @@ impl<W: World + Clone> Running<'_, W> {
         entry.cause = Some(because.clone());
         entry.operation = Some(self.operation.clone());
         entry.evidence = json!({ "plan": plan });
-        let written = self.keeper.journal.decided_again(self.operation, story.walked.clone(), entry).await;
-        written.map_err(|trouble| failure_of_journal(&trouble))?;
+        // What cannot be written down is given back all the same: a full disk must not leave a site down.
+        let _ = self.keeper.journal.decided_again(self.operation, story.walked.clone(), entry).await;
         teller.tell(What::TakenBack { because, plan: plan.clone(), digest: plan.digest() });
         self.keeper.walk_settling(&plan, self.operation, teller).await
     }
@@ -139,7 +151,7 @@ impl<W: World + Clone> Keeper<W> {
             made: BTreeMap::new(),
             teller,
             cancel: &CancellationToken::new(),
-            manner: Manner::Order,
+            manner: Manner::Settling,
         };
         let walked = walk.go().await;
         match walked.failed.into_values().next() {
@@ -183,6 +195,22 @@ impl<W: World + Clone> Keeper<W> {
         Ok(told)
     }
 
+    /// Brings a release of the stack that stands open to its end before anything else is done to the stack: what came
+    /// between the two would be taken for a part of it later.
+    pub(super) async fn settle_first(&self, stack: &StackName) -> Result<(), KeeperError> {
+        let open = self.journal.releases_cut_off().map_err(|source| KeeperError::Journal { doing: "read", source })?;
+        for release in open.iter().filter(|release| release.stack == *stack) {
+            self.settle(release, &new_operation_id()).await.map_err(|failure| WorldError {
+                hints: failure.hints,
+                ..WorldError::new(format!(
+                    "release {} of `{stack}` was cut off, and could not be settled before anything else: {}",
+                    release.number, failure.message
+                ))
+            })?;
+        }
+        Ok(())
+    }
+
     async fn settle(&self, release: &Release, operation: &OperationId) -> Result<String, Failure> {
         let recorded = self.journal.operation(&release.operation).map_err(|trouble| failure_of_journal(&trouble))?;
         let commits = |step: u32| {
@@ -201,7 +229,8 @@ impl<W: World + Clone> Keeper<W> {
                 }
                 // Whether it was told can be seen at the edge, whatever was written down.
                 Some(Action::Commit { tells_edge: true, .. }) => {
-                    committed |= step.outcome == Some(StepOutcome::Done) || leads_to_the_release(release, &observed);
+                    committed |= step.outcome == Some(StepOutcome::Done)
+                        || leads_to_the_release(&release.stack, &release.before, &observed);
                 }
                 _ => {}
             }
@@ -225,7 +254,7 @@ impl<W: World + Clone> Keeper<W> {
         let ids = self.image_ids(&release.stack).await;
         let ended = self.journal.release_ends(&release.operation, state, ids).await;
         ended.map_err(|trouble| failure_of_journal(&trouble))?;
-        self.forget_old_releases(&release.stack);
+        self.keep_ways_back(&release.stack).await;
         let what = match towards {
             Towards::Before => "was taken back: what ran before it runs",
             Towards::Release => "had been committed and was finished",
@@ -260,6 +289,7 @@ impl<W: World + Clone> Keeper<W> {
             actor: self.actor().to_owned(),
             durable: true,
             entry: Some(entry(format!("`{}` began: {} steps", order.verb(), plan.steps.len()))),
+            release: None,
         };
         self.journal.begin(beginning).await.map_err(|trouble| failure_of_journal(&trouble))?;
         let teller = Teller {
@@ -280,15 +310,14 @@ impl<W: World + Clone> Keeper<W> {
 }
 
 /// Whether the edge leads to a container that the release made.
-fn leads_to_the_release(release: &Release, observed: &Observed) -> bool {
-    let sites = observed.edge.iter().flat_map(|edge| &edge.sites).filter(|site| site.stack == release.stack);
+fn leads_to_the_release(stack: &StackName, before: &SettleOrder, observed: &Observed) -> bool {
+    let sites = observed.edge.iter().flat_map(|edge| &edge.sites).filter(|site| site.stack == *stack);
     let mut upstreams = sites.filter_map(|site| match &site.answer {
         mainstay_model::edge::Answer::Proxy(proxy) => Some(&proxy.upstreams),
         _ => None,
     });
-    let stood = |dial: &String| {
-        release.before.before.iter().any(|was| dial.split(':').next().is_some_and(|id| was.id.starts_with(id)))
-    };
+    let stood =
+        |dial: &String| before.before.iter().any(|was| dial.split(':').next().is_some_and(|id| was.id.starts_with(id)));
     upstreams.any(|dials| dials.iter().any(|dial| !stood(dial)))
 }
 

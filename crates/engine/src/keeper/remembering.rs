@@ -1,12 +1,18 @@
 //! What is kept of a release so that it can be gone back to, and for how long.
 
 use mainstay_model::declared::Declared;
-use mainstay_model::identity::{OperationId, StackName};
+use mainstay_model::identity::{OperationId, ServiceName, StackName, kept_image};
 use mainstay_model::plan::{Order, Plan, UpOptions};
 
 use super::{Keeper, KeeperError, known};
+use crate::journal::{Release, ReleaseState};
 use crate::secrets::Secrets;
-use crate::world::World;
+use crate::world::{KeptImages, World};
+
+/// Of so many committed releases, the one that serves among them, the images are kept by a name.
+const IMAGES_KEPT: usize = 3;
+/// So far back is looked for names to let go of.
+const LOOKED_AT: u32 = 100;
 
 impl<W: World + Clone> Keeper<W> {
     /// Whether an order changes which images are promoted in the place of those of the files: that alone is worth a
@@ -63,18 +69,34 @@ impl<W: World + Clone> Keeper<W> {
         Ok(whole)
     }
 
-    /// Removes the declarations of releases that nobody goes back to. What cannot be removed now is tried after the
-    /// next release: it is sealed, and no reason for a failure.
-    pub(super) fn forget_old_releases(&self, stack: &StackName) {
-        let (Some(secrets), Ok(kept)) = (&self.secrets, self.journal.releases_to_keep(stack)) else { return };
-        let _ = secrets.keep_releases(stack, &kept);
+    /// Keeps what leads back to the newest releases, and lets go of what led back to older ones. What cannot be done now
+    /// is tried after the next release, and no reason for a failure.
+    pub(super) async fn keep_ways_back(&self, stack: &StackName) {
+        if let (Some(secrets), Ok(kept)) = (&self.secrets, self.journal.releases_to_keep(stack)) {
+            let _ = secrets.keep_releases(stack, &kept);
+        }
+        if let Ok(releases) = self.journal.releases(Some(stack), LOOKED_AT) {
+            let _ = self.docker.keep_images(&kept_images(&releases)).await;
+        }
     }
+}
+
+/// The names for the images of these releases, the newest of which comes first.
+fn kept_images(releases: &[Release]) -> KeptImages {
+    let mut kept = KeptImages::default();
+    let committed = releases.iter().filter(|release| release.state == ReleaseState::Committed);
+    for (index, release) in committed.enumerate() {
+        let names = if index < IMAGES_KEPT { &mut kept.keep } else { &mut kept.let_go };
+        for (service, id) in &release.image_ids {
+            let Ok(service) = ServiceName::new(service.as_str()) else { continue };
+            names.insert(kept_image(&release.stack, &service, release.number), id.clone());
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
 mod tests {
-    use mainstay_model::identity::ServiceName;
-
     use super::super::tests::{Bench, declared, stack};
     use super::*;
     use crate::journal::KEPT;

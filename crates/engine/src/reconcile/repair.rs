@@ -131,6 +131,7 @@ impl<W: Watched> Holding<'_, W> {
             actor: "the loop".into(),
             durable: false,
             entry: None,
+            release: None,
         };
         self.keeper.journal.post_begin(beginning);
         let open = crate::keeper::Open::new(&self.keeper.journal, &operation);

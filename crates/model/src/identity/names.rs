@@ -57,6 +57,24 @@ impl ServiceName {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OperationId(pub String);
 
+/// The name under which the image of a release is kept: `mainstay/shop/web:release-7`. Parts that a repository's name
+/// cannot have are written in another way, with a digest of what was meant.
+pub fn kept_image(stack: &StackName, service: &ServiceName, release: u32) -> String {
+    format!("mainstay/{}/{}:release-{release}", repository_part(&stack.0), repository_part(&service.0))
+}
+
+/// Letters and digits, with single separators between them.
+fn repository_part(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let words: Vec<&str> = name.split(['-', '.', '_']).collect();
+    if words.iter().all(|word| !word.is_empty() && word.chars().all(is_plain)) {
+        return name.to_owned();
+    }
+    let words = words.iter().map(|word| word.to_ascii_lowercase()).filter(|word| !word.is_empty());
+    let digest: String = super::digest(&name).chars().filter(|c| is_plain(*c)).take(8).collect();
+    words.chain([digest]).collect::<Vec<_>>().join("-")
+}
+
 macro_rules! name_traits {
     ($($name:ident),*) => {$(
         impl $name {
@@ -105,4 +123,26 @@ pub fn container_name(stack: &StackName, service: &ServiceName, number: u32) -> 
 /// The engine's name of a network or volume that has none of its own.
 pub fn default_resource_name(stack: &StackName, key: &str) -> String {
     format!("{stack}_{key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_image_has_a_name_that_a_repository_can_have() {
+        let name = |stack: &str, service: &str| {
+            kept_image(&StackName::new(stack).unwrap(), &ServiceName::new(service).unwrap(), 7)
+        };
+        assert_eq!(name("shop", "web-app_2.x"), "mainstay/shop/web-app_2.x:release-7");
+        let odd = ["Web", "web", "web-", "web--", "WEB", "__"].map(|service| name("shop_", service));
+        for name in &odd {
+            let parts: Vec<&str> = name.trim_end_matches(":release-7").split('/').collect();
+            let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            let fits = |part: &&str| part.split(['-', '.', '_']).all(|w| !w.is_empty() && w.chars().all(is_plain));
+            assert!(parts.iter().all(fits), "{name}");
+        }
+        let different: std::collections::BTreeSet<_> = odd.iter().collect();
+        assert_eq!(different.len(), odd.len(), "{odd:?}");
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::declared::{Attachment, Declared};
 use crate::identity::{ServiceName, StackName};
 use crate::observed::{Observed, State};
+use crate::plan::preflight::Part;
 
 /// An order for one stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,6 +154,17 @@ pub struct UpOptions {
     /// Images that were promoted, by service; the declaration has them already in the place of those of the files.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub promoted: BTreeMap<ServiceName, String>,
+    /// What is not looked at before the first step.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unchecked: BTreeSet<Part>,
+    /// Refuse a release after which the one that serves could not be gone back to.
+    #[serde(skip_serializing_if = "is_false")]
+    pub way_back_required: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// An order that needs no files: the world's labels say enough.

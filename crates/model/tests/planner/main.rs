@@ -6,6 +6,7 @@ mod down;
 mod hold;
 mod laws;
 mod notation;
+mod preflight;
 mod reader;
 mod release;
 mod replace;

@@ -218,8 +218,8 @@ fn service(declared: &Declared, name: &str, words: &[&str]) -> Service {
             "port" => service.container.ports.push(Port {
                 target: 80,
                 protocol: "tcp".into(),
-                published: Some(value.into()),
-                host_ip: None,
+                published: parts.last().map(|port| port.to_string()),
+                host_ip: (parts.len() > 1).then(|| parts[0].into()),
             }),
             "route" => service.routes.push(route(value)),
             "probe" => service.probe = Some(Probe { path: value.into(), status: 200, within_secs: 60 }),

@@ -2,7 +2,7 @@
 //! decides, and `!` takes back.
 
 #[derive(Debug, Default)]
-pub(super) struct Ignore {
+pub(crate) struct Ignore {
     rules: Vec<Rule>,
 }
 
@@ -54,7 +54,7 @@ enum Token {
 }
 
 impl Ignore {
-    pub(super) fn parse(text: &str) -> Ignore {
+    pub(crate) fn parse(text: &str) -> Ignore {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = text.lines().zip(1..).filter(|(line, _)| !line.starts_with('#'));
         Ignore { rules: lines.filter_map(|(line, number)| rule_of(line, number)).collect() }
@@ -66,7 +66,7 @@ impl Ignore {
     }
 
     /// Whether a path, relative to the context and with `/` between its words, stays out.
-    pub(super) fn ignores(&self, path: &str) -> bool {
+    pub(crate) fn ignores(&self, path: &str) -> bool {
         self.verdict(path).is_some()
     }
 
@@ -90,7 +90,7 @@ impl Ignore {
     }
 
     /// Whether an ignored folder has to be walked all the same, because a `!` may keep something in it.
-    pub(super) fn may_keep_inside(&self, folder: &str) -> bool {
+    pub(crate) fn may_keep_inside(&self, folder: &str) -> bool {
         let words: Vec<&str> = folder.split('/').collect();
         let reaches = |rule: &Rule| rule.plain_start.iter().zip(&words).all(|(plain, word)| plain == word);
         self.rules.iter().any(|rule| rule.keeps && reaches(rule))

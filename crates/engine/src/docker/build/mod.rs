@@ -8,7 +8,7 @@ mod archive;
 mod builder;
 mod clone;
 mod context;
-mod dockerignore;
+pub(crate) mod dockerignore;
 mod failure;
 mod filesync;
 mod grpc;

@@ -141,7 +141,6 @@ mod tests {
                 "`services.web.deploy.placement` is not honoured: it is for a Swarm cluster, and this stack runs on one machine"
             ]
         );
-        assert_eq!(warned(&web_project(r#""develop": {"watch": [{"path": "/a"}]}"#)).len(), 1);
     }
 
     #[test]

@@ -268,7 +268,7 @@ const SERVICE: Group = Group {
         refused("credential_spec", WINDOWS),
         honoured("depends_on"),
         honoured("deploy"),
-        warned("develop", "it serves `docker compose watch`, and `up` does without"),
+        honoured("develop"),
         honoured("device_cgroup_rules"),
         honoured("devices"),
         honoured("dns"),

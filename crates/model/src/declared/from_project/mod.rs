@@ -30,6 +30,7 @@ mod smoke;
 #[cfg(test)]
 pub(super) mod testing;
 mod volumes;
+mod watch;
 mod x_mainstay;
 
 use super::Declared;
@@ -40,6 +41,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::identity::{ServiceName, StackName};
 use place::{Complaints, Place};
 pub use refused::judge_the_rest;
+pub use watch::watched;
 
 /// A wish, and what was warned about on the way.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::place::Place;
-use super::{Project, build, container, doubts, mounts, networks, x_mainstay};
+use super::{Project, build, container, doubts, mounts, networks, watch, x_mainstay};
 use crate::compose::Diagnostic;
 use crate::declared::{Condition, Dependency, Network, PullPolicy, Service, Volume};
 use crate::identity::{ServiceName, container_name as container_name_of};
@@ -43,6 +43,8 @@ fn one(
     let attachments = networks::attachments(project, name, place, &network_mode, networks);
     let container = container::read(project, place, volumes);
     let words = x_mainstay::of_service(place, &container);
+    // No part of what is declared; but what is wrong with them is told here, with all the rest.
+    let _ = watch::rules(place);
     Service {
         name: name.clone(),
         image: image(project, name, place, build.is_some()),

@@ -1,0 +1,96 @@
+//! Environments by convention: `compose.<env>.yaml` and `.env.<env>` beside the stack's own files.
+
+use std::time::Duration;
+
+use mainstay_e2e::{Scene, docker_json, eventually, inside, require_engine};
+
+/// A site with a page of its own, whatever the environment.
+fn site(scene: &Scene) {
+    scene.stack(
+        "one",
+        "
+services:
+  web:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 1s
+    environment: { MODE: '${MODE}' }
+",
+    );
+    scene.file("one", ".env", "MODE=plain\n");
+    scene.file(
+        "one",
+        "compose.dev.yaml",
+        "
+services:
+  web:
+    volumes: ['./pages:/pages']
+    develop:
+      watch:
+        - { action: sync, path: ./conf, target: /conf, initial_sync: true }
+",
+    );
+    scene.file("one", ".env.dev", "MODE=dev\n");
+    scene.file(
+        "one",
+        "compose.prod-sim.yaml",
+        "
+services:
+  web:
+    x-mainstay:
+      routes: [{ host: one.localhost, port: 8080 }]
+      rollout: { stable: 100ms, drain: 0s }
+",
+    );
+    scene.file("one", ".env.prod-sim", "MODE=sim\n");
+    scene.file("one", "pages/page", "first");
+    scene.file("one", "conf/app", "first");
+}
+
+fn mode(scene: &Scene) -> String {
+    inside(&scene.container("one", "web"), "echo $MODE")
+}
+
+#[test]
+fn dev_binds_the_sources_and_follows_the_rest() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("envdev");
+    site(&scene);
+    let web = scene.container("one", "web");
+    let watch = scene.start("one", &["watch", "--env", "dev"]);
+    eventually("it watches", Duration::from_secs(60), || {
+        watch.stderr().iter().any(|line| line.starts_with("watching for")).then_some(())
+    });
+    assert_eq!(mode(&scene), "dev");
+    assert_eq!(inside(&web, "cat /pages/page /conf/app"), "firstfirst");
+    scene.file("one", "pages/page", "second");
+    assert_eq!(inside(&web, "cat /pages/page"), "second", "bound: there at once");
+    scene.file("one", "conf/app", "second");
+    eventually("the rule brings it", Duration::from_secs(20), || {
+        (inside(&web, "cat /conf/app") == "second").then_some(())
+    });
+    watch.interrupt();
+    watch.ends(Duration::from_secs(20)).code(130);
+}
+
+#[test]
+fn prod_sim_is_whole_on_one_machine_and_knows_nothing_of_dev() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("envsim");
+    let edge = scene.edge();
+    site(&scene);
+    scene.on("one", &["up", "--env", "dev", "--yes"]).ok();
+    scene.on("one", &["up", "--env", "prod-sim", "--yes"]).ok();
+    assert_eq!(mode(&scene), "sim");
+    let container = docker_json(&scene.container("one", "web"));
+    assert_eq!(container["Mounts"].as_array().map(Vec::len), Some(0), "no sources are bound");
+    let answer = edge.get("one.localhost", "/");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(edge.get_plain("one.localhost", "/").location.starts_with("https://one.localhost"));
+    // An environment without files of its own is most likely mistyped.
+    let mistyped = scene.on("one", &["plan", "--env", "prodsim"]);
+    assert_ne!(mistyped.code, Some(0), "{mistyped:?}");
+}
