@@ -36,6 +36,9 @@ pub struct Promote {
     /// Seconds that a service may take to become ready; 300 when nothing is said
     #[arg(long, value_name = "SECONDS")]
     ready_within: Option<u64>,
+    /// Do not ask the smoke checks that the release has to pass
+    #[arg(long)]
+    no_smoke: bool,
 }
 
 /// Which images are to stand in the place of those of the files.
@@ -53,7 +56,7 @@ pub async fn run(boot: &Boot, args: Promote) -> Outcome {
         ));
     }
     let promotion = Promotion { tag: args.tag, services: services(&args.service), repositories: args.image };
-    let up = Up { pull: args.pull, ready_within: args.ready_within, ..Up::default() };
+    let up = Up { pull: args.pull, ready_within: args.ready_within, no_smoke: args.no_smoke, ..Up::default() };
     up::bring(boot, "promote", up, Some(&promotion)).await
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use mainstay_model::identity::{OperationId, ServiceName, StackName, digest};
 use mainstay_model::observed::{Observed, Scope, State};
 use mainstay_model::operation::{Failure, Verdict, What};
-use mainstay_model::plan::{Action, Order, Plan, SettleOrder, Towards};
+use mainstay_model::plan::{Action, CANNOT_LEAD_BACK, Order, Plan, SettleOrder, Stage, Towards};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,8 @@ use super::rounds::Story;
 use super::{Keeper, KeeperError, decided, scope_of};
 use crate::apply::{Manner, Teller, Walk, failure_of, failure_of_journal};
 use crate::journal::{
-    Beginning, EntryKind, JournalError, NewEntry, NewRelease, Release, ReleaseState, StepOutcome, new_operation_id,
+    Beginning, EntryKind, JournalError, NewEntry, NewRelease, OperationRecord, Release, ReleaseState, StepOutcome,
+    new_operation_id,
 };
 use crate::world::World;
 
@@ -65,10 +66,18 @@ fn told_promoted(images: &BTreeMap<ServiceName, String>) -> String {
 impl Story {
     /// Whether the one commit point is behind. A plan without one commits by ending well.
     fn is_committed(&self) -> bool {
-        self.walked
-            .steps
-            .iter()
-            .any(|step| matches!(step.action, Action::Commit { .. }) && self.done.contains(&step.id))
+        self.any_done(|action| matches!(action, Action::Commit { .. }))
+    }
+
+    /// Whether it is committed, and no check that is asked after the commit stands against it. From here on what was
+    /// there before is cleared away, and there is no way back.
+    fn is_accepted(&self) -> bool {
+        let is_asked = self.walked.steps.iter().any(|step| is_check_after_commit(&step.action));
+        self.is_committed() && (!is_asked || self.any_done(is_check_after_commit))
+    }
+
+    fn any_done(&self, what: impl Fn(&Action) -> bool) -> bool {
+        self.walked.steps.iter().any(|step| what(&step.action) && self.done.contains(&step.id))
     }
 }
 
@@ -83,11 +92,12 @@ impl<W: World + Clone> Running<'_, W> {
         teller: &Teller,
     ) -> (Option<Failure>, Result<(), JournalError>) {
         let has_failed = matches!(verdict, Verdict::Failed | Verdict::Cancelled);
-        let (state, failure) = if !has_failed || story.is_committed() {
+        let (state, failure) = if !has_failed || story.is_accepted() {
             (ReleaseState::Committed, failure)
         } else if release.before.protects() {
             match self.take_back(release, story, teller).await {
-                Ok(()) => (ReleaseState::Undone, Some(told_undone(failure))),
+                Ok(Back::Taken) => (ReleaseState::Undone, Some(told_undone(failure))),
+                Ok(Back::Impossible(why)) => (ReleaseState::Committed, Some(told_kept(failure, why))),
                 // It stands open, so the next start takes it back.
                 Err(trouble) => return (Some(told_not_undone(failure, trouble)), Ok(())),
             }
@@ -100,17 +110,23 @@ impl<W: World + Clone> Running<'_, W> {
         (failure, ended)
     }
 
-    async fn take_back(&self, release: &NewRelease, story: &mut Story, teller: &Teller) -> Result<(), Failure> {
-        let order = Order::Settle(release.before.clone());
+    async fn take_back(&self, release: &NewRelease, story: &mut Story, teller: &Teller) -> Result<Back, Failure> {
+        let order = Order::Settle(SettleOrder { committed: story.is_committed(), ..release.before.clone() });
         let observed = self.keeper.docker.look(&scope_of(&order)).await.map_err(|error| failure_of(&error))?;
         let plan = decided(&order, &observed).numbered_after(story.last_number());
         if let Some(refusal) = plan.refusals().next() {
+            if refusal.code == CANNOT_LEAD_BACK {
+                return Ok(Back::Impossible(refusal.message.clone()));
+            }
             return Err(Failure { message: refusal.message.clone(), ..Failure::default() });
         }
         if plan.is_empty() {
-            return Ok(());
+            return Ok(Back::Taken);
         }
-        let because = "the release failed before its commit".to_owned();
+        let because = match story.is_committed() {
+            true => "the release does not hold after its commit".to_owned(),
+            false => "the release failed before its commit".to_owned(),
+        };
         story.walked.steps.extend(plan.steps.iter().cloned());
         let mut entry = NewEntry::new(
             EntryKind::Operation,
@@ -123,8 +139,20 @@ impl<W: World + Clone> Running<'_, W> {
         let written = self.keeper.journal.decided_again(self.operation, story.walked.clone(), entry).await;
         written.map_err(|trouble| failure_of_journal(&trouble))?;
         teller.tell(What::TakenBack { because, plan: plan.clone(), digest: plan.digest() });
-        self.keeper.walk_settling(&plan, self.operation, teller).await
+        self.keeper.walk_settling(&plan, self.operation, teller).await?;
+        Ok(Back::Taken)
     }
+}
+
+/// How the taking back of a release ended.
+enum Back {
+    Taken,
+    /// The release serves, and what ran before is not there to be led back to.
+    Impossible(String),
+}
+
+fn is_check_after_commit(action: &Action) -> bool {
+    matches!(action, Action::Smoke { stage: Stage::AfterCommit, .. })
 }
 
 impl<W: World + Clone> Keeper<W> {
@@ -206,7 +234,10 @@ impl<W: World + Clone> Keeper<W> {
                 _ => {}
             }
         }
-        let (towards, state) = match (committed, release.before.protects()) {
+        let after = AfterCommit::of(recorded.as_ref());
+        let was_committed = committed;
+        committed &= !after.is_against_it;
+        let (mut towards, mut state) = match (committed, release.before.protects()) {
             (true, _) => (Towards::Release, ReleaseState::Committed),
             (false, true) => (Towards::Before, ReleaseState::Undone),
             // There is nothing to go back to; the next `up` goes on from what is there.
@@ -219,16 +250,23 @@ impl<W: World + Clone> Keeper<W> {
                 ));
             }
         };
-        let order = Order::Settle(SettleOrder { towards, ..release.before.clone() });
-        let plan = decided(&order, &observed);
+        let settling =
+            |towards| Order::Settle(SettleOrder { towards, committed: was_committed, ..release.before.clone() });
+        let mut order = settling(towards);
+        let mut plan = decided(&order, &observed);
+        if plan.refusals().any(|refusal| refusal.code == CANNOT_LEAD_BACK) {
+            (towards, state) = (Towards::Release, ReleaseState::Committed);
+            order = settling(towards);
+            plan = decided(&order, &observed);
+        }
         self.carry_out_settling(&order, &plan, operation, &release.operation).await?;
         let ids = self.image_ids(&release.stack).await;
         let ended = self.journal.release_ends(&release.operation, state, ids).await;
         ended.map_err(|trouble| failure_of_journal(&trouble))?;
         self.forget_old_releases(&release.stack);
         let what = match towards {
-            Towards::Before => "was taken back: what ran before it runs",
-            Towards::Release => "had been committed and was finished",
+            Towards::Before => "was taken back: what ran before it runs".to_owned(),
+            Towards::Release => format!("had been committed and was finished{}", after.told()),
         };
         Ok(format!("release {} of `{}` was cut off and {what}", release.number, release.stack))
     }
@@ -279,6 +317,39 @@ impl<W: World + Clone> Keeper<W> {
     }
 }
 
+/// What is known of the checks that a release asks after its commit.
+#[derive(Default)]
+struct AfterCommit {
+    /// So many were not asked to their end, though they should have been.
+    unasked: usize,
+    /// One did not hold, or somebody stopped the release while they were asked: it is not to stay.
+    is_against_it: bool,
+}
+
+impl AfterCommit {
+    fn of(recorded: Option<&OperationRecord>) -> AfterCommit {
+        let Some(recorded) = recorded else { return AfterCommit::default() };
+        let mut found = AfterCommit::default();
+        for step in &recorded.plan.steps {
+            let Action::Smoke { stage: Stage::AfterCommit, checks, .. } = &step.action else { continue };
+            match recorded.steps.iter().find(|record| record.step == step.id).and_then(|record| record.outcome) {
+                Some(StepOutcome::Done) => return AfterCommit::default(),
+                Some(StepOutcome::Failed | StepOutcome::Cancelled) => found.is_against_it = true,
+                Some(StepOutcome::Skipped | StepOutcome::Unknown) | None => found.unasked = checks.len(),
+            }
+        }
+        found
+    }
+
+    fn told(&self) -> String {
+        match self.unasked {
+            0 => String::new(),
+            1 => "; 1 smoke check after its commit was not asked (`mainstay smoke` asks it)".to_owned(),
+            several => format!("; {several} smoke checks after its commit were not asked (`mainstay smoke` asks them)"),
+        }
+    }
+}
+
 /// Whether the edge leads to a container that the release made.
 fn leads_to_the_release(release: &Release, observed: &Observed) -> bool {
     let sites = observed.edge.iter().flat_map(|edge| &edge.sites).filter(|site| site.stack == release.stack);
@@ -296,6 +367,12 @@ fn told_undone(failure: Option<Failure>) -> Failure {
     let mut failure = failure.unwrap_or_default();
     let told = "the release was taken back: what ran before runs as before, and what the new containers said is kept";
     failure.hints.push(told.to_owned());
+    failure
+}
+
+fn told_kept(failure: Option<Failure>, why: String) -> Failure {
+    let mut failure = failure.unwrap_or_default();
+    failure.causes.push(format!("and the release stays: {why}"));
     failure
 }
 
