@@ -9,8 +9,9 @@ use mainstay_e2e::{Edge, Running, Scene, Visitors, docker_json, docker_ok, insid
 
 const HOST: &str = "shop.localhost";
 
-/// What is replaced beside the old one, and what is stopped first: both say which release they are of.
-fn compose(release: usize) -> String {
+/// What is replaced beside the old one, and what is stopped first: both say which release they are of. It is asked before
+/// its commit, and after it as a visitor would at the edge's own port.
+fn compose(release: usize, https: u16) -> String {
     format!(
         "
 services:
@@ -30,6 +31,11 @@ services:
       routes: [{{ host: shop.localhost, port: 8080 }}]
       rollout: {{ stable: 100ms, drain: 1s }}
 volumes: {{ data: {{}} }}
+x-mainstay:
+  smoke:
+    - {{ url: 'https://shop.localhost', contains: release rr{release} }}
+    - {{ url: 'http://db:8080/health' }}
+    - {{ url: 'https://shop.localhost:{https}', contains: release rr{release} }}
 "
     )
 }
@@ -50,7 +56,7 @@ impl Shop {
     fn new(name: &str) -> Shop {
         let scene = Scene::new(name);
         let edge = scene.edge();
-        scene.stack("shop", &compose(0));
+        scene.stack("shop", &compose(0, edge.https));
         scene.owns_volume(&format!("{}_data", scene.name("shop")));
         scene.on("shop", &["up", "--yes"]).ok();
         inside(&scene.container("shop", "db"), "echo kept >/data/row");
@@ -89,7 +95,7 @@ impl Shop {
 
     /// Begins a release, kills it when so many of its steps are done, and starts again.
     fn cut_after(&self, steps: usize, release: usize, before: usize, starts: Starts) -> usize {
-        self.scene.stack("shop", &compose(release));
+        self.scene.stack("shop", &compose(release, self.edge.https));
         let mut up = self.scene.start("shop", &["up", "--yes"]);
         wait_for(&mut up, steps);
         let cut = up.kill();
@@ -109,6 +115,8 @@ impl Shop {
         let now = self.is_whole(&when);
         if now == release && cut.code.is_none() && told.contains("was cut off") {
             assert!(told.contains("had been committed and was finished"), "{when}");
+            let is_asked = cut.stderr.lines().any(|line| line.starts_with('✔') && line.contains("after the commit"));
+            assert!(is_asked || told.contains("1 smoke check after its commit was not asked"), "{when}");
         }
         if now != release {
             assert_eq!(now, before, "{when}");
@@ -135,9 +143,12 @@ fn killed_at_every_second_boundary(name: &str, first: usize, starts: Starts) {
     }
     let shop = Shop::new(name);
     let mut serving = shop.is_whole("a first whole release");
-    shop.scene.stack("shop", &compose(1));
+    shop.scene.stack("shop", &compose(1, shop.edge.https));
     let steps = shop.steps();
-    assert!(steps > 10, "a release of two services has more steps than {steps}");
+    assert!(steps > 12, "a release of two services has more steps than {steps}");
+    let plan = shop.scene.on("shop", &["plan"]).ok();
+    let asked = ["ask 2 smoke checks before the commit", "ask smoke check https://shop.localhost:"];
+    assert!(asked.iter().all(|asked| plan.stdout.contains(asked)), "{}", plan.stdout);
     let visitors = Visitors::come(&shop.edge, HOST, "/", "release");
     let mut ends = BTreeSet::new();
     for (round, boundary) in (first..=steps).step_by(2).enumerate() {
