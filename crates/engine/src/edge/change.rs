@@ -106,6 +106,18 @@ impl Edge {
         self.files.keep_before(&before)
     }
 
+    /// Takes all routes of a stack off, for good.
+    ///
+    /// # Errors
+    /// As [`Edge::change`].
+    pub async fn unroute(&self, stack: &StackName) -> Result<(), WorldError> {
+        let (sites, kept, networks) = (Vec::new(), Vec::new(), BTreeSet::new());
+        self.change(Change { stack: stack.clone(), sites, kept, networks }).await?;
+        let mut before = self.files.before()?;
+        before.remove(stack);
+        self.files.keep_before(&before)
+    }
+
     /// Makes the edge serve of a stack what it served until the last change, by the same containers.
     ///
     /// # Errors

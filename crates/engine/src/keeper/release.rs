@@ -96,7 +96,7 @@ impl<W: World + Clone> Running<'_, W> {
             (ReleaseState::Committed, failure)
         } else if release.before.protects() {
             match self.take_back(release, story, teller).await {
-                Ok(Back::Taken) => (ReleaseState::Undone, Some(told_undone(failure))),
+                Ok(Back::Taken) => (ReleaseState::Undone, Some(told_undone(failure, story.is_committed()))),
                 Ok(Back::Impossible(why)) => (ReleaseState::Committed, Some(told_kept(failure, why))),
                 // It stands open, so the next start takes it back.
                 Err(trouble) => return (Some(told_not_undone(failure, trouble)), Ok(())),
@@ -363,10 +363,11 @@ fn leads_to_the_release(release: &Release, observed: &Observed) -> bool {
     upstreams.any(|dials| dials.iter().any(|dial| !stood(dial)))
 }
 
-fn told_undone(failure: Option<Failure>) -> Failure {
+fn told_undone(failure: Option<Failure>, was_committed: bool) -> Failure {
     let mut failure = failure.unwrap_or_default();
-    let told = "the release was taken back: what ran before runs as before, and what the new containers said is kept";
-    failure.hints.push(told.to_owned());
+    let again =
+        if was_committed { "visitors are led to what ran before again" } else { "what ran before runs as before" };
+    failure.hints.push(format!("the release was taken back: {again}, and what the new containers said is kept"));
     failure
 }
 

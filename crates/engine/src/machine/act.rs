@@ -1,6 +1,5 @@
 //! One step on the host: what the edge does here, everything else by the engine.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -43,8 +42,7 @@ impl Machine {
             Action::Commit { routes, kept, tells_edge: true } => self.commit(routes, kept, context).await,
             Action::Drain { target, within_secs } => self.drain(target, *within_secs, context, progress).await,
             Action::Unroute { .. } => {
-                let (sites, kept, networks) = (Vec::new(), Vec::new(), BTreeSet::new());
-                self.edge.change(Change { stack: context.stack.clone(), sites, kept, networks }).await?;
+                self.edge.unroute(&context.stack).await?;
                 Ok(Acted::default())
             }
             Action::Smoke { stage, checks, preview, kept } => {

@@ -77,9 +77,11 @@ impl Machine {
         failed: &[(&PlannedCheck, &Report)],
         context: &Context,
     ) -> WorldError {
-        let do_not = if failed.len() == 1 { "does not hold" } else { "do not hold" };
-        let checks = if all == 1 { "smoke check" } else { "smoke checks" };
-        let message = format!("{} of {all} {checks} {do_not}", failed.len());
+        let message = match (failed.len(), all) {
+            (_, 1) => "the smoke check does not hold".to_owned(),
+            (1, all) => format!("1 of {all} smoke checks does not hold"),
+            (several, all) => format!("{several} of {all} smoke checks do not hold"),
+        };
         let mut objection = WorldError::new(message);
         objection.source = reasons(failed).map(Into::into);
         let hints = failed.iter().flat_map(|(_, report)| &report.hints);
@@ -144,14 +146,14 @@ struct Reason {
 
 fn reasons(failed: &[(&PlannedCheck, &Report)]) -> Option<Box<Reason>> {
     failed.iter().rev().fold(None, |below, (check, report)| {
-        let how_often = match report.attempts {
-            1 => String::new(),
-            several => {
-                format!(" ({several} attempts in {:.1} s)", Duration::from_millis(report.waited_ms).as_secs_f64())
-            }
+        let waited = Duration::from_millis(report.waited_ms).as_secs_f64();
+        let asked = match report.attempts {
+            1 => "asked once".to_owned(),
+            several => format!("asked {several} times in {waited:.1} s"),
         };
-        let by = check.answered_by.first().map_or(String::new(), |target| format!(", by `{}`", target.name));
-        let text = format!("`{}`: {}{by}{how_often}", check.shown, report.reasons.join("; "));
+        let behind =
+            check.answered_by.first().map_or(String::new(), |target| format!(", behind it is `{}`", target.name));
+        let text = format!("`{}`: {} ({asked}{behind})", check.shown, report.reasons.join("; "));
         Some(Box::new(Reason { text, source: below }))
     })
 }
