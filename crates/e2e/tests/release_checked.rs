@@ -220,3 +220,25 @@ fn killed_while_it_is_asked_after_its_commit_a_release_is_finished_and_says_what
     shop_.edge.serves(HOST, "release 2");
     assert_eq!(shop_.scene.containers("shop"), [shop_.scene.container("shop", "web")]);
 }
+
+#[test]
+fn cancelled_while_it_is_asked_after_its_commit_a_release_is_led_back() {
+    if !require_engine() {
+        return;
+    }
+    let (shop_, checks) = Shop::serves("askedcancel", |scene| PAGE.to_owned() + &elsewhere(scene));
+    let web = shop_.web();
+    takes_away(&shop_.scene);
+    shop_.scene.stack("shop", &shop(2, GOOD, &checks.replace("within: 3s", "within: 60s")));
+    let visitors = Visitors::come(&shop_.edge, HOST, "/", "release");
+    let mut up = shop_.scene.start("shop", &["up", "--yes"]);
+    eventually("the check after the commit is asked", Duration::from_secs(60), || {
+        assert!(!up.ended(), "{:#?}", up.stderr());
+        up.stderr().iter().any(|line| line.contains("partner") && line.contains("asking again")).then_some(())
+    });
+    up.interrupt();
+    let up = up.ends(Duration::from_secs(60)).code(130);
+    visitors.leave().all_answered();
+    assert!(up.stderr.contains("the release was cancelled while it was asked"), "{}", up.stderr);
+    shop_.is_as_before(&web, &up);
+}

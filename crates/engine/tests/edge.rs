@@ -297,6 +297,14 @@ async fn a_release_behind_the_private_door_is_for_those_who_ask_there_and_can_be
     let new = at_the_edge("https://new.localhost/", "next");
     assert_eq!(privately(&edge, &[next.clone(), new], Patience::AsDeclared).await, [""; 0]);
     assert_eq!(host.fetch("new.localhost", "/").0, "404");
+    // Meanwhile another stack is changed: what is asked stays where it is.
+    let other = StackName::new("blog").unwrap();
+    let blog = Site { stack: other.clone(), ..leads("blog.localhost", "web") };
+    let blog = Change { stack: other.clone(), sites: vec![blog], kept: vec![], networks: [].into() };
+    edge.change(blog).await.unwrap();
+    let new = at_the_edge("https://new.localhost/", "next");
+    assert_eq!(privately(&edge, &[next.clone(), new], Patience::Once).await, [""; 0]);
+    edge.unroute(&other).await.unwrap();
     assert_eq!(host.fetch("shop.localhost", "/"), ("200".into(), "tiny 1".into()));
     let seen = edge.seen().await.unwrap();
     assert!(seen.is_as_told && seen.previews.contains(&stack) && seen.sites == served.sites, "{seen:?}");

@@ -7,17 +7,17 @@ use std::time::Instant;
 use mainstay_model::identity::{OperationId, ServiceName, StackName, digest};
 use mainstay_model::observed::{Observed, Scope, State};
 use mainstay_model::operation::{Failure, Verdict, What};
-use mainstay_model::plan::{Action, CANNOT_LEAD_BACK, Order, Plan, SettleOrder, Stage, Towards};
+use mainstay_model::plan::{Action, CANNOT_LEAD_BACK, Order, Plan, SettleOrder, Towards};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::asked_after::{AskedAfter, is_asked_after};
 use super::operation::Running;
 use super::rounds::Story;
 use super::{Keeper, KeeperError, decided, scope_of};
 use crate::apply::{Manner, Teller, Walk, failure_of, failure_of_journal};
 use crate::journal::{
-    Beginning, EntryKind, JournalError, NewEntry, NewRelease, OperationRecord, Release, ReleaseState, StepOutcome,
-    new_operation_id,
+    Beginning, EntryKind, JournalError, NewEntry, NewRelease, Release, ReleaseState, StepOutcome, new_operation_id,
 };
 use crate::world::World;
 
@@ -72,8 +72,8 @@ impl Story {
     /// Whether it is committed, and no check that is asked after the commit stands against it. From here on what was
     /// there before is cleared away, and there is no way back.
     fn is_accepted(&self) -> bool {
-        let is_asked = self.walked.steps.iter().any(|step| is_check_after_commit(&step.action));
-        self.is_committed() && (!is_asked || self.any_done(is_check_after_commit))
+        let is_asked = self.walked.steps.iter().any(|step| is_asked_after(&step.action));
+        self.is_committed() && (!is_asked || self.any_done(is_asked_after))
     }
 
     fn any_done(&self, what: impl Fn(&Action) -> bool) -> bool {
@@ -95,7 +95,7 @@ impl<W: World + Clone> Running<'_, W> {
         let (state, failure) = if !has_failed || story.is_accepted() {
             (ReleaseState::Committed, failure)
         } else if release.before.protects() {
-            match self.take_back(release, story, teller).await {
+            match self.take_back(release, verdict, story, teller).await {
                 Ok(Back::Taken) => (ReleaseState::Undone, Some(told_undone(failure, story.is_committed()))),
                 Ok(Back::Impossible(why)) => (ReleaseState::Committed, Some(told_kept(failure, why))),
                 // It stands open, so the next start takes it back.
@@ -110,7 +110,13 @@ impl<W: World + Clone> Running<'_, W> {
         (failure, ended)
     }
 
-    async fn take_back(&self, release: &NewRelease, story: &mut Story, teller: &Teller) -> Result<Back, Failure> {
+    async fn take_back(
+        &self,
+        release: &NewRelease,
+        verdict: Verdict,
+        story: &mut Story,
+        teller: &Teller,
+    ) -> Result<Back, Failure> {
         let order = Order::Settle(SettleOrder { committed: story.is_committed(), ..release.before.clone() });
         let observed = self.keeper.docker.look(&scope_of(&order)).await.map_err(|error| failure_of(&error))?;
         let plan = decided(&order, &observed).numbered_after(story.last_number());
@@ -124,6 +130,7 @@ impl<W: World + Clone> Running<'_, W> {
             return Ok(Back::Taken);
         }
         let because = match story.is_committed() {
+            true if verdict == Verdict::Cancelled => "the release was cancelled while it was asked".to_owned(),
             true => "the release does not hold after its commit".to_owned(),
             false => "the release failed before its commit".to_owned(),
         };
@@ -149,10 +156,6 @@ enum Back {
     Taken,
     /// The release serves, and what ran before is not there to be led back to.
     Impossible(String),
-}
-
-fn is_check_after_commit(action: &Action) -> bool {
-    matches!(action, Action::Smoke { stage: Stage::AfterCommit, .. })
 }
 
 impl<W: World + Clone> Keeper<W> {
@@ -234,7 +237,7 @@ impl<W: World + Clone> Keeper<W> {
                 _ => {}
             }
         }
-        let after = AfterCommit::of(recorded.as_ref());
+        let after = AskedAfter::of(recorded.as_ref());
         let was_committed = committed;
         committed &= !after.is_against_it;
         let (mut towards, mut state) = match (committed, release.before.protects()) {
@@ -314,39 +317,6 @@ impl<W: World + Clone> Keeper<W> {
         let closed = self.journal.finish(operation.clone(), verdict, true, Some(entry(summary)), Vec::new()).await;
         walked?;
         closed.map_err(|trouble| failure_of_journal(&trouble))
-    }
-}
-
-/// What is known of the checks that a release asks after its commit.
-#[derive(Default)]
-struct AfterCommit {
-    /// So many were not asked to their end, though they should have been.
-    unasked: usize,
-    /// One did not hold, or somebody stopped the release while they were asked: it is not to stay.
-    is_against_it: bool,
-}
-
-impl AfterCommit {
-    fn of(recorded: Option<&OperationRecord>) -> AfterCommit {
-        let Some(recorded) = recorded else { return AfterCommit::default() };
-        let mut found = AfterCommit::default();
-        for step in &recorded.plan.steps {
-            let Action::Smoke { stage: Stage::AfterCommit, checks, .. } = &step.action else { continue };
-            match recorded.steps.iter().find(|record| record.step == step.id).and_then(|record| record.outcome) {
-                Some(StepOutcome::Done) => return AfterCommit::default(),
-                Some(StepOutcome::Failed | StepOutcome::Cancelled) => found.is_against_it = true,
-                Some(StepOutcome::Skipped | StepOutcome::Unknown) | None => found.unasked = checks.len(),
-            }
-        }
-        found
-    }
-
-    fn told(&self) -> String {
-        match self.unasked {
-            0 => String::new(),
-            1 => "; 1 smoke check after its commit was not asked (`mainstay smoke` asks it)".to_owned(),
-            several => format!("; {several} smoke checks after its commit were not asked (`mainstay smoke` asks them)"),
-        }
     }
 }
 
