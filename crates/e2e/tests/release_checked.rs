@@ -242,3 +242,32 @@ fn cancelled_while_it_is_asked_after_its_commit_a_release_is_led_back() {
     assert!(up.stderr.contains("the release was cancelled while it was asked"), "{}", up.stderr);
     shop_.is_as_before(&web, &up);
 }
+
+#[test]
+fn a_promoted_tag_passes_the_same_checks() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("checkedtag");
+    let edge = scene.edge();
+    scene.stack(
+        "shop",
+        "
+services:
+  web:
+    image: mainstay-test/tiny:1
+    stop_grace_period: 1s
+    x-mainstay: { routes: [{ host: shop.localhost, port: 8080 }], rollout: { stable: 100ms, drain: 2s } }
+x-mainstay:
+  smoke: [{ url: 'https://shop.localhost', contains: tiny 1, within: 5s }]
+",
+    );
+    scene.on("shop", &["up", "--yes"]).ok();
+    let visitors = Visitors::come(&edge, HOST, "/", "tiny 1");
+    let promote = scene.on("shop", &["promote", "--tag", "2", "--yes"]).code(1);
+    visitors.leave().all_answered();
+    assert!(promote.stderr.contains("expected `tiny 1` in the body, which is `tiny 2`"), "{}", promote.stderr);
+    // What was not committed is not in effect.
+    scene.on("shop", &["up", "--yes"]).ok().says("nothing to do");
+    edge.serves(HOST, "tiny 1");
+}

@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         };
         let goes = matches!(step.action, Action::StopContainer { .. } | Action::RemoveContainer { .. });
         let is_led_back = self.earlier(step).any(|other| matches!(other.action, Action::LeadBack { .. }));
-        let takes_back = order.towards == Towards::Before;
+        let takes_back = order.committed && order.towards == Towards::Before;
         if takes_back && goes && is_served && !is_led_back && !order.before.iter().any(waits) {
             self.wrong(step, "leaves-visitors", format!("the edge leads to `{}`", container.name));
         }
