@@ -116,7 +116,9 @@ fn proxied(site: &Site, proxy: &Proxy, door: &Door) -> Vec<Value> {
         "load_balancing": balancing,
         "stream_close_delay": STREAM_CLOSE_DELAY,
     });
-    let mut transport = json!({ "protocol": "http", "keep_alive": { "idle_timeout": IDLE } });
+    // Behind the private door none is kept: it would count as a request under way when the container is drained.
+    let keep_alive = if door.is_private { json!({ "enabled": false }) } else { json!({ "idle_timeout": IDLE }) };
+    let mut transport = json!({ "protocol": "http", "keep_alive": keep_alive });
     match proxy.protocol {
         Protocol::Http => {}
         Protocol::H2c => transport["versions"] = json!(["h2c", "2"]),
