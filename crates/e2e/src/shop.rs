@@ -36,6 +36,19 @@ volumes: {{ data: {{}} }}
     )
 }
 
+/// The same, asked before its commit, and after it as a visitor would at the edge's own port.
+pub fn compose_checked(release: usize, https: u16) -> String {
+    compose(release)
+        + &format!(
+            "x-mainstay:
+  smoke:
+    - {{ url: 'https://shop.localhost', contains: release rr{release} }}
+    - {{ url: 'http://db:8080/health' }}
+    - {{ url: 'https://shop.localhost:{https}', contains: release rr{release} }}
+"
+        )
+}
+
 /// A shop behind an edge, whose releases can be told apart.
 pub struct Shop {
     pub scene: Scene,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use mainstay_e2e::shop::{HOST, Shop, compose, wait_for_steps};
+use mainstay_e2e::shop::{HOST, Shop, compose_checked, wait_for_steps};
 use mainstay_e2e::{Scene, Visitors, require_engine};
 
 /// Who comes next.
@@ -15,7 +15,7 @@ enum Starts {
 
 /// Begins a release, kills it when so many of its steps are done, and starts again.
 fn cut_after(shop: &Shop, steps: usize, release: usize, before: usize, starts: Starts) -> usize {
-    shop.scene.stack("shop", &compose(release));
+    shop.scene.stack("shop", &compose_checked(release, shop.edge.https));
     let mut up = shop.scene.start("shop", &["up", "--yes"]);
     wait_for_steps(&mut up, steps);
     let cut = up.kill();
@@ -35,6 +35,8 @@ fn cut_after(shop: &Shop, steps: usize, release: usize, before: usize, starts: S
     let now = shop.is_whole(&when);
     if now == release && cut.code.is_none() && told.contains("was cut off") {
         assert!(told.contains("had been committed and was finished"), "{when}");
+        let is_asked = cut.stderr.lines().any(|line| line.starts_with('✔') && line.contains("after the commit"));
+        assert!(!is_asked || !told.contains("not asked"), "{when}");
     }
     if now != release {
         assert_eq!(now, before, "{when}");
@@ -51,9 +53,12 @@ fn killed_at_every_second_boundary(name: &str, first: usize, starts: Starts) {
     }
     let shop = Shop::open(Scene::new(name));
     let mut serving = shop.is_whole("a first whole release");
-    shop.scene.stack("shop", &compose(1));
+    shop.scene.stack("shop", &compose_checked(1, shop.edge.https));
     let steps = shop.steps();
-    assert!(steps > 10, "a release of two services has more steps than {steps}");
+    assert!(steps > 12, "a release of two services has more steps than {steps}");
+    let plan = shop.scene.on("shop", &["plan"]).ok();
+    let asked = ["ask 2 smoke checks before the commit", "ask smoke check https://shop.localhost:"];
+    assert!(asked.iter().all(|asked| plan.stdout.contains(asked)), "{}", plan.stdout);
     let visitors = Visitors::come(&shop.edge, HOST, "/", "release");
     let mut ends = BTreeSet::new();
     for (round, boundary) in (first..=steps).step_by(2).enumerate() {

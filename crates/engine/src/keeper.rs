@@ -1,6 +1,7 @@
 //! The door of the engine: one value that keeps stacks, whoever hosts it (`mainstay serve`, or a command by itself).
 
 mod afterwards;
+mod asked_after;
 mod known;
 mod met;
 mod operation;

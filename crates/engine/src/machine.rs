@@ -2,6 +2,7 @@
 
 mod act;
 mod probe;
+mod smoke;
 mod survey;
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
+use mainstay_model::edge::Site;
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::{Observed, Scope};
 use mainstay_model::plan::Step;
@@ -43,7 +45,8 @@ impl Machine {
 
     /// Whether a look for this stack has to bring the edge too: it has routes, or is to have some.
     fn is_routed(&self, scope: &Scope) -> Result<bool, WorldError> {
-        Ok(scope.edge || self.edge.kept()?.sites.iter().any(|site| site.stack == scope.stack))
+        let serves = |site: &Site| site.stack == scope.stack;
+        Ok(scope.edge || self.edge.kept()?.sites.iter().any(serves) || self.edge.has_preview(&scope.stack)?)
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use mainstay_engine::edge::{Edge, Probe};
+use mainstay_engine::edge::{Change, Edge, Probe};
 use mainstay_engine::smoke::{Patience, Smoke, Ways};
 use mainstay_model::edge::{Account, Answer, EdgeSettings, Headers, Proxy, RouteTable, Site};
 use mainstay_model::identity::{ServiceName, StackName};
@@ -106,7 +106,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        for what in ["caddy", "web"] {
+        for what in ["caddy", "web", "next"] {
             let _ = Command::new("docker").args(["rm", "-f", "-v", &self.container(what)]).output();
         }
         let _ = Command::new("docker").args(["network", "rm", &self.name]).output();
@@ -194,6 +194,10 @@ async fn a_probe_is_answered_by_the_service_or_by_the_edge_for_it() {
     let Some((host, edge)) = Host::new("probe", &RouteTable::default()).await else { return };
     let there = edge.probe(&host.probe("/health")).await.unwrap();
     assert_eq!((there.status, String::from_utf8_lossy(&there.body).trim()), (200, "ok"));
+    let mut over_tls = host.probe("/cgi-bin/env");
+    over_tls.headers.insert("X-Forwarded-Proto".into(), "https".into());
+    let told = edge.probe(&over_tls).await.unwrap();
+    assert!(String::from_utf8_lossy(&told.body).contains("HTTP_X_FORWARDED_PROTO=https"), "{told:?}");
     let missing = edge.probe(&host.probe("/nowhere")).await.unwrap();
     assert_eq!(missing.status, 404);
     docker(&["stop", "-t", "1", &host.container("web")]);
@@ -235,4 +239,87 @@ async fn a_smoke_check_from_inside_is_asked_by_the_edge() {
     let gone = smoke.run(&[check("/health", 200)], Patience::Once, &|_| {}).await.remove(0);
     let told = gone.reasons.concat();
     assert!(told.starts_with(&format!("nobody answers at {}:8080: ", host.container("web"))), "{told}");
+}
+
+/// A check over TLS at the edge, as a release asks it.
+fn at_the_edge(url: &str, contains: &str) -> Check {
+    let mut expected = Expected::status(200);
+    expected.contains.push(contains.into());
+    Check {
+        name: None,
+        url: Address::parse(url).unwrap(),
+        method: "GET".into(),
+        headers: BTreeMap::new(),
+        body: None,
+        expected,
+        tls: Tls::Valid,
+        from: Whence::Edge,
+        container: None,
+        within_ms: 20_000,
+        timeout_ms: 9_000,
+    }
+}
+
+/// Asks behind the private door.
+async fn privately(edge: &Edge, checks: &[Check], patience: Patience) -> Vec<String> {
+    let private = checks.iter().map(|check| check.url.clone()).collect();
+    let ways = Ways { private, ..Ways::to(edge.clone()).await.unwrap() };
+    let reports = Smoke::new(ways).unwrap().run(checks, patience, &|_| {}).await;
+    reports.into_iter().flat_map(|report| report.reasons).collect()
+}
+
+#[tokio::test]
+async fn a_release_behind_the_private_door_is_for_those_who_ask_there_and_can_be_led_back() {
+    let Some((host, edge)) = Host::new("preview", &RouteTable::default()).await else { return };
+    let stack = StackName::new("shop").unwrap();
+    let upstream = |what: &str| vec![format!("{}:8080", host.container(what))];
+    let leads = |at: &str, what: &str| site(at, Answer::Proxy(Proxy { upstreams: upstream(what), ..Proxy::default() }));
+    let change = |sites: Vec<Site>| Change { stack: stack.clone(), sites, kept: vec![], networks: [].into() };
+    edge.change(change(vec![leads("shop.localhost", "web")])).await.unwrap();
+    host.comes_to_serve("shop.localhost").await;
+    let served = edge.seen().await.unwrap();
+    host.run("next", &[], support::TINY, &["sh", "-c", "echo next >/www/index.html; exec /bin/serve"]);
+
+    // With the same routes the configuration stays as it is, and so do connections of visitors.
+    let config = config_on_disk(&host.shared());
+    edge.preview(&stack, vec![leads("shop.localhost", "next")]).await.unwrap();
+    assert_eq!(config_on_disk(&host.shared()), config);
+    let next = at_the_edge("https://shop.localhost/", "next");
+    assert_eq!(privately(&edge, std::slice::from_ref(&next), Patience::AsDeclared).await, [""; 0]);
+    assert_eq!(host.fetch("shop.localhost", "/"), ("200".into(), "tiny 1".into()));
+    // The service hears what it will hear from visitors.
+    let proto = at_the_edge("https://shop.localhost/cgi-bin/env", "HTTP_X_FORWARDED_PROTO=https");
+    assert_eq!(privately(&edge, &[proto], Patience::Once).await, [""; 0]);
+
+    // A new address is there for those who ask, with its certificate, and for nobody else.
+    let both = vec![leads("shop.localhost", "next"), leads("new.localhost", "next")];
+    edge.preview(&stack, both.clone()).await.unwrap();
+    let new = at_the_edge("https://new.localhost/", "next");
+    assert_eq!(privately(&edge, &[next.clone(), new], Patience::AsDeclared).await, [""; 0]);
+    assert_eq!(host.fetch("new.localhost", "/").0, "404");
+    // Meanwhile another stack is changed: what is asked stays where it is.
+    let other = StackName::new("blog").unwrap();
+    let blog = Site { stack: other.clone(), ..leads("blog.localhost", "web") };
+    let blog = Change { stack: other.clone(), sites: vec![blog], kept: vec![], networks: [].into() };
+    edge.change(blog).await.unwrap();
+    let new = at_the_edge("https://new.localhost/", "next");
+    assert_eq!(privately(&edge, &[next.clone(), new], Patience::Once).await, [""; 0]);
+    edge.unroute(&other).await.unwrap();
+    assert_eq!(host.fetch("shop.localhost", "/"), ("200".into(), "tiny 1".into()));
+    let seen = edge.seen().await.unwrap();
+    assert!(seen.is_as_told && seen.previews.contains(&stack) && seen.sites == served.sites, "{seen:?}");
+
+    edge.change(change(both)).await.unwrap();
+    assert_eq!(host.fetch("shop.localhost", "/"), ("200".into(), "next".into()));
+    assert_eq!(host.fetch("new.localhost", "/"), ("200".into(), "next".into()));
+    assert!(edge.seen().await.unwrap().previews.is_empty());
+    edge.lead_back(&stack).await.unwrap();
+    assert_eq!(host.fetch("shop.localhost", "/"), ("200".into(), "tiny 1".into()));
+    assert_eq!(edge.seen().await.unwrap().sites, served.sites);
+
+    edge.preview(&stack, vec![leads("shop.localhost", "next")]).await.unwrap();
+    edge.close_preview(&stack).await.unwrap();
+    let told = privately(&edge, &[next], Patience::Once).await.concat();
+    assert!(told.starts_with("expected 200, answered 50"), "{told}");
+    assert_eq!(config_on_disk(&host.shared()), config);
 }

@@ -111,7 +111,7 @@ impl Caddy {
     }
 
     fn ways(&self) -> Ways {
-        Ways { edge: Some(self.door), root: Some(self.roots.clone()), probe: None }
+        Ways { edge: Some(self.door), root: Some(self.roots.clone()), ..Ways::default() }
     }
 }
 

@@ -41,6 +41,9 @@ pub struct Promote {
     require_way_back: bool,
     #[command(flatten)]
     preflight: Preflight,
+    /// Do not ask the smoke checks that the release has to pass
+    #[arg(long)]
+    no_smoke: bool,
 }
 
 /// Which images are to stand in the place of those of the files.
@@ -61,6 +64,7 @@ pub async fn run(boot: &Boot, args: Promote) -> Outcome {
     let up = Up {
         pull: args.pull,
         ready_within: args.ready_within,
+        no_smoke: args.no_smoke,
         require_way_back: args.require_way_back,
         preflight: args.preflight,
         ..Up::default()

@@ -178,7 +178,7 @@ impl Row<'_> {
         }
         line("took", elapsed(release));
         for (phase, ms) in phases_ms {
-            line("", format!("{:<11} {}", word(*phase), took(*ms)));
+            line("", format!("{:<12} {}", word(*phase), took(*ms)));
         }
         for (number, change) in release.changes.iter().enumerate() {
             line(if number == 0 { "changes" } else { "" }, change.replace('`', ""));
@@ -207,7 +207,9 @@ fn word(phase: Phase) -> &'static str {
         Phase::Materials => "materials",
         Phase::Start => "start",
         Phase::Proof => "proof",
+        Phase::SmokeBefore => "smoke before",
         Phase::Commit => "commit",
+        Phase::SmokeAfter => "smoke after",
         Phase::ClearAway => "clear away",
     }
 }

@@ -10,7 +10,7 @@ use mainstay_model::plan::{Order, UpOptions};
 
 use super::up::Preflight;
 use super::way_back::{WayBack, short};
-use super::{chosen, edge, smoke, walk::Walk};
+use super::{chosen, edge, walk::Walk};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -31,6 +31,9 @@ pub struct Rollback {
     ready_within: Option<u64>,
     #[command(flatten)]
     preflight: Preflight,
+    /// Do not ask the smoke checks that the release has to pass
+    #[arg(long)]
+    no_smoke: bool,
 }
 
 pub async fn run(boot: &Boot, args: Rollback) -> Outcome {
@@ -67,19 +70,16 @@ pub async fn run(boot: &Boot, args: Rollback) -> Outcome {
     if !declared.volumes.is_empty() {
         boot.ui.note("data stays as it is: what a migration has changed since is not changed back");
     }
-    let checks = declared.smoke.clone();
     let options = UpOptions {
         back_to: Some(target.number),
         remove_orphans: true,
         edge_comes,
+        no_smoke: args.no_smoke,
         ready_within_secs: args.ready_within.or(options.ready_within_secs),
         unchecked: args.preflight.unchecked(),
         ..options
     };
-    let plans = walk.carry_out(vec![Order::Up { declared: Box::new(declared), options }]).await?;
-    if plans.iter().any(|plan| !plan.is_empty()) && !checks.is_empty() {
-        smoke::after_release(boot, &stack, &checks).await?;
-    }
+    walk.carry_out(vec![Order::Up { declared: Box::new(declared), options }]).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -86,28 +86,6 @@ pub async fn run(boot: &Boot, args: SmokeArgs) -> Outcome {
     }
 }
 
-/// The checks of a stack whose release was just committed.
-///
-/// # Errors
-/// When one does not hold: the release serves, and is not what was declared.
-pub async fn after_release(boot: &Boot, stack: &StackName, checks: &[Check]) -> Result<(), Problem> {
-    let asked: Vec<Asked> = checks.iter().map(|check| Asked { stack: stack.clone(), check: check.clone() }).collect();
-    let args = SmokeArgs { only: Vec::new(), once: false, edge: None, edge_root: None };
-    let reports = ask(boot, &args, &asked).await?;
-    match reports.iter().filter(|report| !report.holds).count() {
-        0 => Ok(()),
-        failed => {
-            let message = format!(
-                "the release of `{stack}` is committed, and {failed} of {} do not hold",
-                count(reports.len(), "smoke check")
-            );
-            Err(Problem::new(Kind::Failed, "smoke-failed", message).hint(
-                "to go back: `mainstay up` with the files, or the tag, of the release before; it passes the same gates",
-            ))
-        }
-    }
-}
-
 fn failure(failed: usize, all: usize) -> Problem {
     let do_not = if failed == 1 { "does not hold" } else { "do not hold" };
     let problem = Problem::new(Kind::Failed, "smoke-failed", format!("{failed} of {} {do_not}", count(all, "check")));

@@ -12,7 +12,7 @@ use mainstay_model::plan::{Order, UpOptions};
 
 use super::promote::Promotion;
 use super::required::{self, Wanted};
-use super::{chosen, edge, generated, secret, serving, smoke, walk::Walk, watch};
+use super::{chosen, edge, generated, secret, serving, walk::Walk, watch};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -69,6 +69,9 @@ pub struct Up {
     pub require_way_back: bool,
     #[command(flatten)]
     pub preflight: Preflight,
+    /// Do not ask the smoke checks that the release has to pass
+    #[arg(long)]
+    pub no_smoke: bool,
     /// Taken for Compose's sake; `up` always returns when the services are ready
     #[arg(long, short, hide = true)]
     pub detach: bool,
@@ -131,6 +134,7 @@ impl Up {
             take_over: self.take_over,
             ready_within_secs: self.ready_within,
             no_edge: self.no_edge,
+            no_smoke: self.no_smoke,
             edge_comes: false,
             images_are_fresh: false,
             made: std::collections::BTreeSet::new(),
@@ -152,17 +156,13 @@ impl Up {
                 ready_within_secs: self.ready_within,
                 take_over: self.take_over,
                 no_edge: self.no_edge,
+                no_smoke: self.no_smoke,
                 edge_comes,
                 unchecked: self.preflight.unchecked(),
                 ..UpOptions::default()
             }
         };
         Order::Up { declared: Box::new(wanted.read.declared.clone()), options }
-    }
-
-    /// Whether the whole stack is to stand at the end.
-    fn is_whole(&self) -> bool {
-        self.services.is_empty() && !self.no_start && !self.no_wait
     }
 
     /// Whether the edge has to be there for these stacks.
@@ -199,15 +199,15 @@ impl Up {
 }
 
 /// One `up`. After a pull that was asked for, a second plan replaces the containers whose image turned out newer:
-/// that could not be known before, and it is shown before it is done, as any plan is. Gives whether anything was done.
-async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<bool, Problem> {
+/// that could not be known before, and it is shown before it is done, as any plan is.
+async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<(), Problem> {
     let plans = walk.carry_out(vec![order.clone()]).await?;
     let may_be_newer = plans.iter().flat_map(|plan| &plan.findings).any(|finding| finding.code == PULLED_IMAGE);
     if let (Order::Up { declared, options }, true) = (order, may_be_newer) {
         let options = UpOptions { images_are_fresh: true, ..options };
         walk.carry_out(vec![Order::Up { declared, options }]).await?;
     }
-    Ok(plans.iter().any(|plan| !plan.is_empty()))
+    Ok(())
 }
 
 pub async fn run(boot: &Boot, args: Up) -> Outcome {
@@ -252,14 +252,10 @@ pub async fn bring(boot: &Boot, command: &str, args: Up, promotion: Option<&Prom
             boot.ui.note(&format!("`{by}` requires `{}`, which is not ready: it comes first", one.read.declared.stack));
         }
         let read = generated::settled(boot, one.read).await?;
-        let (stack, checks) = (read.declared.stack.clone(), read.declared.smoke.clone());
         let promotion = promotion.filter(|_| one.needed_by.is_none());
         let order = args.order(boot, &Wanted { read, ..one }, edge_comes);
         let order = serving::laid_over(boot, &walk.client.memory(), order, promotion).await?;
-        let is_changed = bring_up(&walk, order).await?;
-        if is_changed && args.is_whole() && !checks.is_empty() {
-            smoke::after_release(boot, &stack, &checks).await?;
-        }
+        bring_up(&walk, order).await?;
     }
     if walk.client.is_hosted() && !boot.settings.dry_run {
         boot.ui.note("no server runs here, so nothing holds the attachments from now on (`mainstay serve` does)");

@@ -172,7 +172,7 @@ impl Progress {
         }
     }
 
-    /// The release failed before its commit: what takes it back is shown before it is done.
+    /// The release failed: what takes it back is shown before it is done.
     fn taken_back(&mut self, because: &str, plan: &Plan) {
         self.tally.taken_back = true;
         self.plan.steps.extend(plan.steps.iter().cloned());
@@ -229,13 +229,16 @@ impl Progress {
     }
 
     fn progressed(&mut self, step: StepId, message: &str) {
+        let action = self.plan.step(step).map(|step| &step.action);
+        let is_told_whole = matches!(action, Some(Action::Smoke { .. }));
         let Some(running) = self.running.get_mut(&step) else { return };
         let words = running.words.clone();
         let message = self.ui.redactions.clean(message);
         match &running.bar {
             Some(bar) => bar.set_message(format!("{words}: {message}")),
             None if self.bars.is_some() => {}
-            None if running.told_at.elapsed() >= PLAIN_EVERY => {
+            // Lines of checks are worth having in a log one by one; a pull's are not.
+            None if is_told_whole || running.told_at.elapsed() >= PLAIN_EVERY => {
                 running.told_at = Instant::now();
                 self.print_or_hold(format!("  {words}: {message}"));
             }

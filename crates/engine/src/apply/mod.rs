@@ -278,6 +278,7 @@ fn may_be_dropped(action: &Action) -> bool {
         Action::Await { .. }
             | Action::Probe { .. }
             | Action::Drain { .. }
+            | Action::Smoke { .. }
             | Action::PullImage { .. }
             | Action::BuildImage { .. }
     )

@@ -45,7 +45,9 @@ pub(crate) fn did(action: &Action) -> String {
         "drain" => "drained",
         "take" => "took",
         "keep" => "kept",
-        // create, remove, rename
+        "ask" => "asked",
+        "lead" => "led",
+        // create, remove, rename, close
         _ => return format!("{verb}d {rest}"),
     };
     format!("{past} {rest}")
@@ -75,7 +77,11 @@ pub(crate) fn subject(action: &Action) -> (String, Option<&ServiceName>) {
         | Action::Probe { target, .. }
         | Action::Drain { target, .. }
         | Action::KeepLogs { target } => &target.name,
-        Action::Commit { .. } | Action::Unroute { .. } => return (String::new(), None),
+        Action::Commit { .. }
+        | Action::Unroute { .. }
+        | Action::Smoke { .. }
+        | Action::LeadBack { .. }
+        | Action::ClosePreview => return (String::new(), None),
     };
     (name.clone(), action.service())
 }

@@ -69,6 +69,9 @@ impl Docker {
             | Action::Commit { .. }
             | Action::Drain { .. }
             | Action::Unroute { .. }
+            | Action::Smoke { .. }
+            | Action::LeadBack { .. }
+            | Action::ClosePreview
             | Action::KeepLogs { .. } => {
                 Err(WorldError::new("an engine without its edge was asked for something of the edge"))
             }

@@ -63,6 +63,11 @@ impl Edge {
     pub async fn change(&self, change: Change) -> Result<(), WorldError> {
         let _one = self.changing.lock().await;
         self.settle_next().await?;
+        self.remember(&change.stack)?;
+        self.make(change).await
+    }
+
+    async fn make(&self, change: Change) -> Result<(), WorldError> {
         let stack = change.stack.clone();
         let mut next = self.files.kept()?;
         next.sites.retain(|site| site.stack != change.stack || change.kept.contains(&site.service));
@@ -78,6 +83,9 @@ impl Edge {
         match self.load(&table).await {
             Ok(()) => {
                 self.files.adopt()?;
+                // What was behind the private door serves, or does not come.
+                self.forget_preview(&stack)?;
+                self.sets.close_preview(&stack);
                 if !next.networks.contains_key(&stack) {
                     self.sets.forget(&stack);
                 }
@@ -88,6 +96,40 @@ impl Edge {
                 Err(error)
             }
         }
+    }
+
+    /// Keeps what a stack serves, for the case that it has to be led back to.
+    fn remember(&self, stack: &StackName) -> Result<(), WorldError> {
+        let sites = self.files.kept()?.sites.into_iter().filter(|site| site.stack == *stack).collect();
+        let mut before = self.files.before()?;
+        before.insert(stack.clone(), sites);
+        self.files.keep_before(&before)
+    }
+
+    /// Takes all routes of a stack off, for good.
+    ///
+    /// # Errors
+    /// As [`Edge::change`].
+    pub async fn unroute(&self, stack: &StackName) -> Result<(), WorldError> {
+        let (sites, kept, networks) = (Vec::new(), Vec::new(), BTreeSet::new());
+        self.change(Change { stack: stack.clone(), sites, kept, networks }).await?;
+        let mut before = self.files.before()?;
+        before.remove(stack);
+        self.files.keep_before(&before)
+    }
+
+    /// Makes the edge serve of a stack what it served until the last change, by the same containers.
+    ///
+    /// # Errors
+    /// When that is not known, and as [`Edge::change`].
+    pub async fn lead_back(&self, stack: &StackName) -> Result<(), WorldError> {
+        let _one = self.changing.lock().await;
+        self.settle_next().await?;
+        let Some(sites) = self.files.before()?.remove(stack) else {
+            return Err(WorldError::new(format!("what `{stack}` served before is not known")));
+        };
+        let networks = self.files.kept()?.networks.remove(stack).unwrap_or_default();
+        self.make(Change { stack: stack.clone(), sites, kept: Vec::new(), networks }).await
     }
 
     /// What it serves, and whether it answers.
@@ -101,13 +143,14 @@ impl Edge {
         let kept = self.files.kept()?;
         let table = kept.table(settings)?;
         let is_as_told = answers && self.serves(&table).await.unwrap_or(false);
-        Ok(ObservedEdge { container, answers, is_as_told, sites: kept.sites })
+        let previews = self.files.previews()?.into_keys().collect();
+        Ok(ObservedEdge { container, answers, is_as_told, sites: kept.sites, before: self.files.before()?, previews })
     }
 
     /// Finishes or forgets what was about to be served when somebody was killed. Gives whether the edge answers.
     ///
     /// The links say which set of containers is served, so that this is known even while the edge is away.
-    async fn settle_next(&self) -> Result<bool, WorldError> {
+    pub(super) async fn settle_next(&self) -> Result<bool, WorldError> {
         let answers = self.answers().await;
         let Some(next) = self.files.next()? else { return Ok(answers) };
         let table = next.table(self.files.settings()?)?;

@@ -17,13 +17,13 @@ pub(super) struct Folder(Arc<Path>);
 ///
 /// A unix socket's address holds 107 bytes, and a state folder may lie deeper than that. The folder is opened once and
 /// named by its descriptor, which is always short.
-pub(super) struct SocketPath {
+pub(crate) struct SocketPath {
     _folder: Option<std::fs::File>,
     path: PathBuf,
 }
 
 impl SocketPath {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -39,6 +39,10 @@ impl Folder {
 
     pub(super) fn probe(&self) -> SocketPath {
         self.socket("probe.sock")
+    }
+
+    pub(super) fn preview(&self) -> SocketPath {
+        self.socket("preview.sock")
     }
 
     fn socket(&self, name: &str) -> SocketPath {

@@ -8,6 +8,7 @@ use mainstay_model::identity::StackName;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::preview::Previews;
 use crate::world::WorldError;
 
 /// The routes of all stacks, and the networks on which the edge meets their containers.
@@ -72,6 +73,24 @@ impl Files {
     pub(super) fn adopt(&self) -> Result<(), WorldError> {
         let moved = std::fs::rename(self.path("routes.next.json"), self.path("routes.json"));
         moved.map_err(|error| self.unwritable(error))
+    }
+
+    /// What is behind the private door.
+    pub(super) fn previews(&self) -> Result<Previews, WorldError> {
+        Ok(self.read("previews.json")?.unwrap_or_default())
+    }
+
+    pub(super) fn keep_previews(&self, previews: &Previews) -> Result<(), WorldError> {
+        self.write("previews.json", previews)
+    }
+
+    /// Of each stack: what it served until it was last committed.
+    pub(super) fn before(&self) -> Result<BTreeMap<StackName, Vec<Site>>, WorldError> {
+        Ok(self.read("before.json")?.unwrap_or_default())
+    }
+
+    pub(super) fn keep_before(&self, before: &BTreeMap<StackName, Vec<Site>>) -> Result<(), WorldError> {
+        self.write("before.json", before)
     }
 
     pub(super) fn forget_next(&self) {

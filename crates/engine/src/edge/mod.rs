@@ -7,6 +7,7 @@
 mod change;
 mod folder;
 mod kept;
+mod preview;
 mod probe;
 mod slots;
 mod socket;
@@ -65,7 +66,12 @@ impl Edge {
         for (stack, slots) in wanted_slots::of(table) {
             self.sets.lead(&stack, &slots)?;
         }
-        self.files.keep_config(&caddy::render(table))
+        self.files.keep_config(&self.config(table)?)
+    }
+
+    /// What Caddy is told to serve this table, and what is to come besides at the private door.
+    fn config(&self, table: &RouteTable) -> Result<Value, WorldError> {
+        Ok(caddy::render_with(table, &self.to_come(table)?))
     }
 
     /// Makes the edge serve this table and nothing else, and returns when it was read back as sent.
@@ -78,7 +84,7 @@ impl Edge {
     /// When the edge does not answer, refuses the configuration (it then serves on as before), or shows another one
     /// afterwards.
     pub async fn load(&self, table: &RouteTable) -> Result<(), WorldError> {
-        let is_routed_so = self.shown().await? == caddy::render(table);
+        let is_routed_so = self.shown().await? == self.config(table)?;
         let wanted = wanted_slots::of(table);
         let before: Vec<(&StackName, Option<String>)> =
             wanted.keys().map(|stack| (stack, self.sets.live(stack))).collect();
@@ -118,7 +124,7 @@ impl Edge {
     }
 
     async fn load_config(&self, table: &RouteTable) -> Result<(), WorldError> {
-        let config = caddy::render(table);
+        let config = self.config(table)?;
         let body = serde_json::to_vec(&config).unwrap_or_default();
         let request = Request::builder()
             .method(Method::POST)
@@ -144,23 +150,32 @@ impl Edge {
     /// # Errors
     /// When it does not answer.
     pub async fn serves(&self, table: &RouteTable) -> Result<bool, WorldError> {
-        Ok(self.shown().await? == caddy::render(table) && self.reads(table).await?)
+        Ok(self.shown().await? == self.config(table)? && self.reads(table).await?)
     }
 
     /// Whether the edge reads the slots of this table, by its own word.
     async fn reads(&self, table: &RouteTable) -> Result<bool, WorldError> {
         for (stack, slots) in wanted_slots::of(table) {
-            let request = Request::builder()
-                .uri("/")
-                .header("Host", "localhost")
-                .header(caddy::SET_HEADER, stack.as_str())
-                .body(bytes::Bytes::new().into());
-            let answer = socket::ask(&self.folder.probe(), request, ANSWER_WITHIN).await.map_err(away)?;
-            if slots.get(SET).map(String::as_bytes) != Some(answer.body()) {
+            if self.told_set(caddy::SET_HEADER, &stack).await?.as_ref() != slots.get(SET) {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// The set of slots that the private door reads for a stack.
+    async fn previews_set(&self, stack: &StackName) -> Result<Option<String>, WorldError> {
+        self.told_set(caddy::NEXT_HEADER, stack).await
+    }
+
+    async fn told_set(&self, header: &str, stack: &StackName) -> Result<Option<String>, WorldError> {
+        let request = Request::builder()
+            .uri("/")
+            .header("Host", "localhost")
+            .header(header, stack.as_str())
+            .body(bytes::Bytes::new().into());
+        let answer = socket::ask(&self.folder.probe(), request, ANSWER_WITHIN).await.map_err(away)?;
+        Ok(std::str::from_utf8(answer.body()).ok().map(str::to_owned))
     }
 
     /// The configuration that the edge shows of itself.

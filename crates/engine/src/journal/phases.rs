@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mainstay_model::identity::StackName;
-use mainstay_model::plan::{Action, Plan, StepId};
+use mainstay_model::plan::{Action, Plan, Stage, StepId};
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,11 @@ pub enum Phase {
     Start,
     /// They are waited for and asked.
     Proof,
+    /// Smoke checks are asked, and visitors still get what was there before.
+    SmokeBefore,
     Commit,
+    /// Smoke checks are asked, and what was there before is still kept.
+    SmokeAfter,
     /// What was taken over from finishes and goes; of a release that was taken back, the release itself.
     ClearAway,
 }
@@ -58,7 +62,11 @@ fn times(plan: &Plan, steps: &[StepRecord]) -> BTreeMap<Phase, u64> {
     let committed = spans.iter().find(|(action, ..)| matches!(action, Action::Commit { .. })).map(|(_, _, end)| *end);
     let mut within: BTreeMap<Phase, (Timestamp, Timestamp)> = BTreeMap::new();
     for (action, start, end) in spans {
-        let phase = if committed.is_some_and(|at| start >= at) { Phase::ClearAway } else { phase(action) };
+        let phase = match phase(action) {
+            Phase::SmokeAfter => Phase::SmokeAfter,
+            _ if committed.is_some_and(|at| start >= at) => Phase::ClearAway,
+            phase => phase,
+        };
         let span = within.entry(phase).or_insert((start, end));
         *span = (span.0.min(start), span.1.max(end));
     }
@@ -76,11 +84,15 @@ fn phase(action: &Action) -> Phase {
         | Action::CreateVolume { .. }
         | Action::CreateContainer { .. } => Phase::Materials,
         Action::Await { .. } | Action::Probe { .. } => Phase::Proof,
+        Action::Smoke { stage: Stage::BeforeCommit | Stage::AtEnd, .. } => Phase::SmokeBefore,
+        Action::Smoke { stage: Stage::AfterCommit, .. } => Phase::SmokeAfter,
         Action::Commit { .. } => Phase::Commit,
         Action::RemoveContainer { .. }
         | Action::RemoveNetwork { .. }
         | Action::RemoveVolume { .. }
         | Action::KeepLogs { .. }
+        | Action::LeadBack { .. }
+        | Action::ClosePreview
         | Action::Drain { .. } => Phase::ClearAway,
         Action::StartContainer { .. }
         | Action::StopContainer { .. }

@@ -7,10 +7,11 @@ use std::time::Instant;
 use mainstay_model::identity::{OperationId, ServiceName, StackName, digest};
 use mainstay_model::observed::{Observed, Scope, State};
 use mainstay_model::operation::{Failure, Verdict, What};
-use mainstay_model::plan::{Action, Order, Plan, SettleOrder, Towards};
+use mainstay_model::plan::{Action, CANNOT_LEAD_BACK, Order, Plan, SettleOrder, Towards};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::asked_after::{AskedAfter, is_asked_after};
 use super::operation::Running;
 use super::rounds::Story;
 use super::{Keeper, KeeperError, decided, scope_of};
@@ -65,10 +66,18 @@ fn told_promoted(images: &BTreeMap<ServiceName, String>) -> String {
 impl Story {
     /// Whether the one commit point is behind. A plan without one commits by ending well.
     fn is_committed(&self) -> bool {
-        self.walked
-            .steps
-            .iter()
-            .any(|step| matches!(step.action, Action::Commit { .. }) && self.done.contains(&step.id))
+        self.any_done(|action| matches!(action, Action::Commit { .. }))
+    }
+
+    /// Whether it is committed, and no check that is asked after the commit stands against it. From here on what was
+    /// there before is cleared away, and there is no way back.
+    fn is_accepted(&self) -> bool {
+        let is_asked = self.walked.steps.iter().any(|step| is_asked_after(&step.action));
+        self.is_committed() && (!is_asked || self.any_done(is_asked_after))
+    }
+
+    fn any_done(&self, what: impl Fn(&Action) -> bool) -> bool {
+        self.walked.steps.iter().any(|step| what(&step.action) && self.done.contains(&step.id))
     }
 }
 
@@ -83,12 +92,13 @@ impl<W: World + Clone> Running<'_, W> {
         teller: &Teller,
     ) -> (Option<Failure>, Result<(), JournalError>) {
         let has_failed = matches!(verdict, Verdict::Failed | Verdict::Cancelled);
-        let is_over = !has_failed || story.is_committed() || self.edge_has_moved(release, story).await;
+        let is_over = !has_failed || story.is_accepted() || self.edge_has_moved(release, story).await;
         let (state, failure) = if is_over {
             (ReleaseState::Committed, failure)
         } else if release.before.protects() {
-            match self.take_back(release, story, teller).await {
-                Ok(()) => (ReleaseState::Undone, Some(told_undone(failure))),
+            match self.take_back(release, verdict, story, teller).await {
+                Ok(Back::Taken) => (ReleaseState::Undone, Some(told_undone(failure, story.is_committed()))),
+                Ok(Back::Impossible(why)) => (ReleaseState::Committed, Some(told_kept(failure, why))),
                 // It stands open, so the next start takes it back.
                 Err(trouble) => return (Some(told_not_undone(failure, trouble)), Ok(())),
             }
@@ -105,24 +115,38 @@ impl<W: World + Clone> Running<'_, W> {
     /// as writing it down on a full disk. Then the containers that the edge leads to must not go.
     async fn edge_has_moved(&self, release: &NewRelease, story: &Story) -> bool {
         let tells_edge = |action: &Action| matches!(action, Action::Commit { tells_edge: true, .. });
-        if !story.walked.steps.iter().any(|step| tells_edge(&step.action)) {
+        // A commit that was written down is taken back by what its checks found, not by this.
+        if story.is_committed() || !story.walked.steps.iter().any(|step| tells_edge(&step.action)) {
             return false;
         }
         let looked = self.keeper.docker.look(&scope_of(&Order::Settle(release.before.clone()))).await;
         looked.is_ok_and(|observed| leads_to_the_release(&release.stack, &release.before, &observed))
     }
 
-    async fn take_back(&self, release: &NewRelease, story: &mut Story, teller: &Teller) -> Result<(), Failure> {
-        let order = Order::Settle(release.before.clone());
+    async fn take_back(
+        &self,
+        release: &NewRelease,
+        verdict: Verdict,
+        story: &mut Story,
+        teller: &Teller,
+    ) -> Result<Back, Failure> {
+        let order = Order::Settle(SettleOrder { committed: story.is_committed(), ..release.before.clone() });
         let observed = self.keeper.docker.look(&scope_of(&order)).await.map_err(|error| failure_of(&error))?;
         let plan = decided(&order, &observed).numbered_after(story.last_number());
         if let Some(refusal) = plan.refusals().next() {
+            if refusal.code == CANNOT_LEAD_BACK {
+                return Ok(Back::Impossible(refusal.message.clone()));
+            }
             return Err(Failure { message: refusal.message.clone(), ..Failure::default() });
         }
         if plan.is_empty() {
-            return Ok(());
+            return Ok(Back::Taken);
         }
-        let because = "the release failed before its commit".to_owned();
+        let because = match story.is_committed() {
+            true if verdict == Verdict::Cancelled => "the release was cancelled while it was asked".to_owned(),
+            true => "the release does not hold after its commit".to_owned(),
+            false => "the release failed before its commit".to_owned(),
+        };
         story.walked.steps.extend(plan.steps.iter().cloned());
         let mut entry = NewEntry::new(
             EntryKind::Operation,
@@ -135,8 +159,16 @@ impl<W: World + Clone> Running<'_, W> {
         // What cannot be written down is given back all the same: a full disk must not leave a site down.
         let _ = self.keeper.journal.decided_again(self.operation, story.walked.clone(), entry).await;
         teller.tell(What::TakenBack { because, plan: plan.clone(), digest: plan.digest() });
-        self.keeper.walk_settling(&plan, self.operation, teller).await
+        self.keeper.walk_settling(&plan, self.operation, teller).await?;
+        Ok(Back::Taken)
     }
+}
+
+/// How the taking back of a release ended.
+enum Back {
+    Taken,
+    /// The release serves, and what ran before is not there to be led back to.
+    Impossible(String),
 }
 
 impl<W: World + Clone> Keeper<W> {
@@ -235,7 +267,10 @@ impl<W: World + Clone> Keeper<W> {
                 _ => {}
             }
         }
-        let (towards, state) = match (committed, release.before.protects()) {
+        let after = AskedAfter::of(recorded.as_ref());
+        let was_committed = committed;
+        committed &= !after.is_against_it;
+        let (mut towards, mut state) = match (committed, release.before.protects()) {
             (true, _) => (Towards::Release, ReleaseState::Committed),
             (false, true) => (Towards::Before, ReleaseState::Undone),
             // There is nothing to go back to; the next `up` goes on from what is there.
@@ -248,16 +283,23 @@ impl<W: World + Clone> Keeper<W> {
                 ));
             }
         };
-        let order = Order::Settle(SettleOrder { towards, ..release.before.clone() });
-        let plan = decided(&order, &observed);
+        let settling =
+            |towards| Order::Settle(SettleOrder { towards, committed: was_committed, ..release.before.clone() });
+        let mut order = settling(towards);
+        let mut plan = decided(&order, &observed);
+        if plan.refusals().any(|refusal| refusal.code == CANNOT_LEAD_BACK) {
+            (towards, state) = (Towards::Release, ReleaseState::Committed);
+            order = settling(towards);
+            plan = decided(&order, &observed);
+        }
         self.carry_out_settling(&order, &plan, operation, &release.operation).await?;
         let ids = self.image_ids(&release.stack).await;
         let ended = self.journal.release_ends(&release.operation, state, ids).await;
         ended.map_err(|trouble| failure_of_journal(&trouble))?;
         self.keep_ways_back(&release.stack).await;
         let what = match towards {
-            Towards::Before => "was taken back: what ran before it runs",
-            Towards::Release => "had been committed and was finished",
+            Towards::Before => "was taken back: what ran before it runs".to_owned(),
+            Towards::Release => format!("had been committed and was finished{}", after.told()),
         };
         Ok(format!("release {} of `{}` was cut off and {what}", release.number, release.stack))
     }
@@ -321,10 +363,17 @@ fn leads_to_the_release(stack: &StackName, before: &SettleOrder, observed: &Obse
     upstreams.any(|dials| dials.iter().any(|dial| !stood(dial)))
 }
 
-fn told_undone(failure: Option<Failure>) -> Failure {
+fn told_undone(failure: Option<Failure>, was_committed: bool) -> Failure {
     let mut failure = failure.unwrap_or_default();
-    let told = "the release was taken back: what ran before runs as before, and what the new containers said is kept";
-    failure.hints.push(told.to_owned());
+    let again =
+        if was_committed { "visitors are led to what ran before again" } else { "what ran before runs as before" };
+    failure.hints.push(format!("the release was taken back: {again}, and what the new containers said is kept"));
+    failure
+}
+
+fn told_kept(failure: Option<Failure>, why: String) -> Failure {
+    let mut failure = failure.unwrap_or_default();
+    failure.causes.push(format!("and the release stays: {why}"));
     failure
 }
 

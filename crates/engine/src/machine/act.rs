@@ -1,6 +1,5 @@
 //! One step on the host: what the edge does here, everything else by the engine.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::plan::{Action, PlannedRoute, Step, Target};
 
 use super::Machine;
+use super::smoke::Asking;
 use crate::docker::{ExecOptions, id_of};
 use crate::edge::Change;
 use crate::reconcile::Watched;
@@ -42,8 +42,18 @@ impl Machine {
             Action::Commit { routes, kept, tells_edge: true } => self.commit(routes, kept, context).await,
             Action::Drain { target, within_secs } => self.drain(target, *within_secs, context, progress).await,
             Action::Unroute { .. } => {
-                let (sites, kept, networks) = (Vec::new(), Vec::new(), BTreeSet::new());
-                self.edge.change(Change { stack: context.stack.clone(), sites, kept, networks }).await?;
+                self.edge.unroute(&context.stack).await?;
+                Ok(Acted::default())
+            }
+            Action::Smoke { stage, checks, preview, kept } => {
+                self.smoke(&Asking { stage: *stage, checks, preview, kept }, context, progress).await
+            }
+            Action::LeadBack { .. } => {
+                self.edge.lead_back(&context.stack).await?;
+                Ok(Acted { detail: Some("the edge took it".into()), ..Acted::default() })
+            }
+            Action::ClosePreview => {
+                self.edge.close_preview(&context.stack).await?;
                 Ok(Acted::default())
             }
             Action::KeepLogs { target } => self.keep_logs(id_of(target, context)?, target, context).await,
@@ -158,7 +168,7 @@ fn keep_the_newest(folder: &Path) -> std::io::Result<()> {
     files.iter().rev().skip(KEPT_FILES).try_for_each(|(_, path)| std::fs::remove_file(path))
 }
 
-fn site_of(route: &PlannedRoute, declared: &Declared, context: &Context) -> Result<Site, WorldError> {
+pub(super) fn site_of(route: &PlannedRoute, declared: &Declared, context: &Context) -> Result<Site, WorldError> {
     let undeclared = || WorldError::new(format!("the route `{}` is not declared in what is applied", route.address()));
     let service = declared.services.get(&route.service).ok_or_else(undeclared)?;
     let mut routes = service.routes.iter();

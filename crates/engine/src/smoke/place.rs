@@ -5,15 +5,30 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use mainstay_model::smoke::{Address, NoAnswer, Scheme, Whence};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 
 use super::Ways;
 
 /// An address that swallows packets must not use up the time of the next one.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
+/// A connection, whatever leads there.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
 /// Connects to where a check is asked.
-pub(super) async fn connect(ways: &Ways, url: &Address, from: Whence) -> Result<TcpStream, NoAnswer> {
+pub(super) async fn connect(ways: &Ways, url: &Address, from: Whence) -> Result<Box<dyn Wire>, NoAnswer> {
+    if let (Whence::Edge, true, Some(edge)) = (from, ways.private.contains(url), &ways.probe) {
+        let door = edge.preview_door();
+        let connected = UnixStream::connect(door.path()).await;
+        let unreached = |error| NoAnswer::Connect { to: "the edge's preview".to_owned(), why: words(&error) };
+        return Ok(Box::new(connected.map_err(unreached)?));
+    }
+    Ok(Box::new(dial(ways, url, from).await?))
+}
+
+async fn dial(ways: &Ways, url: &Address, from: Whence) -> Result<TcpStream, NoAnswer> {
     let addresses = addresses(ways, url, from).await?;
     let mut failed = None;
     for address in &addresses {

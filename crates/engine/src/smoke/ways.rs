@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use mainstay_model::smoke::Address;
+
 use crate::edge::Edge;
 use crate::world::WorldError;
 
@@ -15,6 +17,8 @@ pub struct Ways {
     pub root: Option<String>,
     /// For `from: inside`.
     pub probe: Option<Edge>,
+    /// What is asked at the edge's private door, behind which a release is that is not committed yet.
+    pub private: Vec<Address>,
 }
 
 /// Where the edge's ports are published, as this process reaches them.
@@ -38,6 +42,6 @@ impl Ways {
         let door = Door { http: at(settings.http_port), https: at(settings.https_port) };
         // An edge whose every name is public has no authority of its own, and then nothing needs it.
         let root = edge.root_certificate().await.ok();
-        Ok(Ways { edge: Some(door), root, probe: Some(edge) })
+        Ok(Ways { edge: Some(door), root, probe: Some(edge), private: Vec::new() })
     }
 }

@@ -64,4 +64,18 @@ impl Route {
     pub fn address(&self) -> String {
         crate::edge::site::address(&self.host, &self.path)
     }
+
+    /// Whether a request for this host, in small letters, is meant: `*.` stands for one label.
+    pub fn covers_host(&self, host: &str) -> bool {
+        match self.host.strip_prefix("*.") {
+            Some(above) => host.split_once('.').is_some_and(|(_, rest)| rest == above),
+            None => self.host == host,
+        }
+    }
+
+    /// Whether a request for this path is meant: the route's own, and all below it.
+    pub fn covers_path(&self, path: &str) -> bool {
+        let folder = self.path.trim_end_matches('/');
+        path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
 }

@@ -30,6 +30,14 @@ impl Site {
     pub fn address(&self) -> String {
         address(&self.host, &self.path)
     }
+
+    /// The `name:port`s that it leads to; none for what the edge answers itself.
+    pub fn upstreams(&self) -> &[String] {
+        match &self.answer {
+            Answer::Proxy(proxy) => &proxy.upstreams,
+            Answer::Redirect { .. } | Answer::Maintenance { .. } => &[],
+        }
+    }
 }
 
 /// A host and a path as people write them: `shop.example.com/api`, and the host alone for all of it.

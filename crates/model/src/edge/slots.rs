@@ -14,6 +14,8 @@ use crate::identity::{StackName, digest};
 
 /// The folder of the links, one for each stack.
 pub const LIVE: &str = "live";
+/// The same for the private door, which leads to a release before it is committed.
+pub const NEXT: &str = "next";
 /// The file that names the whole set; by it the edge acknowledges which one it reads.
 pub const SET: &str = "set";
 
@@ -46,13 +48,13 @@ fn name(site: &Site, index: usize, upstream: &str) -> String {
 }
 
 /// What Caddy is told to connect to: the content of a slot, read anew for every request.
-pub(super) fn dial(site: &Site, index: usize, upstream: &str) -> String {
-    placeholder(&site.stack, &name(site, index, upstream))
+pub(super) fn dial(links: &str, site: &Site, index: usize, upstream: &str) -> String {
+    placeholder(links, &site.stack, &name(site, index, upstream))
 }
 
-/// Caddy's words for the content of a file of a stack.
-pub(super) fn placeholder(stack: &StackName, file: &str) -> String {
-    format!("{{file.{FOLDER}/{LIVE}/{stack}/{file}}}")
+/// Caddy's words for the content of a file of a stack, by one of the two folders of links.
+pub(super) fn placeholder(links: &str, stack: &StackName, file: &str) -> String {
+    format!("{{file.{FOLDER}/{links}/{stack}/{file}}}")
 }
 
 #[cfg(test)]

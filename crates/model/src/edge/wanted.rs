@@ -15,7 +15,18 @@ const SHORT_ID: usize = 12;
 /// By the container's short id and not by its name: a container that takes over is made under another name and gets the
 /// final one later, and its id is the same before and after.
 pub fn upstream(container_id: &str, port: u16) -> String {
-    format!("{}:{port}", container_id.get(..SHORT_ID).unwrap_or(container_id))
+    format!("{}:{port}", short_id(container_id))
+}
+
+/// The name of a container that the engine itself gives it on each network.
+pub fn short_id(container_id: &str) -> &str {
+    container_id.get(..SHORT_ID).unwrap_or(container_id)
+}
+
+/// Whether an upstream is this container.
+pub fn leads_to(upstream: &str, container_id: &str) -> bool {
+    let id = upstream.rsplit_once(':').map_or(upstream, |(id, _)| id);
+    !id.is_empty() && container_id.starts_with(id)
 }
 
 /// The port that the routes of a service lead to: the first, when there are several.

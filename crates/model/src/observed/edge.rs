@@ -1,8 +1,11 @@
 //! The edge of the host, as far as a stack's plan has to know it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::edge::Site;
+use crate::identity::StackName;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedEdge {
@@ -15,4 +18,10 @@ pub struct ObservedEdge {
     pub is_as_told: bool,
     /// What it was last told to serve, of every stack.
     pub sites: Vec<Site>,
+    /// What it served of a stack until that stack was last committed: what visitors can be led back to.
+    #[serde(default)]
+    pub before: BTreeMap<StackName, Vec<Site>>,
+    /// Stacks with a release behind the private door, which is asked before it is committed.
+    #[serde(default)]
+    pub previews: BTreeSet<StackName>,
 }

@@ -45,6 +45,9 @@ pub struct SettleOrder {
     /// The engine's ids of the networks that were there.
     pub networks: BTreeSet<String>,
     pub towards: Towards,
+    /// Whether its commit is behind, so that requests are led to it.
+    #[serde(default)]
+    pub committed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,9 +60,9 @@ pub struct Stood {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Towards {
-    /// It was not committed: as if it had not begun.
+    /// It was not committed, or does not hold: as if it had not begun.
     Before,
-    /// It was committed: what it took over from goes.
+    /// It was committed and stays: what it took over from goes.
     Release,
 }
 
@@ -74,6 +77,7 @@ impl SettleOrder {
             before: containers.map(|c| Stood { id: c.id.clone(), name: c.name.clone(), was_up: up(c.state) }).collect(),
             networks: observed.networks.iter().map(|network| network.id.clone()).collect(),
             towards: Towards::Before,
+            committed: false,
         }
     }
 
@@ -140,6 +144,9 @@ pub struct UpOptions {
     pub made: BTreeSet<String>,
     /// Routes are left to somebody else's proxy.
     pub no_edge: bool,
+    /// Smoke checks are not asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_smoke: bool,
     /// The edge is brought up before this plan is applied; whoever shows the plan before that knows.
     pub edge_comes: bool,
     /// Seconds that a service may take to become ready; default 300.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::decide::{ANSWERS_WITHIN_SECS, READY_WITHIN_SECS};
-use super::{Action, Impact, Level, Plan, StepId};
+use super::{Action, Impact, Level, Plan, Stage, StepId};
 use crate::declared::Condition;
 
 /// Columns grow up to here; a longer entry pushes what follows on its own line only.
@@ -154,6 +154,19 @@ fn phrase(action: &Action, quote: &str) -> String {
         }
         Action::KeepLogs { target } => format!("keep the logs of {}", q(&target.name)),
         Action::Unroute { addresses } => format!("take {} off the edge", all(addresses)),
+        Action::Smoke { stage, checks, .. } => {
+            let what = match checks.as_slice() {
+                [one] => format!("smoke check {}", q(&one.shown)),
+                several => format!("{} smoke checks", several.len()),
+            };
+            match stage {
+                Stage::BeforeCommit => format!("ask {what} before the commit"),
+                Stage::AfterCommit => format!("ask {what} after the commit"),
+                Stage::AtEnd => format!("ask {what}"),
+            }
+        }
+        Action::LeadBack { addresses } => format!("lead {} back", all(addresses)),
+        Action::ClosePreview => "close the edge's preview of the release".to_owned(),
     }
 }
 

@@ -40,7 +40,11 @@ impl<'a> Thing<'a> {
             | Action::Probe { target, .. }
             | Action::Drain { target, .. }
             | Action::KeepLogs { target } => Thing::of_target(target),
-            Action::Commit { .. } | Action::Unroute { .. } => Thing::Release,
+            Action::Commit { .. }
+            | Action::Unroute { .. }
+            | Action::Smoke { .. }
+            | Action::LeadBack { .. }
+            | Action::ClosePreview => Thing::Release,
         }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::declared::{Attachment, Condition};
 use crate::identity::{ServiceName, StackName, digest};
 use crate::observed::{AnonymousVolume, Container};
+use crate::smoke::Whence;
 
 /// Ordered steps toward one order for one stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -191,6 +192,54 @@ pub enum Action {
         /// As people write them.
         addresses: Vec<String>,
     },
+    /// Asks smoke checks of the stack until each holds or its time is over. Fails when one does not hold.
+    Smoke {
+        stage: Stage,
+        checks: Vec<PlannedCheck>,
+        /// What the edge's private door leads to meanwhile: all routes that the order is about, as they are once it is
+        /// committed. Empty where no check needs it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        preview: Vec<PlannedRoute>,
+        /// Services whose routes stay as they are, because the order is not about them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        kept: Vec<ServiceName>,
+    },
+    /// Leads requests back to what they were led to before the release.
+    LeadBack {
+        /// As people write them.
+        addresses: Vec<String>,
+    },
+    /// Closes the edge's private door to a release that does not come.
+    ClosePreview,
+}
+
+/// When smoke checks are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Visitors still get what was there before.
+    BeforeCommit,
+    /// Visitors get the release, and what was there before still runs: it can be led back.
+    AfterCommit,
+    /// In a plan without a commit: once everything else is done.
+    AtEnd,
+}
+
+/// A smoke check as a plan knows it: what is sent and expected stays in the declaration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedCheck {
+    /// Its place among the checks of the declaration, from 0.
+    pub index: usize,
+    /// As a line shows it: its name, or `GET https://shop.example.com`.
+    pub shown: String,
+    pub from: Whence,
+    /// Whether it is asked behind the edge's private door.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_previewed: bool,
+    /// The containers that answer it, where that is known: their last lines tell why it does not hold. From inside, the
+    /// first of them is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered_by: Vec<Target>,
 }
 
 /// What a container is asked from where the edge stands.
@@ -249,6 +298,10 @@ impl Action {
     pub(super) fn targets_mut(&mut self) -> Vec<&mut Target> {
         match self {
             Action::Commit { routes, .. } => routes.iter_mut().flat_map(|route| &mut route.to).collect(),
+            Action::Smoke { checks, preview, .. } => {
+                let of_checks = checks.iter_mut().flat_map(|check| &mut check.answered_by);
+                of_checks.chain(preview.iter_mut().flat_map(|route| &mut route.to)).collect()
+            }
             Action::StartContainer { target }
             | Action::StopContainer { target, .. }
             | Action::RemoveContainer { target, .. }

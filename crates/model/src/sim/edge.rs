@@ -7,7 +7,7 @@ use crate::declared::Declared;
 use crate::edge::{Site, wanted};
 use crate::identity::ServiceName;
 use crate::observed::{Container, Observed, State};
-use crate::plan::{PlannedRoute, StepId};
+use crate::plan::{PlannedCheck, PlannedRoute, StepId};
 
 pub(super) fn probe(world: &Observed, id: &str, name: &str) -> Result<(), SimError> {
     let unreached = || SimError::NotReached(name.to_owned());
@@ -41,6 +41,9 @@ pub(super) fn commit(
     }
     let stack = world.stack.clone();
     let edge = world.edge.as_mut().ok_or_else(|| SimError::NotReached("the edge".into()))?;
+    let before = edge.sites.iter().filter(|site| site.stack == stack).cloned().collect();
+    edge.before.insert(stack.clone(), before);
+    edge.previews.remove(&stack);
     edge.sites.retain(|site| site.stack != stack || kept.contains(&site.service));
     edge.sites.append(&mut sites);
     edge.is_as_told = true;
@@ -51,5 +54,49 @@ pub(super) fn unroute(world: &mut Observed) {
     let stack = world.stack.clone();
     if let Some(edge) = &mut world.edge {
         edge.sites.retain(|site| site.stack != stack);
+        edge.previews.remove(&stack);
+    }
+}
+
+/// Every container that a check is answered by runs, and the edge reaches what its private door leads to.
+pub(super) fn smoke(
+    world: &mut Observed,
+    checks: &[PlannedCheck],
+    preview: &[PlannedRoute],
+    made: &BTreeMap<StepId, String>,
+) -> Result<(), SimError> {
+    for target in checks.iter().flat_map(|check| &check.answered_by) {
+        let container = world.container(&id_of(target, made)?);
+        let runs = container.is_some_and(|c| matches!(c.state, State::Running | State::Paused));
+        if !runs {
+            return Err(SimError::NotRunning(target.name.clone()));
+        }
+    }
+    for target in preview.iter().flat_map(|route| &route.to) {
+        probe(world, &id_of(target, made)?, &target.name)?;
+    }
+    let stack = world.stack.clone();
+    if let (Some(edge), false) = (&mut world.edge, preview.is_empty()) {
+        edge.previews.insert(stack);
+    }
+    Ok(())
+}
+
+/// # Errors
+/// When nobody knows what was served before.
+pub(super) fn lead_back(world: &mut Observed) -> Result<(), SimError> {
+    let stack = world.stack.clone();
+    let edge = world.edge.as_mut().ok_or_else(|| SimError::NotReached("the edge".into()))?;
+    let before = edge.before.get(&stack).cloned().ok_or_else(|| SimError::NotDeclared("what was served".into()))?;
+    edge.sites.retain(|site| site.stack != stack);
+    edge.sites.extend(before);
+    edge.previews.remove(&stack);
+    Ok(())
+}
+
+pub(super) fn close_preview(world: &mut Observed) {
+    let stack = world.stack.clone();
+    if let Some(edge) = &mut world.edge {
+        edge.previews.remove(&stack);
     }
 }

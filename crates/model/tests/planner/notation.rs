@@ -4,7 +4,8 @@
 //! and `service web` with words: `image=`, `build`, `pull=always|never|build`, `replicas=`, `name=`, `after=db:healthy`
 //! (`:restart`, `:optional`), `on=default,front`, `alias=front:api`, `ip=front:10.0.0.9`, `share=db`, `ipc=db`,
 //! `volume=data` (`volume=:/cache` has no name), `env=KEY:value`, `port=8080`, `check`, `restart`, `route=shop.localhost:80` (or
-//! `route=a.localhost>https://b.localhost`), `probe=/health`, `rollout=rolling|stop-first`, `drain=0`.
+//! `route=a.localhost>https://b.localhost`), `probe=/health`, `rollout=rolling|stop-first`, `drain=0`; and
+//! `smoke https://shop.localhost edge` (`inside`, `outside`).
 //!
 //! A world, a line each, in the order in which it happened: `image web:1`, `image web:1 volume /data`, `network name [foreign|compose]`,
 //! `volume name [foreign|compose]`, `container name [foreign|compose] [service=web number=1] [on=net] [member]`,
@@ -31,6 +32,7 @@ use mainstay_model::observed::{
 };
 use mainstay_model::plan::{HeldService, Order, StackOrder, UpOptions, decide};
 use mainstay_model::sim;
+use mainstay_model::smoke::{Address, Check, Expected, Tls, Whence};
 
 /// What a text told.
 pub struct Told {
@@ -151,6 +153,7 @@ fn declare(declared: &mut Declared, line: &str) {
             let volume = Volume { name: name(key), external: external.is_some(), ..Volume::default() };
             declared.volumes.insert(key.into(), volume);
         }
+        ["smoke", url, from] => declared.smoke.push(smoke(url, from)),
         ["service", name, ref words @ ..] => {
             let service = service(declared, name, words);
             declared.services.insert(service.name.clone(), service);
@@ -249,10 +252,33 @@ pub fn route(value: &str) -> Route {
     Route { host: host.into(), path: format!("/{path}"), to, handling: Default::default() }
 }
 
+pub fn smoke(url: &str, from: &str) -> Check {
+    Check {
+        name: None,
+        url: Address::parse(url).unwrap(),
+        method: "GET".into(),
+        headers: BTreeMap::new(),
+        body: None,
+        expected: Expected::status(200),
+        tls: Tls::Valid,
+        from: Whence::WORDS.into_iter().find(|(word, _)| *word == from).unwrap().1,
+        container: None,
+        within_ms: 1000,
+        timeout_ms: 1000,
+    }
+}
+
 pub const EDGE_NAME: &str = "edge-caddy-1";
 
 pub fn edge() -> ObservedEdge {
-    ObservedEdge { container: EDGE_NAME.into(), answers: true, is_as_told: true, sites: Vec::new() }
+    ObservedEdge {
+        container: EDGE_NAME.into(),
+        answers: true,
+        is_as_told: true,
+        sites: Vec::new(),
+        before: BTreeMap::new(),
+        previews: Default::default(),
+    }
 }
 
 fn pull_policy(word: &str) -> PullPolicy {

@@ -1,7 +1,7 @@
 //! The second reader objects to plans that break a law: each test breaks a good plan in one place.
 
 use mainstay_model::observed::{AnonymousVolume, Observed};
-use mainstay_model::plan::{Action, Impact, Order, Plan, StepId, TargetContainer, check, decide};
+use mainstay_model::plan::{Action, Impact, Order, Plan, Stage, StepId, TargetContainer, check, decide};
 
 use crate::notation::{Told, hold, hold_after_return, stack_order, tell, up, up_with};
 
@@ -243,4 +243,46 @@ fn fifty_services_without_dependencies_stand_in_fifty_chains() {
         assert_eq!(chain[1].needs, [chain[0].id]);
         assert_eq!(chain[2].needs, [chain[1].id]);
     }
+}
+
+const CHECKED: &str = "
+    network default
+    service web on=default env=RELEASE:2 restart check route=shop.localhost:3000
+    smoke https://shop.localhost edge
+    smoke https://shop.example.com outside
+";
+const BEFORE: &str = "edge\nup with service web on=default env=RELEASE:1 restart check route=shop.localhost:3000";
+
+fn is_smoke(wanted: Stage) -> impl Fn(&Action) -> bool {
+    move |action| matches!(action, Action::Smoke { stage, .. } if *stage == wanted)
+}
+
+#[test]
+fn checks_of_what_is_not_proven() {
+    let codes = codes(CHECKED, BEFORE, up, |plan| {
+        let creation = plan.steps.iter().find(|step| step.action.makes_container()).unwrap().id;
+        step(plan, is_smoke(Stage::BeforeCommit)).needs = vec![creation];
+    });
+    assert_eq!(codes, ["asked-unproven", "impact", "unproven"]);
+}
+
+#[test]
+fn a_commit_before_its_checks() {
+    let codes = codes(CHECKED, BEFORE, up, |plan| {
+        let smoke = step(plan, is_smoke(Stage::BeforeCommit)).id;
+        let proofs = step(plan, is_smoke(Stage::BeforeCommit)).needs.clone();
+        let commit = step(plan, |action| matches!(action, Action::Commit { .. }));
+        commit.needs.retain(|need| *need != smoke);
+        commit.needs.extend(proofs);
+    });
+    assert_eq!(codes, ["asked-elsewhen", "unproven"]);
+}
+
+#[test]
+fn an_old_container_that_goes_before_the_checks_after_the_commit() {
+    let codes = codes(CHECKED, BEFORE, up, |plan| {
+        let commit = step(plan, |action| matches!(action, Action::Commit { .. })).id;
+        step(plan, |action| matches!(action, Action::Drain { .. })).needs = vec![commit];
+    });
+    assert_eq!(codes, ["cleared-unasked"]);
 }

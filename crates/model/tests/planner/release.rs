@@ -1,8 +1,12 @@
 //! Releases: what is served by the edge is proven from the edge, committed at one point, and cleared away after it.
 
 use crate::check;
-use crate::notation::{stack_order, tell, up, up_with};
-use mainstay_model::plan::{Order, check as read, decide, render};
+use std::collections::BTreeMap;
+
+use crate::notation::{Told, stack_order, tell, up, up_with};
+use mainstay_model::observed::Observed;
+use mainstay_model::plan::{Action, CANNOT_LEAD_BACK, Order, SettleOrder, check as read, decide, render};
+use mainstay_model::sim;
 
 const STACK: &str = "
     network default
@@ -70,6 +74,85 @@ fn a_redirect_needs_no_container_of_its_own() {
 #[test]
 fn an_edge_that_shows_something_else_is_told_again() {
     check("an_edge_that_shows_something_else_is_told_again", STACK, "edge\nup\nconfused", up);
+}
+
+const CHECKED: &str = "
+    network default
+    service web on=default env=RELEASE:2 restart check route=shop.localhost:3000 route=www.shop.localhost>https://shop.localhost
+    smoke https://shop.localhost/login edge
+    smoke https://www.shop.localhost edge
+    smoke http://web:3000/health inside
+    smoke https://shop.example.com outside
+";
+
+#[test]
+fn checks_are_asked_before_the_commit_where_they_can_be_and_after_it_else() {
+    check("checks_around_the_commit", CHECKED, &format!("edge\n{OLD}"), up);
+}
+
+#[test]
+fn of_a_first_release_checks_are_asked_as_well() {
+    check("checks_of_a_first_release", CHECKED, "edge", up);
+}
+
+#[test]
+fn a_commit_that_leads_nobody_elsewhere_has_all_checks_before_it() {
+    let stack = "
+        network default
+        volume data
+        service db on=default volume=data env=R:2 check
+        service web on=default route=shop.localhost:80
+        smoke https://shop.localhost edge
+        smoke http://db:80 inside
+        smoke https://elsewhere.example outside";
+    let old = "up with service db on=default volume=data env=R:1 check";
+    check("checks_before_a_commit_that_leads_nobody", stack, &format!("edge\n{old}"), up);
+}
+
+#[test]
+fn without_a_commit_checks_come_at_the_end() {
+    let stack = "network default\nservice web on=default port=8080\nsmoke http://localhost:8080 outside";
+    check("checks_at_the_end", stack, "", up);
+}
+
+#[test]
+fn checks_are_not_asked_where_somebody_said_so_and_where_nothing_is_done() {
+    let world = format!("edge\n{OLD}");
+    check("no_smoke_checks", CHECKED, &world, up_with(|options| options.no_smoke = true));
+    check("checks_of_nothing", CHECKED, "edge\nup", up);
+}
+
+/// The release of what was told, as far as its commit.
+fn committed(told: &Told) -> (Observed, Order) {
+    let order = up(told);
+    let plan = decide(&order, &told.world);
+    let commit = plan.steps.iter().position(|step| matches!(step.action, Action::Commit { .. })).unwrap();
+    let (mut world, mut made) = (told.world.clone(), BTreeMap::new());
+    for step in &plan.steps[..=commit] {
+        sim::step(&mut world, step, Some(&told.declared), &mut made).unwrap();
+    }
+    (world, Order::Settle(SettleOrder { committed: true, ..SettleOrder::before(&told.world) }))
+}
+
+#[test]
+fn what_does_not_hold_after_its_commit_is_led_back() {
+    let told = tell(CHECKED, &format!("edge\n{OLD}"));
+    let (world, order) = committed(&told);
+    let plan = decide(&order, &world);
+    assert_eq!(read(&plan, &order, &world), []);
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("what_does_not_hold_is_led_back", render(&plan));
+    });
+}
+
+#[test]
+fn a_release_stays_when_what_ran_before_it_is_gone() {
+    let told = tell(CHECKED, &format!("edge\n{OLD}"));
+    let (mut world, order) = committed(&told);
+    world.containers.retain(|container| container.name != "shop-web-1");
+    let plan = decide(&order, &world);
+    let codes: Vec<&str> = plan.refusals().map(|refusal| refusal.code.as_str()).collect();
+    assert_eq!(codes, [CANNOT_LEAD_BACK]);
 }
 
 #[test]

@@ -299,7 +299,7 @@ fn whence(place: &Place) -> Option<Whence> {
 /// A route of this stack and a name that only this machine has are asked at the edge, a service by its name from
 /// inside, everything else as a visitor would. A port of its own is no port of the edge.
 fn default_whence(url: &Address, services: &BTreeMap<ServiceName, Service>) -> Whence {
-    let is_routed = services.values().flat_map(|service| &service.routes).any(|route| covers(&route.host, &url.host));
+    let is_routed = services.values().flat_map(|service| &service.routes).any(|route| route.covers_host(&url.host));
     if url.port.is_none() && (is_routed || url.is_of_this_machine() && url.host != "localhost") {
         return Whence::Edge;
     }
@@ -316,13 +316,6 @@ fn container(
 ) -> Option<String> {
     let service = services.values().find(|service| from == Whence::Inside && service.name.as_str() == url.host)?;
     Some(service.container_name.clone().unwrap_or_else(|| container_name(stack, &service.name, 1)))
-}
-
-fn covers(route: &str, host: &str) -> bool {
-    match route.strip_prefix("*.") {
-        Some(above) => host.split_once('.').is_some_and(|(_, rest)| rest == above),
-        None => route == host,
-    }
 }
 
 /// What can be asked from inside: services answer there without TLS.

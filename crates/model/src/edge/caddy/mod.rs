@@ -1,7 +1,8 @@
 //! The edge's route table as Caddy's own configuration.
 //!
-//! Written for Caddy 2.8 and later, which can read the content of a file for every request. The admin interface and the probe listen on unix sockets in a folder that only
-//! the host's Mainstay and the edge share, so that no port and no network leads to them.
+//! Written for Caddy 2.8 and later, which can read the content of a file for every request. The admin interface, the probe, and the
+//! private door to a release that is not committed yet listen on unix sockets in a folder that only the host's Mainstay
+//! and the edge share, so that no port and no network leads to them.
 
 mod server;
 mod site;
@@ -26,8 +27,16 @@ pub const UNREACHED_HEADER: &str = "X-Mainstay-Unreached";
 /// The request header that asks the probe's server which set of slots it reads for a stack.
 pub const SET_HEADER: &str = "X-Mainstay-Set";
 
+/// The same of what the private door reads.
+pub const NEXT_HEADER: &str = "X-Mainstay-Next";
+
 /// The whole configuration. The same table gives the same text.
 pub fn render(table: &RouteTable) -> Value {
+    render_with(table, table)
+}
+
+/// The same, where the private door has other routes than visitors: those of a release that is not committed yet.
+pub fn render_with(table: &RouteTable, preview: &RouteTable) -> Value {
     json!({
         "admin": {
             "listen": format!("unix/{FOLDER}/admin.sock|0600"),
@@ -37,9 +46,9 @@ pub fn render(table: &RouteTable) -> Value {
         "logging": { "logs": logs() },
         "apps": {
             "http": {
-                "servers": server::servers(table),
+                "servers": server::servers(table, preview),
             },
-            "tls": tls::automation(table),
+            "tls": tls::automation(table, preview),
             "pki": { "certificate_authorities": { "local": tls::AUTHORITY.render() } },
         },
     })

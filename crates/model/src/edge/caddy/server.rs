@@ -1,29 +1,51 @@
-//! The servers: HTTPS, the plain one that leads to it, the probe's, and the one of the container's health check.
+//! The servers: HTTPS, the plain one that leads to it, the private one of releases to come, the probe's, and the one of the container's health check.
 
 use serde_json::{Value, json};
 
-use super::site;
-use super::{FOLDER, HEALTH_ADDRESS, PROBE_HEADER, SET_HEADER, UNREACHED_HEADER};
+use super::site::{self, Door, PRIVATE, PUBLIC};
+use super::{FOLDER, HEALTH_ADDRESS, NEXT_HEADER, PROBE_HEADER, SET_HEADER, UNREACHED_HEADER};
 use crate::edge::{RouteTable, slots};
 use crate::identity::StackName;
 
-pub(super) fn servers(table: &RouteTable) -> Value {
-    json!({ "https": https(table), "http": http(table), "probe": probe(table), "health": health() })
+pub(super) fn servers(table: &RouteTable, preview: &RouteTable) -> Value {
+    json!({
+        "https": https(table),
+        "http": http(table),
+        "preview": private(preview),
+        "probe": probe(table, preview),
+        "health": health(),
+    })
 }
 
 fn https(table: &RouteTable) -> Value {
-    let mut routes: Vec<Value> = table.hosts().into_iter().map(|(host, sites)| site::host(host, sites)).collect();
-    routes.push(no_route());
     json!({
         "listen": [":443"],
         // HTTP/3 is told to browsers with the port that Caddy has, which is the one outside only by default.
         "protocols": if table.settings.https_port == 443 { json!(["h1", "h2", "h3"]) } else { json!(["h1", "h2"]) },
-        "routes": routes,
+        "routes": routed(table, &PUBLIC),
         "tls_connection_policies": [{}],
         // The plain server is written out below, so that it leads to the port that people outside use.
         "automatic_https": { "disable_redirects": true },
         "logs": access_log(table),
     })
+}
+
+/// What visitors get once a release is committed, asked before it is: same names, same certificates, same routes, and the
+/// containers of the release.
+fn private(table: &RouteTable) -> Value {
+    json!({
+        "listen": [format!("unix/{FOLDER}/preview.sock|0600")],
+        "protocols": ["h1", "h2"],
+        "routes": routed(table, &PRIVATE),
+        "tls_connection_policies": [{}],
+        "automatic_https": { "disable_redirects": true },
+    })
+}
+
+fn routed(table: &RouteTable, door: &Door) -> Vec<Value> {
+    let mut routes: Vec<Value> = table.hosts().into_iter().map(|(host, sites)| site::host(host, sites, door)).collect();
+    routes.push(no_route());
+    routes
 }
 
 /// Every name that is served leads to HTTPS; the certificate authority's own question is answered by Caddy before.
@@ -57,17 +79,17 @@ fn http(table: &RouteTable) -> Value {
 /// Asks one upstream from where the edge stands, without being a route: a release is probed before it is served.
 ///
 /// It also says which set of slots it reads for a stack.
-fn probe(table: &RouteTable) -> Value {
-    let mut routes: Vec<Value> = slots::of(table).keys().map(set_of).collect();
+fn probe(table: &RouteTable, preview: &RouteTable) -> Value {
+    let served = slots::of(table).into_keys().map(|stack| set_of(SET_HEADER, slots::LIVE, &stack));
+    let to_come = slots::of(preview).into_keys().map(|stack| set_of(NEXT_HEADER, slots::NEXT, &stack));
+    let mut routes: Vec<Value> = served.chain(to_come).collect();
+    // A peer on a unix socket has no address, and then Caddy takes away what says that a request came over TLS.
     routes.push(json!({
-        "handle": [{
-            "handler": "reverse_proxy",
-            "upstreams": [{ "dial": format!("{{http.request.header.{PROBE_HEADER}}}") }],
-            "headers": { "request": { "delete": [PROBE_HEADER] } },
-            // One that is kept would count as a request under way when the container is drained.
-            "transport": { "protocol": "http", "keep_alive": { "enabled": false } },
-        }],
+        "match": [{ "header": { "X-Forwarded-Proto": ["https"] } }],
+        "terminal": true,
+        "handle": [asked(&json!({ "X-Forwarded-Proto": ["https"] }))],
     }));
+    routes.push(json!({ "handle": [asked(&json!({}))] }));
     json!({
         "listen": [format!("unix/{FOLDER}/probe.sock|0600")],
         "protocols": ["h1"],
@@ -86,14 +108,24 @@ fn probe(table: &RouteTable) -> Value {
     })
 }
 
-fn set_of(stack: &StackName) -> Value {
+fn asked(set: &Value) -> Value {
     json!({
-        "match": [{ "header": { SET_HEADER: [stack] } }],
+        "handler": "reverse_proxy",
+        "upstreams": [{ "dial": format!("{{http.request.header.{PROBE_HEADER}}}") }],
+        "headers": { "request": { "set": set, "delete": [PROBE_HEADER] } },
+        // One that is kept would count as a request under way when the container is drained.
+        "transport": { "protocol": "http", "keep_alive": { "enabled": false } },
+    })
+}
+
+fn set_of(header: &str, links: &str, stack: &StackName) -> Value {
+    json!({
+        "match": [{ "header": { header: [stack] } }],
         "terminal": true,
         "handle": [{
             "handler": "static_response",
             "status_code": 200,
-            "body": slots::placeholder(stack, slots::SET),
+            "body": slots::placeholder(links, stack, slots::SET),
         }],
     })
 }

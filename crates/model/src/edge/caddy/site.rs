@@ -18,8 +18,18 @@ const TRY_INTERVAL: &str = "100ms";
 /// others close it themselves: a request must not be sent into a connection that is being closed.
 const IDLE: &str = "3s";
 
-pub(super) fn host(host: &str, sites: &[Site]) -> Value {
-    let routes: Vec<Value> = sites.iter().map(route).collect();
+/// Where requests come in.
+pub(super) struct Door {
+    /// The links by which it finds its containers.
+    links: &'static str,
+    is_private: bool,
+}
+
+pub(super) const PUBLIC: Door = Door { links: slots::LIVE, is_private: false };
+pub(super) const PRIVATE: Door = Door { links: slots::NEXT, is_private: true };
+
+pub(super) fn host(host: &str, sites: &[Site], door: &Door) -> Value {
+    let routes: Vec<Value> = sites.iter().map(|site| route(site, door)).collect();
     json!({
         "match": [{ "host": [host] }],
         "terminal": true,
@@ -27,8 +37,8 @@ pub(super) fn host(host: &str, sites: &[Site]) -> Value {
     })
 }
 
-fn route(site: &Site) -> Value {
-    let mut route = json!({ "terminal": true, "handle": handlers(site) });
+fn route(site: &Site, door: &Door) -> Value {
+    let mut route = json!({ "terminal": true, "handle": handlers(site, door) });
     if site.path != "/" {
         let folder = site.path.trim_end_matches('/');
         route["match"] = json!([{ "path": [folder, format!("{folder}/*")] }]);
@@ -36,7 +46,7 @@ fn route(site: &Site) -> Value {
     route
 }
 
-fn handlers(site: &Site) -> Vec<Value> {
+fn handlers(site: &Site, door: &Door) -> Vec<Value> {
     let mut handlers = Vec::new();
     if !site.headers.is_empty() {
         handlers.push(headers(&site.headers));
@@ -48,7 +58,7 @@ fn handlers(site: &Site) -> Vec<Value> {
         handlers.push(json!({ "handler": "request_body", "max_size": bytes }));
     }
     match &site.answer {
-        Answer::Proxy(proxy) => handlers.extend(proxied(site, proxy)),
+        Answer::Proxy(proxy) => handlers.extend(proxied(site, proxy, door)),
         Answer::Redirect { to, status } => handlers.push(redirect(to, *status)),
         Answer::Maintenance { page } => handlers.push(unavailable("text/html; charset=utf-8", page)),
     }
@@ -85,7 +95,7 @@ fn accounts(accounts: &[Account]) -> Value {
     })
 }
 
-fn proxied(site: &Site, proxy: &Proxy) -> Vec<Value> {
+fn proxied(site: &Site, proxy: &Proxy, door: &Door) -> Vec<Value> {
     if proxy.upstreams.is_empty() {
         return vec![unavailable("text/plain; charset=utf-8", "Nothing that serves this address is ready.\n")];
     }
@@ -95,7 +105,7 @@ fn proxied(site: &Site, proxy: &Proxy) -> Vec<Value> {
     }
     let slots = proxy.upstreams.iter().enumerate();
     let upstreams: Vec<Value> =
-        slots.map(|(index, upstream)| json!({ "dial": slots::dial(site, index, upstream) })).collect();
+        slots.map(|(index, upstream)| json!({ "dial": slots::dial(door.links, site, index, upstream) })).collect();
     let mut balancing = json!({ "try_duration": TRY_DURATION, "try_interval": TRY_INTERVAL });
     if let Some(cookie) = &proxy.sticky_cookie {
         balancing["selection_policy"] = json!({ "policy": "cookie", "name": cookie });
@@ -106,13 +116,23 @@ fn proxied(site: &Site, proxy: &Proxy) -> Vec<Value> {
         "load_balancing": balancing,
         "stream_close_delay": STREAM_CLOSE_DELAY,
     });
-    let mut transport = json!({ "protocol": "http", "keep_alive": { "idle_timeout": IDLE } });
+    // Behind the private door none is kept: it would count as a request under way when the container is drained.
+    let keep_alive = if door.is_private { json!({ "enabled": false }) } else { json!({ "idle_timeout": IDLE }) };
+    let mut transport = json!({ "protocol": "http", "keep_alive": keep_alive });
     match proxy.protocol {
         Protocol::Http => {}
         Protocol::H2c => transport["versions"] = json!(["h2c", "2"]),
         Protocol::Https => transport["tls"] = json!({ "insecure_skip_verify": true }),
     }
     handler["transport"] = transport;
+    if door.is_private {
+        // A peer on a unix socket has no address, and then Caddy tells a service nothing of where a request came from.
+        handler["headers"] = json!({ "request": { "set": {
+            "X-Forwarded-For": ["127.0.0.1"],
+            "X-Forwarded-Host": ["{http.request.hostport}"],
+            "X-Forwarded-Proto": ["https"],
+        } } });
+    }
     handlers.push(handler);
     handlers
 }

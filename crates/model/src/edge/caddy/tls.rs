@@ -18,11 +18,13 @@ impl Authority {
     }
 }
 
-pub(super) fn automation(table: &RouteTable) -> Value {
+pub(super) fn automation(table: &RouteTable, preview: &RouteTable) -> Value {
     let settings = &table.settings;
-    let hosts = table.hosts().into_iter().map(|(host, _)| host);
+    let is_new = |host: &&str| !table.hosts().iter().any(|(served, _)| served == host);
+    let served = table.hosts().into_iter().map(|(host, _)| host);
+    let to_come = preview.hosts().into_iter().map(|(host, _)| host).filter(is_new);
     let (internal, public): (Vec<&str>, Vec<&str>) =
-        hosts.partition(|host| settings.certificates.are_internal_for(host));
+        served.chain(to_come).partition(|host| settings.certificates.are_internal_for(host));
     let mut policies = Vec::new();
     if !internal.is_empty() {
         policies.push(json!({ "subjects": internal, "issuers": [{ "module": "internal" }] }));

@@ -6,12 +6,13 @@
 //! so "before" always means: in the closure of its needs.
 
 mod anonymous;
+mod asked;
 mod containers;
 mod materials;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Impact, Level, Order, Plan, Step, StepId, Target, TargetContainer};
+use super::{Action, Impact, Level, Order, Plan, Stage, Step, StepId, Target, TargetContainer};
 use crate::declared::Declared;
 use crate::observed::{Container, Observed, State};
 
@@ -46,6 +47,7 @@ pub fn check(plan: &Plan, order: &Order, observed: &Observed) -> Vec<Complaint> 
         reader.read_anonymous_volumes(step);
         reader.read_impact(step);
         reader.read_commit(step);
+        reader.read_checks(step);
     }
     reader.read_doubles();
     let mut complaints = reader.complaints;
@@ -166,7 +168,13 @@ impl<'a> Reader<'a> {
             return;
         }
         let proves = |action: &Action| {
-            matches!(action, Action::StartContainer { .. } | Action::Await { .. } | Action::Probe { .. })
+            matches!(
+                action,
+                Action::StartContainer { .. }
+                    | Action::Await { .. }
+                    | Action::Probe { .. }
+                    | Action::Smoke { stage: Stage::BeforeCommit, .. }
+            )
         };
         let before = &self.before[&commit.id];
         let open = self.plan.steps.iter().find(|step| proves(&step.action) && !before.contains(&step.id));
@@ -225,6 +233,9 @@ impl<'a> Reader<'a> {
                 Action::Drain { target, .. } => format!("drain {:?}", target.container),
                 Action::KeepLogs { target } => format!("keep {:?}", target.container),
                 Action::Commit { .. } | Action::Unroute { .. } => "release".to_owned(),
+                Action::Smoke { stage, .. } => format!("smoke {stage:?}"),
+                Action::LeadBack { .. } => "lead back".to_owned(),
+                Action::ClosePreview => "close preview".to_owned(),
             };
             if let Some(first) = seen.insert(key, step.id) {
                 self.wrong(step, "twice", format!("step {} does the same", first.0));

@@ -59,24 +59,29 @@ impl<'a> Up<'a> {
     pub fn commit(&mut self) {
         let routes = self.routes_to_tell();
         if routes.is_none() && self.after_commit.is_empty() {
+            self.ask_at_the_end();
             return;
         }
+        let mut checks = self.sorted_checks(routes.is_some());
         let after: Vec<StepId> = std::mem::take(&mut self.after_commit);
         let later = self.leaning_on(&after);
-        let proofs: Vec<StepId> =
+        let mut proofs: Vec<StepId> =
             self.draft.steps().iter().map(|step| step.id).filter(|step| !later.contains(step)).collect();
         let why = match (proofs.is_empty(), routes.is_some()) {
             (true, true) => "the edge serves something else",
             _ => "all of it is proven",
         };
+        let asked = checks.as_mut().and_then(|checks| self.ask_before(checks, &proofs));
+        proofs.extend(asked);
         let action = Action::Commit {
             tells_edge: routes.is_some(),
             routes: routes.unwrap_or_default(),
             kept: self.with_kept_routes(),
         };
         let commit = self.draft.add(action, Impact::Live, why, proofs);
+        let accepted = checks.as_mut().and_then(|checks| self.ask_after(checks, commit)).unwrap_or(commit);
         // A wish and no need: what holds a port that a new container wants has to go before that one can be proven.
-        after.into_iter().for_each(|step| self.draft.wish(step, commit));
+        after.into_iter().for_each(|step| self.draft.wish(step, accepted));
     }
 
     /// These steps and all that need them.

@@ -49,7 +49,9 @@ fn unroute(draft: &mut Draft, order: &StackOrder, world: &Observed) -> Option<St
     let sites = world.edge.iter().flat_map(|edge| &edge.sites).filter(|site| site.stack == order.stack);
     let addresses: Vec<String> = sites.map(crate::edge::Site::address).collect();
     if addresses.is_empty() {
-        return None;
+        // A first release that failed before its commit may have left it.
+        let previews = world.edge.as_ref().is_some_and(|edge| edge.previews.contains(&order.stack));
+        return previews.then(|| draft.add(Action::ClosePreview, Impact::Live, "`down` was ordered", []));
     }
     Some(draft.add(Action::Unroute { addresses }, Impact::Live, "`down` was ordered", []))
 }

@@ -22,12 +22,14 @@ mod orphans;
 mod ports;
 mod routes;
 mod settle;
+mod smoke;
 mod start_stop;
 mod up;
 mod volumes;
 mod waits;
 
 pub(super) use routes::ANSWERS_WITHIN_SECS;
+pub use settle::CANNOT_LEAD_BACK;
 pub(super) use waits::READY_WITHIN_SECS;
 
 use super::{Level, Order, Plan};

@@ -8,7 +8,6 @@ use super::instances::Instance;
 use super::listed;
 use super::networks::Place;
 use super::up::Up;
-use crate::declared::route::Target as Leads;
 use crate::declared::{Attachment, NetworkMode, Route, Service};
 use crate::edge::{Answer, Protocol, Site, wanted};
 use crate::observed::{Container, Maker, State};
@@ -65,6 +64,11 @@ impl<'a> Up<'a> {
         }
     }
 
+    /// Whether steps for the edge belong into this plan.
+    pub fn uses_edge(&self) -> bool {
+        self.edge.is_used
+    }
+
     fn tell_about_left_routes(&mut self) {
         let routes = self.scoped().flat_map(|service| &service.routes);
         let addresses: Vec<String> = routes.map(Route::address).collect();
@@ -75,7 +79,7 @@ impl<'a> Up<'a> {
     }
 
     /// The services in scope with something for the edge to serve.
-    fn routed(&self) -> impl Iterator<Item = &'a Service> + use<'a> {
+    pub fn routed(&self) -> impl Iterator<Item = &'a Service> + use<'a> {
         let is_left = self.options.no_edge;
         self.scoped().filter(move |service| !is_left && !service.routes.is_empty())
     }
@@ -193,23 +197,17 @@ impl<'a> Up<'a> {
             return None;
         }
         let edge = self.world.edge.as_ref();
-        let mut planned = Vec::new();
         let mut sites = Vec::new();
         let mut is_new = false;
         for service in self.routed() {
             let serving = self.serving(service);
             is_new |= serving.iter().any(|instance| instance.kept.is_none());
             let ids: Vec<String> = serving.iter().filter_map(|i| Some(i.kept?.id.clone())).collect();
-            for route in &service.routes {
-                let leads = matches!(route.to, Leads::Port { .. });
-                let to = if leads { serving.iter().map(|i| i.target.clone()).collect() } else { Vec::new() };
-                let (host, path) = (route.host.clone(), route.path.clone());
-                planned.push(PlannedRoute { service: service.name.clone(), host, path, to });
-                sites.push(wanted::site(&self.declared.stack, service, route, &ids));
-            }
+            let routes = service.routes.iter();
+            sites.extend(routes.map(|route| wanted::site(&self.declared.stack, service, route, &ids)));
         }
         let is_told = edge.is_some_and(|edge| edge.is_as_told && self.are_served(&edge.sites, &sites));
-        (is_new || !is_told).then_some(planned)
+        (is_new || !is_told).then(|| self.planned_routes())
     }
 
     fn are_served(&self, served: &[Site], wanted: &[Site]) -> bool {
@@ -240,7 +238,7 @@ impl<'a> Up<'a> {
     }
 
     /// The containers of a service that run at the end of this plan.
-    fn serving(&self, service: &Service) -> Vec<&Instance<'a>> {
+    pub fn serving(&self, service: &Service) -> Vec<&Instance<'a>> {
         let runs = |instance: &&Instance| {
             instance.started.is_some()
                 || instance.kept.is_some_and(|c| matches!(c.state, State::Running | State::Paused))

@@ -1,8 +1,9 @@
 //! A release that failed or was cut off, brought to one of its two ends: as if it had not begun, or committed whole.
 //!
 //! What stood before it is known by the engine's ids, so nothing is guessed: everything of the stack that is not among
-//! them is the release's. Before the commit the release goes and what it stopped starts again; after the commit what it
-//! took over from goes.
+//! them is the release's. Before the commit the release goes and what it stopped starts again; so it does after the commit,
+//! once requests are led back, when a check then found it wrong. After the commit of one that stays, what it took over from
+//! goes.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +14,13 @@ use super::draft::Draft;
 use super::start_stop::labelled_leaning;
 use super::waits::{READY_WITHIN_SECS, steady_ms};
 use crate::declared::Condition;
+use crate::edge::{Site, wanted};
 use crate::observed::{Container, Health, Maker, Observed, State};
 use crate::plan::order::{SettleOrder, Stood, Towards};
-use crate::plan::{Action, Impact, StepId, Target};
+use crate::plan::{Action, Impact, Level, StepId, Target};
+
+/// The refusal of a release that serves and whose predecessor is gone.
+pub const CANNOT_LEAD_BACK: &str = "cannot-lead-back";
 
 /// So long may a container that finishes take for the requests that are under way; its declaration is not at hand.
 const DRAIN_SECS: u64 = 10;
@@ -38,34 +43,97 @@ struct Settling<'a> {
 impl<'a> Settling<'a> {
     fn undo(&mut self) {
         const WHY: &str = "the release is taken back";
+        let led = self.led_to_the_release();
+        self.close_preview(WHY);
+        // What serves stays until requests are led elsewhere, unless what is to serve again needs its place.
+        let serves_on = |container: &Container| led.contains(&container.id.as_str()) && !self.is_in_the_way(container);
+        let (serving, others): (Vec<_>, Vec<_>) = self.of_the_release().into_iter().partition(|c| serves_on(c));
+        let (stops, mut removals) = self.go(&others, WHY, None);
+        let starts = self.start_again(&stops);
+        let back = self.lead_back(&starts);
+        removals.extend(self.go(&serving, WHY, back).1);
+        self.name_again(&removals);
+        self.networks_go(&removals);
+    }
+
+    /// Containers of the release stop, after requests under way in them where they serve, and are removed.
+    fn go(&mut self, containers: &[&'a Container], why: &str, led_back: Option<StepId>) -> (Vec<StepId>, Vec<StepId>) {
         let mut stops: Vec<StepId> = Vec::new();
         let mut removals: Vec<StepId> = Vec::new();
-        for container in self.of_the_release() {
+        for container in containers.iter().copied() {
             let target = Target::observed(container);
             let mut needs = Vec::new();
             // What never ran has said nothing.
             if container.state != State::Created {
                 let action = Action::KeepLogs { target: target.clone() };
-                needs.push(self.draft.add(action, Impact::Live, WHY, []));
+                needs.push(self.draft.add(action, Impact::Live, why, []));
             }
             if is_up(container) {
+                let drain = Action::Drain { target: target.clone(), within_secs: DRAIN_SECS };
+                let drained = led_back.map(|back| self.draft.add(drain, Impact::Live, why, [back]));
                 let action = Action::StopContainer { target: target.clone(), grace_secs: None };
-                let stop = self.draft.add(action, Impact::Interrupt, WHY, []);
+                let stop = self.draft.add(action, Impact::Interrupt, why, drained);
                 // Its last words are kept too.
                 needs.iter().for_each(|keep| self.draft.need(*keep, stop));
                 stops.push(stop);
                 needs.push(stop);
             }
+            needs.extend(led_back);
             let action = Action::RemoveContainer { target, volumes: false };
-            removals.push(self.draft.add(action, Impact::Live, WHY, needs));
+            removals.push(self.draft.add(action, Impact::Live, why, needs));
         }
-        self.start_again(&stops);
-        self.name_again(&removals);
-        self.networks_go(&removals);
+        (stops, removals)
     }
 
-    /// What ran before and does not, dependencies first.
-    fn start_again(&mut self, stops: &[StepId]) {
+    /// The containers of the release that the edge leads to: it was committed, and is not to stay.
+    fn led_to_the_release(&self) -> Vec<&'a str> {
+        if !self.order.committed {
+            return Vec::new();
+        }
+        let ids: Vec<&str> = self.of_the_release().into_iter().map(|container| container.id.as_str()).collect();
+        let sites = self.world.edge.iter().flat_map(|edge| &edge.sites);
+        let dials: Vec<&String> =
+            sites.filter(|site| site.stack == self.order.stack).flat_map(Site::upstreams).collect();
+        ids.into_iter().filter(|id| dials.iter().any(|dial| wanted::leads_to(dial, id))).collect()
+    }
+
+    /// Whether something that ran before is to start in the place of this one.
+    fn is_in_the_way(&self, new: &Container) -> bool {
+        self.stood().iter().any(|(old, was)| {
+            was.was_up && !is_up(old) && old.service.is_some() && old.service == new.service && old.number == new.number
+        })
+    }
+
+    fn close_preview(&mut self, why: &str) {
+        if self.world.edge.as_ref().is_some_and(|edge| edge.previews.contains(&self.order.stack)) {
+            self.draft.add(Action::ClosePreview, Impact::Live, why, []);
+        }
+    }
+
+    /// What was served before must be there again: an edge that leads to nothing is worse than a release that is not
+    /// what was declared.
+    fn lead_back(&mut self, starts: &[StepId]) -> Option<StepId> {
+        let edge = self.world.edge.as_ref().filter(|_| self.order.committed)?;
+        let before = edge.before.get(&self.order.stack);
+        let of_stack = edge.sites.iter().filter(|site| site.stack == self.order.stack);
+        if before.is_some_and(|sites| of_stack.eq(sites)) {
+            return None;
+        }
+        let stands = |dial: &String| self.stood().iter().any(|(container, _)| wanted::leads_to(dial, &container.id));
+        if !before.is_some_and(|sites| sites.iter().flat_map(Site::upstreams).all(stands)) {
+            let message = "what was served before the release is not there any more, so requests cannot be led back";
+            let hint = "the release serves; `mainstay rollback`, or `mainstay up` with other files, replaces it";
+            self.draft.tell(Level::Refusal, CANNOT_LEAD_BACK, message, Some(hint));
+            return None;
+        }
+        let now = edge.sites.iter().filter(|site| site.stack == self.order.stack);
+        let action = Action::LeadBack { addresses: now.map(Site::address).collect() };
+        Some(self.draft.add(action, Impact::Live, "the release is taken back", starts.iter().copied()))
+    }
+
+    /// What ran before and does not, dependencies first. Gives the starts.
+    fn start_again(&mut self, stops: &[StepId]) -> Vec<StepId> {
+        let mut starts = Vec::new();
         let stood: Vec<&Container> = self.stood().into_iter().map(|(container, _)| container).collect();
         let leaning = labelled_leaning(&stood);
         let mut ready: BTreeMap<String, Vec<StepId>> = BTreeMap::new();
@@ -82,6 +150,7 @@ impl<'a> Settling<'a> {
                 let target = Target::observed(container);
                 let action = Action::StartContainer { target: target.clone() };
                 let start = self.draft.add(action, Impact::Live, "it ran before the release", needs);
+                starts.push(start);
                 let steady_ms =
                     if container.health == Health::Unverified { steady_ms(container.restarts_itself) } else { 0 };
                 let condition = if container.may_end { Condition::Started } else { Condition::Healthy };
@@ -90,6 +159,7 @@ impl<'a> Settling<'a> {
             }
             ready.insert(service.to_string(), done);
         }
+        starts
     }
 
     /// A name that the release had given away already.
