@@ -89,6 +89,13 @@ enum Format {
     Json,
 }
 
+impl Config {
+    /// Whether it writes to a file instead of stdout.
+    pub fn writes_a_file(&self) -> bool {
+        self.output.is_some()
+    }
+}
+
 pub async fn run(boot: &Boot, args: Config) -> Outcome {
     let find = match boot.global.stack.as_slice() {
         [] => chosen::find_here(boot, options(&args)),
