@@ -88,11 +88,7 @@ fn refused(status: StatusCode, problem: Problem) -> Response {
     ApiError::with(status, problem).into_response()
 }
 
-async fn enter(
-    State(door): State<Door>,
-    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
-    request: Request,
-) -> Response {
+async fn enter(State(door): State<Door>, ConnectInfo(Peer(from)): ConnectInfo<Peer>, request: Request) -> Response {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let token = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let powers = match door.powers(SocketAddr::ip(&from), token) {

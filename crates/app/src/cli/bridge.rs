@@ -14,7 +14,7 @@ use crate::remote::there::powers::Powers;
 /// Take one command on standard input: the other end of `--host ssh://…`, which starts it there.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  in ~/.ssh/authorized_keys, for a key that may promote one stack and nothing else:\n  command=\"mainstay bridge --scope release:shop\",restrict ssh-ed25519 AAAA… ci\n\nThe command runs as a process of its own with the state folder of this user (docs/REMOTE.md)."
+    after_help = "Examples:\n  command=\"mainstay bridge --scope release:shop\",restrict ssh-ed25519 AAAA… ci\n\nThat is a line of ~/.ssh/authorized_keys: this key may promote one stack, and nothing else. A\ncommand runs as a process of its own with the state folder of this user (docs/REMOTE.md)."
 )]
 pub struct Bridge {
     /// Only what this scope allows: `read`, `read:STACK`, `release:STACK` or `admin`; may be repeated

@@ -157,6 +157,19 @@ pub fn read(boot: &Boot, known: &[KnownStack], services: &BTreeSet<ServiceName>)
     boot.global.stack.iter().zip(all_named(boot)?).map(|one| read_with(boot, find(one)?, services)).collect()
 }
 
+/// The one stack that was chosen by its name and is known here, when its files are not where they were.
+///
+/// # Errors
+/// When the journal cannot be read, or the name is none.
+pub async fn known_without_files(boot: &Boot) -> Result<Option<StackName>, Problem> {
+    let all = all_named(boot)?;
+    let [Named::Name(name)] = all.as_slice() else { return Ok(None) };
+    let known = Memory::open(&boot.settings).await?.stacks().await?;
+    let Some(known) = known.into_iter().find(|one| one.stack == *name) else { return Ok(None) };
+    let is_there = known.files.iter().all(|file| Path::new(file).is_file());
+    Ok((!is_there).then_some(known.stack))
+}
+
 /// The names of the chosen stacks, by their files where those are here.
 ///
 /// # Errors

@@ -44,13 +44,10 @@ pub struct Global {
     /// The key that opens secrets; else `host.key` in the state folder [env: MAINSTAY_KEY_FILE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "How")]
     pub key_file: Option<PathBuf>,
-    /// Run the command on another machine: `ssh://[user@]host`, `https://host:7443` [env: MAINSTAY_HOST]
+    /// Run it on another machine: `ssh://user@vps`, `https://vps:7443` [env: MAINSTAY_HOST]
     #[arg(long, global = true, value_name = "URL", help_heading = "How")]
     pub host: Option<String>,
-    /// The certificate by which an `https://` host is known [env: MAINSTAY_HOST_FINGERPRINT]
-    #[arg(long, global = true, value_name = "SHA256", help_heading = "How")]
-    pub host_fingerprint: Option<String>,
-    /// The file with the token for an `https://` host [env: MAINSTAY_TOKEN, MAINSTAY_TOKEN_FILE]
+    /// A file with the token for `https://` [env: MAINSTAY_TOKEN, MAINSTAY_TOKEN_FILE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "How")]
     pub token_file: Option<PathBuf>,
     /// The Docker engine [env: DOCKER_HOST]

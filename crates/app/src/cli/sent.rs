@@ -42,7 +42,10 @@ pub fn check(boot: &Boot, read: &Read) -> Result<(), Problem> {
         }
     }
     if !from_here.is_empty() {
-        boot.ui.note(&format!("taken as they are on this host, not as they are where you typed: {}", from_here.join(", ")));
+        boot.ui.note(&format!(
+            "taken as they are on this host, not as they are where you typed: {}",
+            from_here.join(", ")
+        ));
     }
     if missing.is_empty() {
         return Ok(());
@@ -51,7 +54,10 @@ pub fn check(boot: &Boot, read: &Read) -> Result<(), Problem> {
     let mut problem = Problem::files("not-on-this-host", message);
     problem.causes = missing;
     Err(problem
-        .hint(format!("mounts: copy them into `{}` on the host, or use a volume, or a config with `content`", sent.directory))
+        .hint(format!(
+            "mounts: copy them into `{}` on the host, or use a volume, or a config with `content`",
+            sent.directory
+        ))
         .hint("builds: let CI push the image, give the service its `image`, and `mainstay promote --tag` it")
         .hint("or bring the stack up on the host itself, where its files are"))
 }

@@ -30,7 +30,7 @@ const LAST_GRACE: Duration = Duration::from_secs(5);
 /// Hold every stack that was brought up here, and take orders on a socket in the state folder.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay serve                              until SIGTERM or Ctrl-C\n  mainstay serve --socket-group docker        members of `docker` may give orders\n  mainstay serve --listen 0.0.0.0:7443        and those with a token, over HTTPS (docs/REMOTE.md)\n  systemd: Type=notify, ExecStart=/usr/local/bin/mainstay serve\n\nA second server for the same state folder is refused with exit code 4."
+    after_help = "Examples:\n  mainstay serve                              until SIGTERM or Ctrl-C\n  mainstay serve --socket-group docker        members of `docker` may give orders\n  mainstay serve --listen 0.0.0.0:7443        so may those with a token (docs/REMOTE.md)\n  systemd: Type=notify, ExecStart=/usr/local/bin/mainstay serve\n\nA second server for the same state folder is refused with exit code 4."
 )]
 pub struct Serve {
     /// A group whose members may give orders too; they are then as powerful as with the Docker engine

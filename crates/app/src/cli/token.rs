@@ -20,7 +20,7 @@ const LONGEST_NAME: usize = 64;
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "Examples:\n  mainstay token create ci --scope release:shop --expires 90d   printed once: keep it in the CI's secrets\n  mainstay token create watcher --scope read\n  mainstay token ls                                             who has one, until when, and when it was last used\n  mainstay token rotate ci                                      a new one; the old one is taken for 10 minutes yet\n  mainstay token revoke ci\n\nScopes: `read` and `read:STACK` look; `release:STACK` promotes, rolls back, asks smoke checks and looks;\n`admin` does everything. Only hashes are kept. docs/REMOTE.md tells how a token is used."
+    after_help = "Examples:\n  mainstay token create ci --scope release:shop --expires 90d\n  mainstay token create watcher --scope read\n  mainstay token ls             who has one, until when, and when it was last used\n  mainstay token rotate ci      a new one; the old one is taken for 10 minutes yet\n  mainstay token revoke ci\n\nA token is printed once: only its hash is kept. Scopes: `read` and `read:STACK` look;\n`release:STACK` promotes, rolls back, asks smoke checks and looks; `admin` does everything.\ndocs/REMOTE.md tells how a token is used."
 )]
 pub struct TokenArgs {
     #[command(subcommand)]

@@ -10,10 +10,20 @@ pub const PORT: u16 = 7443;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    Ssh { user: Option<String>, host: String, port: Option<u16> },
-    Https { host: String, port: u16 },
+    Ssh {
+        user: Option<String>,
+        host: String,
+        port: Option<u16>,
+    },
+    Https {
+        host: String,
+        port: u16,
+    },
     /// Without encryption: only to this machine itself.
-    Http { host: String, port: u16 },
+    Http {
+        host: String,
+        port: u16,
+    },
 }
 
 impl fmt::Display for Address {

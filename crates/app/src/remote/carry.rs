@@ -155,8 +155,9 @@ impl Talk<'_> {
             )),
             (false, _) => problem,
         };
-        problem
-            .hint(format!("see where things stand: `mainstay --host {host} history --limit 5`, `… releases`, `… ps --all`"))
+        problem.hint(format!(
+            "see where things stand: `mainstay --host {host} history --limit 5`, `… releases`, `… ps --all`"
+        ))
     }
 
     fn left(&self) -> Problem {

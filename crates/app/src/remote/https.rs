@@ -87,8 +87,7 @@ fn token(boot: &Boot) -> Result<Hidden, Problem> {
 }
 
 fn fingerprint(boot: &Boot) -> Result<Option<Fingerprint>, Problem> {
-    let told = boot.global.host_fingerprint.as_deref().or_else(|| boot.environment.get("MAINSTAY_HOST_FINGERPRINT"));
-    told.map(Fingerprint::parse).transpose()
+    boot.environment.get("MAINSTAY_HOST_FINGERPRINT").map(Fingerprint::parse).transpose()
 }
 
 /// Nobody vouches for the certificate, or it is another one than the one that is known.
@@ -112,7 +111,7 @@ fn untrusted(boot: &Boot, address: &Address, judge: &Judge, error: &std::io::Err
         )
         .caused_by(error)
         .hint(format!("it shows {seen}; compare that with what `mainstay serve` prints when it starts"))
-        .hint(format!("when it is the same: `MAINSTAY_HOST_FINGERPRINT={seen}`, or `--host-fingerprint`")),
+        .hint(format!("when it is the same: set `MAINSTAY_HOST_FINGERPRINT` to it")),
     }
 }
 

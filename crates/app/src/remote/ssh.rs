@@ -152,10 +152,11 @@ fn judged(host: &str, there: &str, code: Option<i32>, words: &str, said: Option<
                 .hint("install Mainstay there, where a shell without a login finds it, such as in `/usr/local/bin`")
                 .hint("or say how it is started there: `MAINSTAY_HOST_COMMAND=/opt/mainstay/mainstay`")
         }
-        (Some(2), _) if words.contains("unrecognized subcommand") => {
-            Problem::world("version-mismatch", format!("the mainstay on `{host}` is too old to be reached with `--host`"))
-                .hint(format!("install {} there; `ssh` and `{there} version` tell which it is", env!("CARGO_PKG_VERSION")))
-        }
+        (Some(2), _) if words.contains("unrecognized subcommand") => Problem::world(
+            "version-mismatch",
+            format!("the mainstay on `{host}` is too old to be reached with `--host`"),
+        )
+        .hint(format!("install {} there; `ssh` and `{there} version` tell which it is", env!("CARGO_PKG_VERSION"))),
         _ => {
             let message = format!("`{there} bridge` on `{host}` did not answer as it should");
             let problem = Problem::world("host-lost", message);
@@ -181,7 +182,11 @@ mod tests {
             (255, "ssh: Could not resolve hostname vps: Name or service not known", "no-such-host"),
             (255, "ada@vps: Permission denied (publickey).", "ssh-denied"),
             (255, "No ED25519 host key is known for vps.\nHost key verification failed.", "host-key"),
-            (255, "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.", "host-key-changed"),
+            (
+                255,
+                "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
+                "host-key-changed",
+            ),
             (127, "bash: line 1: mainstay: command not found", "no-mainstay"),
             (126, "bash: line 1: /opt/mainstay: Permission denied", "no-mainstay"),
             (2, "error: unrecognized subcommand 'bridge'", "version-mismatch"),

@@ -29,8 +29,12 @@ pub fn way(command: &Command) -> Way {
     const NAMES: Way = Way::WithNames { optional: false };
     match command {
         Command::Up(_) | Command::Config(_) => match command {
-            Command::Config(args) if args.writes_a_file() => {
-                Way::Stays { why: "cannot write a file here from there", hint: "leave out `--output`: `… config > FILE`" }
+            Command::Config(args) if args.writes_a_file() => Way::Stays {
+                why: "cannot write a file here from there",
+                hint: "leave out `--output`: `… config > FILE`",
+            },
+            Command::Config(args) if args.shows_values() => {
+                Way::Stays { why: "would show values, which stay on their host", hint: "run it there, by hand" }
             }
             _ => Way::WithFiles,
         },
@@ -55,7 +59,8 @@ pub fn way(command: &Command) -> Way {
         Command::Releases(args) => Way::WithNames { optional: !args.is_about_one() },
         Command::Secret(args) => match args.stays() {
             Some((why, hint)) => Way::Stays { why, hint },
-            None => NAMES,
+            // What the files ask of a secret is known before the stack is.
+            None => Way::WithFiles,
         },
         Command::Edge(args) if args.changes_this_machine() => Way::Stays {
             why: "is for the machine that trusts",
@@ -66,7 +71,9 @@ pub fn way(command: &Command) -> Way {
             Way::Stays { why: "starts a server where it is run", hint: "start it there, as a service (docs/REMOTE.md)" }
         }
         Command::Bridge(_) => Way::Stays { why: "is the other end of `--host`", hint: "leave it out" },
-        Command::Init(_) => Way::Stays { why: "writes files into a folder of this machine", hint: "leave out `--host`" },
+        Command::Init(_) => {
+            Way::Stays { why: "writes files into a folder of this machine", hint: "leave out `--host`" }
+        }
         Command::Completions(_) => Way::Stays { why: "is for the shell of this machine", hint: "leave out `--host`" },
     }
 }
@@ -112,8 +119,9 @@ fn nothing_said(boot: &Boot) -> bool {
 fn files(find: &sources::Find) -> Result<SentFiles, Problem> {
     let texts = sources::texts(find)?;
     let Some(stack) = texts.stack else {
-        return Err(Problem::files("no-name", "the Compose files do not tell the name of the stack")
-            .hint("say it: `-p NAME`"));
+        return Err(
+            Problem::files("no-name", "the Compose files do not tell the name of the stack").hint("say it: `-p NAME`")
+        );
     };
     Ok(SentFiles { stack: stack.to_string(), main: texts.main, texts: texts.files })
 }
@@ -177,7 +185,7 @@ mod tests {
         ("promote", "--tag 1", "names"),
         ("stacks", "", "alone"),
         ("config", "", "files"),
-        ("secret", "ls", "names"),
+        ("secret", "ls", "files"),
         ("token", "ls", "alone"),
         ("serve", "", "stays"),
         ("bridge", "", "stays"),
@@ -203,7 +211,8 @@ mod tests {
 
     #[test]
     fn every_command_must_have_a_way() {
-        let all: Vec<String> = crate::cli::Cli::command().get_subcommands().map(|one| one.get_name().to_owned()).collect();
+        let all: Vec<String> =
+            crate::cli::Cli::command().get_subcommands().map(|one| one.get_name().to_owned()).collect();
         let listed: Vec<&str> = LINES.iter().map(|(name, _, _)| *name).collect();
         for name in &all {
             assert!(listed.contains(&name.as_str()), "how does `{name}` travel?");
@@ -217,6 +226,8 @@ mod tests {
     fn what_would_read_or_write_here_must_stay() {
         for line in [
             "config --output x.yaml",
+            "config --reveal",
+            "config --environment",
             "smoke --edge-root root.pem",
             "secret kit kit.txt",
             "secret restore-kit kit.txt",

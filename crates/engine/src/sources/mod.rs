@@ -7,9 +7,9 @@ mod disk;
 mod find;
 mod host_files;
 mod paths;
-mod texts;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::collections::BTreeMap;
 

@@ -60,11 +60,7 @@ impl Listener {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    acceptor: Option<TlsAcceptor>,
-    ready: mpsc::Sender<(Connection, SocketAddr)>,
-) {
+async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, ready: mpsc::Sender<(Connection, SocketAddr)>) {
     let places = Arc::new(Semaphore::new(MOST_SHAKING));
     loop {
         let accepted = tokio::select! {
@@ -76,8 +72,7 @@ async fn accept(
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (Ok(place), ready, acceptor) =
-            (Arc::clone(&places).acquire_owned().await, ready.clone(), acceptor.clone())
+        let (Ok(place), ready, acceptor) = (Arc::clone(&places).acquire_owned().await, ready.clone(), acceptor.clone())
         else {
             return;
         };

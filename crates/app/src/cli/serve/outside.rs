@@ -44,8 +44,11 @@ impl Outside {
     pub(super) async fn bind(&self, state_dir: &Path) -> Result<Option<Bound>, Problem> {
         let Some(address) = self.listen else { return Ok(None) };
         if self.plain && !address.ip().is_loopback() {
-            return Err(Problem::usage("not-encrypted", format!("`--plain` at {address} would let others read tokens"))
-                .hint("listen on 127.0.0.1, with the proxy in front of it, or leave out `--plain`"));
+            return Err(Problem::usage(
+                "not-encrypted",
+                format!("`--plain` at {address} would let others read tokens"),
+            )
+            .hint("listen on 127.0.0.1, with the proxy in front of it, or leave out `--plain`"));
         }
         let given = self.tls_certificate.as_deref().zip(self.tls_key.as_deref());
         let (config, fingerprint) = match self.plain {

@@ -106,7 +106,9 @@ fn start(there: &There, begin: &Begin, carried: &Carried, frames: &Sender<Frame>
     if let Some(docker) = &settings.docker_host {
         command.env("DOCKER_HOST", docker);
     }
-    for name in ["NOTIFY_SOCKET", "COLUMNS", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"] {
+    for name in
+        ["NOTIFY_SOCKET", "COLUMNS", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES", "COMPOSE_ENV_FILES"]
+    {
         command.env_remove(name);
     }
     command.envs(&begin.variables);
@@ -144,11 +146,7 @@ fn start(there: &There, begin: &Begin, carried: &Carried, frames: &Sender<Frame>
 }
 
 /// On a terminal of its own, as `ssh -t` does it.
-fn start_on_terminal(
-    mut command: Command,
-    size: (u16, u16),
-    frames: &Sender<Frame>,
-) -> std::io::Result<Running> {
+fn start_on_terminal(mut command: Command, size: (u16, u16), frames: &Sender<Frame>) -> std::io::Result<Running> {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&master)?;
     unlockpt(&master)?;

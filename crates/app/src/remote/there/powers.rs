@@ -25,13 +25,7 @@ impl Powers {
 
     /// # Errors
     /// When a scope is missing, or a flag is not for him.
-    pub fn check(
-        &self,
-        command: &Command,
-        global: &Global,
-        typed: &Global,
-        has_files: bool,
-    ) -> Result<(), Problem> {
+    pub fn check(&self, command: &Command, global: &Global, typed: &Global, has_files: bool) -> Result<(), Problem> {
         let Some(scopes) = &self.scopes else { return Ok(()) };
         let mut needed = needed(command, global)?;
         // Files can ask for anything that the engine can do, and print any value of the host.
@@ -92,7 +86,9 @@ fn needed(command: &Command, global: &Global) -> Result<Vec<Scope>, Problem> {
     let release = || -> Result<Vec<Scope>, Problem> {
         let stacks: Vec<Scope> = stacks()?.into_iter().map(Scope::Release).collect();
         if stacks.is_empty() {
-            return Err(Problem::usage("which-stack", "it is not said which stack is meant").hint("say it: `--stack NAME`"));
+            return Err(
+                Problem::usage("which-stack", "it is not said which stack is meant").hint("say it: `--stack NAME`")
+            );
         }
         Ok(stacks)
     };
