@@ -72,6 +72,18 @@ impl Sshd {
         fs::set_permissions(self.folder.join("bin/ssh"), fs::Permissions::from_mode(0o755)).expect("a program");
     }
 
+    /// A shell script on this side, whose `ssh` leads to this server whatever host it names.
+    pub fn script(&self, scene: &Scene, text: &str, variables: &[(&str, &str)]) -> Ran {
+        let ssh = format!("#!/bin/sh\nexec {}/bin/ssh -p {} \"$@\"\n", self.folder.display(), self.port);
+        self.write("script/ssh", &ssh);
+        fs::set_permissions(self.folder.join("script/ssh"), fs::Permissions::from_mode(0o755)).expect("a program");
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut bash = Command::new("bash");
+        bash.args(["-e", "-c", text]).current_dir(elsewhere(scene)).envs(variables.iter().copied());
+        bash.env("PATH", format!("{}:{path}", self.folder.join("script").display())).stdin(Stdio::null());
+        Ran::of(bash)
+    }
+
     pub fn write(&self, name: &str, text: &str) {
         let path = self.folder.join(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
@@ -130,8 +142,9 @@ fn launch(scene: &Scene, folder: &Path, port: u16) -> Child {
     let config = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {at}/host_key\nAuthorizedKeysFile {at}/authorized_keys\n\
          PidFile {at}/sshd.pid\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n\
-         SetEnv MAINSTAY_STATE_DIR={}\n",
-        scene.state_dir().display()
+         SetEnv MAINSTAY_STATE_DIR={} PATH={}:/usr/bin:/bin\n",
+        scene.state_dir().display(),
+        binary().parent().expect("its folder").display()
     );
     fs::write(folder.join("sshd_config"), config).expect("the configuration");
     // Debian keeps it on a file system that is made anew at each boot.

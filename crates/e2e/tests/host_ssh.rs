@@ -285,3 +285,41 @@ fn each_way_in_which_ssh_fails_must_be_told_with_what_to_do() {
     sshd.write("known_hosts", "");
     assert_eq!(code(sshd.run(&scene, &ps).code(4)), "host-key");
 }
+
+/// The script of a step in a workflow that `init` wrote.
+fn step(workflow: &str, name: &str) -> String {
+    let from = workflow.split(&format!("- name: {name}\n")).nth(1).expect("the step");
+    let script = from.split("run: |\n").nth(1).expect("its script");
+    script.lines().take_while(|line| line.starts_with("          ")).map(|line| format!("{}\n", line.trim())).collect()
+}
+
+#[test]
+fn the_workflows_of_init_must_promote_and_roll_back_with_one_key() {
+    if !ready() {
+        return;
+    }
+    let scene = Scene::new("sshinit");
+    let sshd = Sshd::start(&scene);
+    let shop = released(&scene, &sshd);
+    let app = scene.folder().join("app");
+    fs::create_dir_all(&app).expect("a folder");
+    fs::write(app.join("index.html"), "<h1>hello</h1>").expect("a file");
+    scene.mainstay(&["init", "./app"]).ok();
+    let workflow = |name: &str| fs::read_to_string(app.join(".github/workflows").join(name)).expect("a workflow");
+    let promote = step(&workflow("promote.yaml"), "Promote");
+    let run = |script: &str, name: &str, value: &str| {
+        sshd.script(&scene, script, &[("SERVER", "127.0.0.1"), ("STACK", &shop), (name, value)])
+    };
+    // Nothing that a person types is run.
+    run(&promote, "TAG", "2; touch /tmp/oh").code(2).prints("this is no tag");
+    let without_pull = promote.replace(" --pull", "");
+    assert_ne!(without_pull, promote, "no registry has the image of this test");
+    run(&without_pull, "TAG", "2").ok();
+    assert_eq!(image_of(&scene), "mainstay-test/tiny:2");
+    let rollback = step(&workflow("rollback.yaml"), "Roll back");
+    run(&rollback, "RELEASE", "").ok();
+    assert_eq!(image_of(&scene), "mainstay-test/tiny:1");
+    run(&rollback, "RELEASE", "2").ok();
+    assert_eq!(image_of(&scene), "mainstay-test/tiny:2");
+    run(&rollback, "RELEASE", "2 --yes").code(2).prints("this is no number");
+}
