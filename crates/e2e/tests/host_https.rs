@@ -186,7 +186,7 @@ fn nothing_must_be_said_to_a_server_that_is_another_one() {
     let unknown = with("").code(4);
     assert_eq!(code(&unknown), "unknown-certificate");
     assert!(unknown.stderr.contains(&outside.fingerprint) && !unknown.stderr.contains(&admin), "{unknown:?}");
-    // One use: of the server that was the right one.
+    // The token is not sent either where it could be read on the way, or where nobody is.
     let mut plain = outside.command(&scene, scene.folder(), &admin, &["stacks", "--json"]);
     plain.env("MAINSTAY_HOST", format!("http://192.0.2.1:{}", outside.port));
     assert_eq!(code(&Ran::of(plain).code(2)), "bad-host");

@@ -118,14 +118,13 @@ fn a_terminal_must_go_along() {
     assert!(said.stdout.contains("33 99"), "{said:?}");
 }
 
-/// A stack that is released with two images, and the image that comes third.
-fn released(scene: &Scene, sshd: &Sshd) -> String {
+/// A stack that was brought up here, from its folder. Gives its name.
+fn released(scene: &Scene) -> String {
     away(
         scene,
         "services:\n  web:\n    image: mainstay-test/tiny:1\n    restart: \"no\"\n    command: [sleep, '1000']\n",
     );
     scene.on("shop", &["up", "--yes"]).ok();
-    let _ = sshd;
     scene.name("shop")
 }
 
@@ -140,7 +139,7 @@ fn a_tag_must_be_promoted_and_rolled_back_with_a_key_that_may_do_nothing_else() 
     }
     let scene = Scene::new("sshpromote");
     let sshd = Sshd::start(&scene);
-    let shop = released(&scene, &sshd);
+    let shop = released(&scene);
     let bridge = mainstay_e2e::binary();
     sshd.let_in("limited_key", &format!("command=\"{} bridge --scope release:{shop}\",restrict ", bridge.display()));
     sshd.client("limited_key");
@@ -161,7 +160,7 @@ fn a_promotion_must_need_no_files_where_they_are_gone() {
     }
     let scene = Scene::new("sshgone");
     let sshd = Sshd::start(&scene);
-    let shop = released(&scene, &sshd);
+    let shop = released(&scene);
     fs::remove_file(scene.dir("shop").join("compose.yaml")).expect("it was there");
     sshd.run(&scene, &["promote", "--stack", &shop, "--tag", "2", "--yes"]).ok().says("as release 1 declared it");
     assert_eq!(image_of(&scene), "mainstay-test/tiny:2");
@@ -197,8 +196,7 @@ fn ctrl_c_here_must_end_what_runs_there() {
     }
     let scene = Scene::new("sshstop");
     let sshd = Sshd::start(&scene);
-    let shop = released(&scene, &sshd);
-    docker_ok(&["exec", &scene.container("shop", "web"), "true"]);
+    let shop = released(&scene);
     let follow = sshd.spawn(&scene, &["history", "--follow", "--stack", &shop]);
     follow.awaits_stdout("`up` done", SOON);
     let there = processes(&scene, "history --follow");
@@ -236,7 +234,7 @@ fn a_connection_that_breaks_in_the_middle_of_an_up_must_leave_what_ctrl_c_leaves
     }
     let scene = Scene::new("sshbreak");
     let sshd = Sshd::start(&scene);
-    released(&scene, &sshd);
+    released(&scene);
     let before = mainstay_e2e::id_of(&scene.container("shop", "web"));
     // The client is killed: the other side sees its end.
     slow_release(&scene, &sshd).kill();
@@ -276,7 +274,7 @@ fn each_way_in_which_ssh_fails_must_be_told_with_what_to_do() {
     assert_eq!(code(with("MAINSTAY_HOST_COMMAND", "mainstay-is-not-here")), "no-mainstay");
     let closed = format!("ssh://127.0.0.1:{}", mainstay_e2e::free_port());
     assert_eq!(code(with("MAINSTAY_HOST", &closed)), "ssh-refused");
-    assert_eq!(code(with("MAINSTAY_HOST_COMMAND", "echo hello;")), "host-lost");
+    assert_eq!(code(with("MAINSTAY_HOST_COMMAND", "echo hello; exit 3;")), "host-lost");
     let old = scene.folder().join("old");
     fs::write(&old, "#!/bin/sh\necho 'mainstay-bridge 1 99.1.0'\n").expect("a script");
     let told = with("MAINSTAY_HOST_COMMAND", &format!("sh {}", old.display()));
@@ -300,7 +298,7 @@ fn the_workflows_of_init_must_promote_and_roll_back_with_one_key() {
     }
     let scene = Scene::new("sshinit");
     let sshd = Sshd::start(&scene);
-    let shop = released(&scene, &sshd);
+    let shop = released(&scene);
     let app = scene.folder().join("app");
     fs::create_dir_all(&app).expect("a folder");
     fs::write(app.join("index.html"), "<h1>hello</h1>").expect("a file");

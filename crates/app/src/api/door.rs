@@ -54,17 +54,17 @@ impl Door {
     }
 
     /// Who shows this token, unless too many wrong ones came from there.
-    fn powers(&self, from: IpAddr, token: Option<&str>) -> Result<Powers, Response> {
+    fn powers(&self, from: IpAddr, token: Option<&str>) -> Result<Powers, Box<Response>> {
         if let Some(seconds) = self.patience.is_over(from) {
             let problem = Problem::usage("too-many-tokens", "too many wrong tokens came from this address")
                 .hint(format!("wait {seconds} s, and use a token that is right"));
             let mut response = refused(StatusCode::TOO_MANY_REQUESTS, problem);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-            return Err(response);
+            return Err(Box::new(response));
         }
         let Some(token) = token else {
             let problem = Problem::usage("no-token", "over HTTPS a token says who asks, and there is none");
-            return Err(refused(StatusCode::UNAUTHORIZED, problem));
+            return Err(Box::new(refused(StatusCode::UNAUTHORIZED, problem)));
         };
         match self.tokens.check(token) {
             Ok(token) => Ok(Powers { who: format!("the token {}", token.name), scopes: Some(token.scopes) }),
@@ -72,14 +72,14 @@ impl Door {
                 self.patience.wrong(from);
                 let problem = Problem::usage("bad-token", error.to_string())
                     .hint("see those that there are, on the server: `mainstay token ls`");
-                Err(refused(StatusCode::UNAUTHORIZED, problem))
+                Err(Box::new(refused(StatusCode::UNAUTHORIZED, problem)))
             }
             Err(error @ Refused::Expired { .. }) => {
                 let problem = Problem::usage("token-expired", error.to_string())
                     .hint("make a new one, on the server: `mainstay token rotate NAME`");
-                Err(refused(StatusCode::UNAUTHORIZED, problem))
+                Err(Box::new(refused(StatusCode::UNAUTHORIZED, problem)))
             }
-            Err(Refused::Disk(error)) => Err(ApiError::from(Problem::from(error)).into_response()),
+            Err(Refused::Disk(error)) => Err(Box::new(ApiError::from(Problem::from(error)).into_response())),
         }
     }
 }
@@ -93,7 +93,7 @@ async fn enter(State(door): State<Door>, ConnectInfo(Peer(from)): ConnectInfo<Pe
     let token = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let powers = match door.powers(SocketAddr::ip(&from), token) {
         Ok(powers) => powers,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     if header(UPGRADE) != Some(UPGRADED) {
         let problem = Problem::usage("bad-request", "commands come over a connection that is upgraded")

@@ -94,7 +94,7 @@ impl FromStr for Span {
 }
 
 impl Span {
-    fn from_now(self) -> Result<Timestamp, Problem> {
+    fn after_now(self) -> Result<Timestamp, Problem> {
         let at = Timestamp::now().checked_add(self.0);
         at.map_err(|error| Problem::usage("bad-time", "that is after the end of time").caused_by(&error))
     }
@@ -154,7 +154,7 @@ fn create(boot: &Boot, tokens: &Tokens, args: Create) -> Outcome {
         return Err(Problem::usage("token-exists", format!("there is a token `{}` already", args.name))
             .hint(format!("a new one in its place: `mainstay token rotate {}`", args.name)));
     }
-    let expires = args.expires.map(Span::from_now).transpose()?;
+    let expires = args.expires.map(Span::after_now).transpose()?;
     make(boot, tokens, &args.name, args.scope, expires)
 }
 
@@ -208,11 +208,11 @@ fn rotate(boot: &Boot, tokens: &Tokens, args: Rotate) -> Outcome {
     let old: Vec<&Token> = all.iter().filter(|one| one.name == args.name).collect();
     let Some(newest) = old.last() else { return Err(unknown(&args.name, &all)) };
     let expires = match (args.expires, newest.expires) {
-        (Some(told), _) => Some(told.from_now()?),
-        (None, Some(at)) => Some(Span(at.duration_since(newest.made)).from_now()?),
+        (Some(told), _) => Some(told.after_now()?),
+        (None, Some(at)) => Some(Span(at.duration_since(newest.made)).after_now()?),
         (None, None) => None,
     };
-    let ends = Span(args.keep_old.map_or(OVERLAP, |span| span.0)).from_now()?;
+    let ends = Span(args.keep_old.map_or(OVERLAP, |span| span.0)).after_now()?;
     let made = make(boot, tokens, &args.name, newest.scopes.clone(), expires)?;
     for token in &old {
         if args.keep_old.is_some_and(|span| span.0.is_zero()) {

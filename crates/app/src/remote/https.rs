@@ -111,7 +111,7 @@ fn untrusted(boot: &Boot, address: &Address, judge: &Judge, error: &std::io::Err
         )
         .caused_by(error)
         .hint(format!("it shows {seen}; compare that with what `mainstay serve` prints when it starts"))
-        .hint(format!("when it is the same: set `MAINSTAY_HOST_FINGERPRINT` to it")),
+        .hint("when it is the same: set `MAINSTAY_HOST_FINGERPRINT` to it"),
     }
 }
 

@@ -64,7 +64,7 @@ where
     };
     let gone = CancellationToken::new();
     let teller = tokio::spawn(tell(telling, queue, gone.clone()));
-    let code = running.to_its_end(there, hearing, &gone).await;
+    let code = running.until_it_ends(there, hearing, &gone).await;
     for output in std::mem::take(&mut running.output) {
         let _ = tokio::time::timeout(LAST_WORDS, output).await;
     }
@@ -196,7 +196,7 @@ async fn read(mut stream: impl AsyncRead + Unpin, frames: Sender<Frame>, frame: 
 
 impl Running {
     /// Hears the other side until the process has ended, and gives its exit code.
-    async fn to_its_end<R>(&mut self, there: &There, hearing: &mut Hearing<R>, gone: &CancellationToken) -> u8
+    async fn until_it_ends<R>(&mut self, there: &There, hearing: &mut Hearing<R>, gone: &CancellationToken) -> u8
     where
         R: AsyncRead + Send + Unpin,
     {
