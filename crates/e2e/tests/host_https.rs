@@ -221,3 +221,32 @@ fn what_follows_must_end_with_ctrl_c_and_with_the_server() {
     server.stop();
     assert_ne!(second.ends(SOON).code, Some(0));
 }
+
+#[test]
+fn an_up_whose_client_goes_away_must_be_taken_back_by_the_server() {
+    if !require_engine() {
+        return;
+    }
+    let (scene, _server, outside, shop) = world("httpsbreak");
+    let files = |command: &str| {
+        let text = format!(
+            "services:\n  web:\n    image: mainstay-test/tiny:1\n    restart: \"no\"\n    command: [sleep, '{command}']\n    \
+             healthcheck: {{ test: [CMD, sh, -c, 'test {command} = 1000'], interval: 1s, retries: 1000, start_period: 600s }}\n"
+        );
+        scene.stack("shop", &text);
+    };
+    files("1000");
+    scene.on("shop", &["up", "--yes"]).ok();
+    let before = mainstay_e2e::id_of(&scene.container("shop", "web"));
+    files("2000");
+    let admin = token(&scene, &["ops", "--scope", "admin"]);
+    let running = outside.spawn(&scene, &admin, &["up", "--stack", &shop, "--yes"]);
+    eventually("the new container is there", SOON, || (scene.containers("shop").len() > 1).then_some(()));
+    running.kill();
+    let is_back = || (scene.containers("shop") == [scene.container("shop", "web")]).then_some(());
+    eventually("the release is taken back", SOON, is_back);
+    assert_eq!(mainstay_e2e::id_of(&scene.container("shop", "web")), before, "the old one never stopped");
+    let log = outside.run(&scene, &admin, &["releases", "--stack", &shop, "--json"]).ok();
+    let newest: Value = serde_json::from_str(log.stdout.lines().next().expect("a release")).expect("JSON");
+    assert_eq!(newest["state"], "undone", "{newest}");
+}
