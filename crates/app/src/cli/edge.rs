@@ -47,7 +47,7 @@ impl EdgeArgs {
 
     /// Whether it changes what the machine trusts on which it is run.
     pub fn changes_this_machine(&self) -> bool {
-        matches!(self.command, EdgeCommand::Trust)
+        matches!(self.command, EdgeCommand::Trust(_))
     }
 }
 
