@@ -28,6 +28,9 @@ scripts/engine.sh
 images/build.sh tiny caddy postgres postgres17 pgbouncer node
 (cd examples/connected-repo && npm ci --ignore-scripts --omit=dev --prefer-offline --no-audit --no-fund)
 
+section 'an ssh server, which the tests of --host start by themselves'
+scripts/sshd.sh
+
 section 'format, lints, tidy'
 scripts/check.sh
 

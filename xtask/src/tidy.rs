@@ -41,7 +41,15 @@ const ITS_ROOMS: &[(&str, &[&str])] = &[
     ("bollard", &["crates/engine/src/docker"]),
     ("rusqlite", &["crates/engine/src/journal"]),
     ("age", &["crates/engine/src/secrets"]),
-    ("rustls", &["crates/engine/src/smoke", "crates/standing-pool/src/tls"]),
+    (
+        "rustls",
+        &[
+            "crates/engine/src/smoke",
+            "crates/app/src/remote",
+            "crates/app/src/api/door",
+            "crates/standing-pool/src/tls",
+        ],
+    ),
     ("granit_parser", &["crates/model/src/compose"]),
     ("axum", &["crates/app/src", "crates/standing-pool/src/health", "crates/standing-pool/examples"]),
     ("clap", &["crates/app/src"]),

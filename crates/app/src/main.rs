@@ -1,7 +1,7 @@
 //! `mainstay`: the command line, the server and the only wire formats.
 //!
 //! [`boot`] reads flags and environment once and builds everything; [`cli`] has one file a command; [`client`] is who
-//! carries orders out; [`api`] and [`wire`] are the server's side; [`ui`] is the only room that prints; [`problem`]
+//! carries orders out; [`remote`] carries whole commands to another machine; [`api`] and [`wire`] are the server's side; [`ui`] is the only room that prints; [`problem`]
 //! is the one form in which anything goes wrong.
 
 mod api;
@@ -11,6 +11,7 @@ mod client;
 mod complaint;
 mod config;
 mod problem;
+mod remote;
 mod ui;
 mod wire;
 

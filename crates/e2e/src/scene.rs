@@ -235,6 +235,14 @@ impl Scene {
         Server::start(self)
     }
 
+    /// Starts `mainstay serve` with these flags and waits until its socket answers.
+    pub fn serve_with(&self, flags: &[&str]) -> Server {
+        self.only_servers_here();
+        let mut server = Server::launch_with(self, flags);
+        server.answers(self);
+        server
+    }
+
     /// Starts `mainstay serve` without waiting for it.
     pub fn launch(&self) -> Server {
         self.only_servers_here();

@@ -22,9 +22,19 @@ impl Server {
     }
 
     pub(crate) fn launch(scene: &Scene) -> Server {
+        Server::launch_with(scene, &[])
+    }
+
+    pub(crate) fn launch_with(scene: &Scene, flags: &[&str]) -> Server {
         let log = scene.folder().join("serve.log");
         let out = File::options().create(true).append(true).open(&log).expect("the server's log");
-        let child = scene.command(&["serve"]).stdout(Stdio::null()).stderr(out).spawn().expect("mainstay serve starts");
+        let child = scene
+            .command(&["serve"])
+            .args(flags)
+            .stdout(Stdio::null())
+            .stderr(out)
+            .spawn()
+            .expect("mainstay serve starts");
         Server { child, log }
     }
 

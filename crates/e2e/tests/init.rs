@@ -95,7 +95,7 @@ fn what_is_there_is_kept_unless_told_otherwise_and_a_dry_run_writes_nothing() {
     let text = |name: &str| fs::read_to_string(folder.join(name)).expect("a file");
     assert_eq!(text(".dockerignore"), "mine\n");
     assert!(!folder.join("compose.yaml").exists(), "it would hide compose.yml");
-    assert!(text(".github/workflows/promote.yaml").contains("mainstay up --yes"));
+    assert!(text(".github/workflows/promote.yaml").contains("mainstay promote --stack"));
     scene.mainstay(&["init", "./shop"]).ok().says("everything is there already");
     scene.mainstay(&["init", "./shop", "--force"]).ok();
     assert!(text(".dockerignore").contains(".env"));

@@ -36,6 +36,11 @@ impl From<KeeperError> for ApiError {
 }
 
 impl ApiError {
+    /// A problem whose status is known better where it arose.
+    pub fn with(status: StatusCode, problem: Problem) -> Self {
+        ApiError { status, body: Box::new(problem.into()) }
+    }
+
     pub fn from_body(body: ErrorBody) -> Self {
         ApiError { status: status(&Problem::from(body.clone())), body: Box::new(body) }
     }

@@ -1,6 +1,7 @@
 //! The server's answers: one file a resource, every route in one column.
 
 mod apply;
+pub mod door;
 mod error;
 mod history;
 mod operations;

@@ -19,6 +19,8 @@ use tokio::sync::OnceCell;
 use crate::cli::{Cli, Command, Global};
 use crate::config::{Environment, Settings};
 use crate::problem::{Kind, Outcome, Problem};
+use crate::remote::address::Address;
+use crate::remote::{carry, travel};
 use crate::ui::{Ui, report};
 
 /// Everything that a command may need.
@@ -63,6 +65,20 @@ impl Boot {
         boot
     }
 
+    /// The machine on which the command is to run, when it is another one. Where only the environment names one, commands
+    /// that are for this machine run here.
+    fn host(&self, command: &Command) -> Result<Option<Address>, Problem> {
+        if self.environment.carried.is_some() {
+            return Ok(None);
+        }
+        match (&self.global.host, self.environment.get("MAINSTAY_HOST")) {
+            (Some(told), _) => Address::parse(told).map(Some),
+            (None, Some(_)) if travel::is_for_here(command) => Ok(None),
+            (None, Some(told)) => Address::parse(told).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// For a command that has nothing to show instead of doing it.
     ///
     /// # Errors
@@ -83,8 +99,12 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(usage::report(error)),
     };
-    let (global, command) = cli.parts();
+    let (mut global, command) = cli.parts();
     let built = Environment::of_process().and_then(|environment| {
+        if let Some(carried) = &environment.carried {
+            carried.lay_over(&mut global);
+            arrived(carried.terminal);
+        }
         let settings = Settings::of(&global, &environment)?;
         let ui = Ui::of(&settings, &environment);
         Ok(Boot { global: global.clone(), environment, settings, ui, stdin: stdin(&global)?, engine: OnceCell::new() })
@@ -99,10 +119,25 @@ pub fn main() -> ExitCode {
     // Whatever goes wrong from here on: it is told without them. Where they cannot be opened, who needs them says so.
     boot.ui.redactions.learn(&boot.secrets().everything(None).unwrap_or_default());
     let ui = boot.ui.clone();
-    run(boot, command).unwrap_or_else(|problem| {
+    let host = match boot.host(&command) {
+        Ok(host) => host,
+        Err(problem) => {
+            report::report(&ui, &problem);
+            return ExitCode::from(problem.kind.exit_code());
+        }
+    };
+    run(boot, command, host).unwrap_or_else(|problem| {
         report::report(&ui, &problem);
         ExitCode::from(problem.kind.exit_code())
     })
+}
+
+/// A command that was carried here ends with whoever carries it, and takes the terminal that was made for it.
+fn arrived(terminal: bool) {
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::INT));
+    if terminal && rustix::process::setsid().is_ok() {
+        let _ = rustix::process::ioctl_tiocsctty(std::io::stdin());
+    }
 }
 
 fn stdin(global: &Global) -> Result<Option<Vec<u8>>, Problem> {
@@ -118,7 +153,7 @@ fn stdin(global: &Global) -> Result<Option<Vec<u8>>, Problem> {
 }
 
 /// Runs a command on a runtime of its size; a panic becomes a report of our own mistake.
-fn run(boot: Boot, command: Command) -> Outcome {
+fn run(boot: Boot, command: Command, host: Option<Address>) -> Outcome {
     std::panic::set_hook(Box::new(|_| {}));
     let caught = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let runtime = match &command {
@@ -131,12 +166,22 @@ fn run(boot: Boot, command: Command) -> Outcome {
         };
         let runtime =
             runtime.map_err(|error| Problem::world("runtime", "the program could not be started").caused_by(&error))?;
-        let outcome = runtime.block_on(command.run(&boot));
+        let outcome = runtime.block_on(async {
+            match host {
+                Some(host) => carry::run(&boot, &host, &command, typed()).await,
+                None => command.run(&boot).await,
+            }
+        });
         // A read of stdin that nobody answers any more must not keep the process.
         runtime.shutdown_timeout(Duration::ZERO);
         outcome
     }));
     caught.unwrap_or_else(|panic| Err(bug(&*panic)))
+}
+
+/// The command line without the program's own name.
+fn typed() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 fn bug(panic: &(dyn std::any::Any + Send)) -> Problem {

@@ -27,7 +27,7 @@ mod tests {
         let path = folder.path().join("notify");
         let socket = UnixDatagram::bind(&path).expect("a socket");
         let variables = [("NOTIFY_SOCKET".to_owned(), path.display().to_string())].into();
-        tell(&Environment { variables, working_directory: "/".into(), is_root: false }, "READY=1");
+        tell(&Environment { variables, working_directory: "/".into(), is_root: false, carried: None }, "READY=1");
         let mut heard = [0; 16];
         let length = socket.recv(&mut heard).expect("a message");
         assert_eq!(&heard[..length], b"READY=1");

@@ -11,6 +11,7 @@ use mainstay_model::identity::{ServiceName, StackName, container_name};
 use mainstay_model::observed::Scope;
 use mainstay_model::plan::HeldService;
 
+use super::sent;
 use crate::boot::{Boot, engine};
 use crate::client::Memory;
 use crate::problem::Problem;
@@ -124,6 +125,8 @@ pub fn find_known(boot: &Boot, known: &KnownStack) -> Find {
     let mut find = find_in(boot, Path::new(&known.directory));
     find.project_name = Some(known.stack.to_string());
     find.files = known.files.clone();
+    // The files may lie elsewhere, and what they name relatively does not.
+    find.project_directory = Some(known.directory.clone());
     find.env = known.env.clone().or(find.env);
     if !known.profiles.is_empty() {
         find.profiles = known.profiles.clone();
@@ -152,6 +155,64 @@ pub fn read(boot: &Boot, known: &[KnownStack], services: &BTreeSet<ServiceName>)
         return Ok(vec![read_with(boot, find_here(boot, LoadOptions::default()), services)?]);
     }
     boot.global.stack.iter().zip(all_named(boot)?).map(|one| read_with(boot, find(one)?, services)).collect()
+}
+
+/// The one stack that was chosen by its name and is known here, when its files are not where they were.
+///
+/// # Errors
+/// When the journal cannot be read, or the name is none.
+pub async fn known_without_files(boot: &Boot) -> Result<Option<StackName>, Problem> {
+    let all = all_named(boot)?;
+    let [Named::Name(name)] = all.as_slice() else { return Ok(None) };
+    let known = Memory::open(&boot.settings).await?.stacks().await?;
+    let Some(known) = known.into_iter().find(|one| one.stack == *name) else { return Ok(None) };
+    let is_there = known.files.iter().all(|file| Path::new(file).is_file());
+    Ok((!is_there).then_some(known.stack))
+}
+
+/// The names of the chosen stacks, by their files where those are here.
+///
+/// # Errors
+/// When there are no files here and no name, or the files do not tell one.
+pub fn names_here(boot: &Boot) -> Result<Vec<String>, Problem> {
+    let mut names = Vec::new();
+    if boot.global.stack.is_empty() {
+        match &boot.global.project_name {
+            Some(name) => names.push(name.clone()),
+            None => names.push(name_of(&find_here(boot, LoadOptions::default()))?),
+        }
+    }
+    for named in all_named(boot)? {
+        names.push(match named {
+            Named::Files(find) => name_of(&find)?,
+            Named::Name(name) => name.to_string(),
+        });
+    }
+    Ok(names)
+}
+
+fn name_of(find: &Find) -> Result<String, Problem> {
+    let name = sources::name(find).map_err(|error| Problem::from(error).hint(WITHOUT_FILES))?;
+    name.map(|name| name.to_string()).ok_or_else(|| {
+        Problem::files("no-name", "the Compose files do not tell the name of the stack").hint("say it: `-p NAME`")
+    })
+}
+
+/// The files of the one chosen stack that are here; `None` where stacks are only named.
+///
+/// # Errors
+/// When there are files here, and several stacks are meant.
+pub fn files_here(boot: &Boot, options: LoadOptions) -> Result<Option<Find>, Problem> {
+    let mut all = all_named(boot)?;
+    if all.iter().all(|named| matches!(named, Named::Name(_))) && !all.is_empty() {
+        return Ok(None);
+    }
+    match (all.pop(), all.is_empty()) {
+        (None, _) => Ok(Some(find_here(boot, options))),
+        (Some(Named::Files(find)), true) => Ok(Some(Find { options, ..*find })),
+        _ => Err(Problem::usage("one-stack", "files of several stacks do not go to another machine at once")
+            .hint("run the command for each of them")),
+    }
 }
 
 /// As [`read`], when no stack is chosen by a name that only the journal knows: a mistake in flags or files is then
@@ -187,6 +248,7 @@ fn read_with(boot: &Boot, mut find: Find, services: &BTreeSet<ServiceName>) -> R
 
 fn told(boot: &Boot, read: Read) -> Result<Read, Problem> {
     boot.ui.redactions.learn(read.loaded.kept.values.values());
+    sent::check(boot, &read)?;
     if !read.warnings.list.is_empty() {
         boot.ui.talk(read.warnings.render().trim_end());
     }
@@ -438,6 +500,10 @@ fn all_named(boot: &Boot) -> Result<Vec<Named>, Problem> {
 fn named(boot: &Boot, value: &str) -> Result<Named, Problem> {
     let path = boot.environment.working_directory.join(value);
     let says_folder = value.contains('/') || value == "." || value == "..";
+    if boot.environment.carried.is_some() && !says_folder {
+        // A folder of this machine that has the same name is not what somebody meant on another one.
+        return Ok(Named::Name(StackName::new(value)?));
+    }
     if says_folder && !path.is_dir() {
         return Err(Problem::usage("no-such-folder", format!("`--stack {value}`: there is no such folder")));
     }

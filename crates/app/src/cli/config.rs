@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use mainstay_engine::sources::{self, Find};
 use mainstay_model::compose::{LoadOptions, Loaded, Node, print};
-use mainstay_model::declared::declare;
+use mainstay_model::declared::{Hidden, declare};
 
 use super::{chosen, generated};
 use crate::boot::Boot;
@@ -89,13 +89,28 @@ enum Format {
     Json,
 }
 
+impl Config {
+    /// Whether values are asked for.
+    pub fn shows_values(&self) -> bool {
+        self.reveal || self.environment
+    }
+
+    /// Whether it writes to a file instead of stdout.
+    pub fn writes_a_file(&self) -> bool {
+        self.output.is_some()
+    }
+}
+
 pub async fn run(boot: &Boot, args: Config) -> Outcome {
     let find = match boot.global.stack.as_slice() {
-        [] => chosen::find_here(boot, options(&args)),
-        [_] => chosen::find_named(boot, options(&args))?,
+        [] => chosen::find_here(boot, options(boot, &args)),
+        [_] => chosen::find_named(boot, options(boot, &args))?,
         _ => return Err(Problem::usage("one-stack", "`config` is about one stack").hint("give `--stack` once")),
     };
     let mut loaded = load(boot, find, &args)?;
+    if boot.environment.carried.is_some() {
+        keep_values_here(boot, &loaded);
+    }
     tell(boot, &args, &loaded)?;
     if args.resolve_image_digests || args.lock_image_digests {
         digests::resolve(boot, &mut loaded).await?;
@@ -106,13 +121,20 @@ pub async fn run(boot: &Boot, args: Config) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn options(args: &Config) -> LoadOptions {
+/// What variables of this host stand for does not leave it.
+fn keep_values_here(boot: &Boot, loaded: &Loaded) {
+    let used = loaded.variables.iter().filter_map(|one| loaded.environment.get(&one.name));
+    let values: Vec<Hidden> = used.map(|value| Hidden::new(value.as_str())).collect();
+    boot.ui.redactions.learn(&values);
+}
+
+fn options(boot: &Boot, args: &Config) -> LoadOptions {
     LoadOptions {
         // A list of variables is for a person who has not set them yet.
         interpolate: !args.no_interpolate && !args.variables,
         resolve_paths: !args.no_path_resolution,
         // The reference hashes the names of the files, not what they say.
-        resolve_env_files: !args.no_env_resolution && args.hash.is_none(),
+        resolve_env_files: !args.no_env_resolution && args.hash.is_none() && boot.environment.carried.is_none(),
         normalize: !args.no_normalize,
         consistency: !args.no_consistency,
     }

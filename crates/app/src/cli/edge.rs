@@ -39,6 +39,18 @@ enum EdgeCommand {
     Down,
 }
 
+impl EdgeArgs {
+    /// Whether it changes nothing.
+    pub fn only_looks(&self) -> bool {
+        matches!(self.command, EdgeCommand::Status | EdgeCommand::Certificate)
+    }
+
+    /// Whether it changes what the machine trusts on which it is run.
+    pub fn changes_this_machine(&self) -> bool {
+        matches!(self.command, EdgeCommand::Trust(_))
+    }
+}
+
 /// Bring the edge up, with these settings from now on
 #[derive(Debug, Default, Args)]
 struct EdgeUp {

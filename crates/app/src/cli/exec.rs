@@ -91,6 +91,11 @@ fn not_run(program: &str, container: &Container, service: &ServiceName, sentence
 }
 
 impl Exec {
+    /// Those whose value is to be taken from where the command is typed.
+    pub fn variables_from_here(&self) -> Vec<String> {
+        self.variables.iter().filter(|text| !text.contains('=')).cloned().collect()
+    }
+
     async fn container(&self, docker: &Docker, stack: &StackName) -> Result<Container, Problem> {
         let service = &self.service.0;
         let observed = engine::look(docker, &Scope::of_stack(stack.clone())).await?;

@@ -44,6 +44,12 @@ pub struct Global {
     /// The key that opens secrets; else `host.key` in the state folder [env: MAINSTAY_KEY_FILE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "How")]
     pub key_file: Option<PathBuf>,
+    /// Run it on another machine: `ssh://user@vps`, `https://vps:7443` [env: MAINSTAY_HOST]
+    #[arg(long, global = true, value_name = "URL", help_heading = "How")]
+    pub host: Option<String>,
+    /// A file with the token for `https://` [env: MAINSTAY_TOKEN, MAINSTAY_TOKEN_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "How")]
+    pub token_file: Option<PathBuf>,
     /// The Docker engine [env: DOCKER_HOST]
     #[arg(long, global = true, value_name = "URL", help_heading = "How")]
     pub docker_host: Option<String>,

@@ -1,5 +1,6 @@
 //! The commands, one file each: the arguments first, whose doc comments are the help, then what the command does.
 
+pub mod bridge;
 pub mod chosen;
 pub mod completions;
 pub mod config;
@@ -20,12 +21,14 @@ pub mod required;
 pub mod restart;
 pub mod rollback;
 pub mod secret;
+pub mod sent;
 pub mod serve;
 pub mod serving;
 pub mod smoke;
 pub mod stacks;
 pub mod start;
 pub mod stop;
+pub mod token;
 pub mod up;
 pub mod version;
 pub mod walk;
@@ -48,7 +51,7 @@ pub use global::Global;
     version,
     disable_help_subcommand = true,
     max_term_width = 110,
-    after_help = "Examples:\n  mainstay up                      bring the stack of this folder up\n  mainstay up --stack ./supabase --stack ./nocodb\n  mainstay plan                    show what `up` would do\n  mainstay ps --all                show every stack that is known here\n  mainstay history --follow        watch what happens, and why\n\nExit codes: 0 done or nothing to do, 1 a step failed, 2 usage, 3 stack files,\n4 engine or state folder, 5 consent not given, 6 drift (`plan --check`),\n70 a bug, 130 interrupted (docs/EXIT-CODES.md)."
+    after_help = "Examples:\n  mainstay up                      bring the stack of this folder up\n  mainstay up --stack ./supabase --stack ./nocodb\n  mainstay plan                    show what `up` would do\n  mainstay ps --all                show every stack that is known here\n  mainstay history --follow        watch what happens, and why\n  mainstay --host ssh://vps ps     any command, on another machine\n\nExit codes: 0 done or nothing to do, 1 a step failed, 2 usage, 3 stack files,\n4 engine or state folder, 5 consent not given, 6 drift (`plan --check`),\n70 a bug, 130 interrupted (docs/EXIT-CODES.md)."
 )]
 pub struct Cli {
     /// A Compose file, as `--file`; only before the command
@@ -91,7 +94,9 @@ pub enum Command {
     Stacks(stacks::Stacks),
     Config(config::Config),
     Secret(secret::Secret),
+    Token(token::TokenArgs),
     Serve(serve::Serve),
+    Bridge(bridge::Bridge),
     Init(init::Init),
     Version(version::Version),
     Completions(completions::Completions),
@@ -104,6 +109,36 @@ impl Command {
         match self.run_here(boot).await {
             Err(problem) if problem.code == "no-compose-file" => Err(chosen::or_known(boot, problem).await),
             ended => ended,
+        }
+    }
+
+    /// As it is typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Up(_) => "up",
+            Command::Plan(_) => "plan",
+            Command::Down(_) => "down",
+            Command::Start(_) => "start",
+            Command::Stop(_) => "stop",
+            Command::Restart(_) => "restart",
+            Command::Ps(_) => "ps",
+            Command::Logs(_) => "logs",
+            Command::Exec(_) => "exec",
+            Command::Edge(_) => "edge",
+            Command::Smoke(_) => "smoke",
+            Command::History(_) => "history",
+            Command::Releases(_) => "releases",
+            Command::Rollback(_) => "rollback",
+            Command::Promote(_) => "promote",
+            Command::Stacks(_) => "stacks",
+            Command::Config(_) => "config",
+            Command::Secret(_) => "secret",
+            Command::Token(_) => "token",
+            Command::Serve(_) => "serve",
+            Command::Bridge(_) => "bridge",
+            Command::Init(_) => "init",
+            Command::Version(_) => "version",
+            Command::Completions(_) => "completions",
         }
     }
 
@@ -128,7 +163,9 @@ impl Command {
             Command::Stacks(args) => stacks::run(boot, args).await,
             Command::Config(args) => config::run(boot, args).await,
             Command::Secret(args) => secret::run(boot, args).await,
+            Command::Token(args) => token::run(boot, args).await,
             Command::Serve(args) => serve::run(boot, args).await,
+            Command::Bridge(args) => bridge::run(boot, args).await,
             Command::Init(args) => init::run(boot, args).await,
             Command::Version(args) => version::run(boot, args).await,
             Command::Completions(args) => completions::run(boot, args),

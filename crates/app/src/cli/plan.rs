@@ -55,6 +55,13 @@ enum Verb {
 /// The names of [`Verb`].
 const VERBS: [&str; 5] = ["up", "down", "start", "stop", "restart"];
 
+impl PlanArgs {
+    /// Whether the planned command needs no files.
+    pub fn is_about_names(&self) -> bool {
+        matches!(self.verb, Some(Verb::Down(_) | Verb::Start(_) | Verb::Stop(_) | Verb::Restart(_)))
+    }
+}
+
 pub async fn run(boot: &Boot, args: PlanArgs) -> Outcome {
     let orders = match args.verb {
         Some(verb) if !args.services.is_empty() => return Err(verb_behind_services(&verb)),

@@ -1,13 +1,17 @@
 //! `mainstay promote`
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
+use mainstay_engine::secrets::Released;
 use mainstay_model::declared::{Declared, ImageName, Service};
-use mainstay_model::identity::ServiceName;
+use mainstay_model::identity::{ServiceName, StackName};
+use mainstay_model::plan::{Order, UpOptions};
 
-use super::chosen;
 use super::up::{self, Preflight, ServiceArg, Up, services};
+use super::walk::Walk;
+use super::{chosen, edge, serving};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -69,7 +73,58 @@ pub async fn run(boot: &Boot, args: Promote) -> Outcome {
         preflight: args.preflight,
         ..Up::default()
     };
+    if let Some(stack) = chosen::known_without_files(boot).await? {
+        return from_release(boot, &stack, &promotion, &up).await;
+    }
     up::bring(boot, "promote", up, Some(&promotion)).await
+}
+
+/// A stack whose files are not on this host any more: what the release that serves declared is kept, and stands in their
+/// place.
+async fn from_release(
+    boot: &Boot,
+    stack: &StackName,
+    promotion: &Promotion,
+    up: &Up,
+) -> Outcome {
+    let gone = |why: &str| {
+        Problem::files("no-declaration", format!("the files of `{stack}` are not on this host any more, and {why}"))
+            .hint("bring it up from its files: `mainstay up`")
+    };
+    if promotion.tag.is_none() {
+        return Err(gone("`--clear` goes back to the images that they name"));
+    }
+    let walk = Walk::begin(boot, "promote").await?;
+    let serving = walk.client.memory().release_that_serves(stack).await?.ok_or_else(|| gone("no release serves"))?;
+    let released = boot.secrets().released(stack, &serving.operation)?;
+    let Some(Released { mut declared, options, .. }) = released else {
+        return Err(gone("what the release that serves declared is not kept"));
+    };
+    boot.ui.redactions.learn(declared.secrets.values.values());
+    let number = serving.number;
+    boot.ui.note(&format!("the files of `{stack}` are not here any more: it stays as release {number} declared it"));
+    let promoted = promotion.images(&declared, &serving.promoted)?;
+    serving::put_in_place(&mut declared, &promoted);
+    let has_routes = declared.services.values().any(|service| !service.routes.is_empty());
+    let away = if has_routes && !options.no_edge { edge::order_if_away(boot).await? } else { None };
+    let edge_comes = away.is_some() && boot.settings.dry_run;
+    if let Some(order) = away {
+        boot.ui.note("there are routes, and no edge answers here: it comes first");
+        walk.carry_out(vec![order]).await?;
+    }
+    let options = UpOptions {
+        promoted,
+        pull: up.pull,
+        edge_comes,
+        ready_within_secs: up.ready_within.or(options.ready_within_secs),
+        no_smoke: up.no_smoke,
+        unchecked: up.preflight.unchecked(),
+        way_back_required: up.require_way_back,
+        back_to: None,
+        ..options
+    };
+    walk.carry_out(vec![Order::Up { declared: Box::new(declared), options }]).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Promotion {

@@ -28,6 +28,13 @@ pub struct Ps {
     all: bool,
 }
 
+impl Ps {
+    /// Whether it shows every stack.
+    pub fn is_about_all(&self) -> bool {
+        self.all
+    }
+}
+
 pub async fn run(boot: &Boot, args: Ps) -> Outcome {
     let wanted = services(&args.services);
     let stacks = if args.all { known(boot).await? } else { chosen::stacks(boot)? };

@@ -30,6 +30,13 @@ pub struct Releases {
     limit: u32,
 }
 
+impl Releases {
+    /// Whether one release is meant, which is one stack's.
+    pub fn is_about_one(&self) -> bool {
+        self.number.is_some()
+    }
+}
+
 /// One release as `--json` gives it; docs/RELEASES.md says what each means.
 #[derive(Serialize)]
 struct Told<'a> {

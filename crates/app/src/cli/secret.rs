@@ -36,6 +36,21 @@ enum Verb {
     RestoreKit(kit::RestoreKit),
 }
 
+impl Secret {
+    /// Why it is for the machine that it is about, and what to do instead.
+    pub fn stays(&self) -> Option<(&'static str, &'static str)> {
+        match &self.verb {
+            Verb::Kit(_) => Some(("writes the key of the host, which must not travel", "run it there, by hand")),
+            Verb::RestoreKit(_) => Some(("reads the key of the host, which must not travel", "run it there, by hand")),
+            Verb::Set(args) if args.reads_a_file() => Some((
+                "would read the file of `--from-file` there, and it is here",
+                "pipe it in: `mainstay --host URL secret set NAME < FILE`",
+            )),
+            Verb::Set(_) | Verb::Ls(_) | Verb::Rm(_) | Verb::Generate(_) => None,
+        }
+    }
+}
+
 pub async fn run(boot: &Boot, args: Secret) -> Outcome {
     match args.verb {
         Verb::Set(args) => set::run(boot, args).await,

@@ -1,5 +1,7 @@
 //! `mainstay serve`
 
+mod outside;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +30,14 @@ const LAST_GRACE: Duration = Duration::from_secs(5);
 /// Hold every stack that was brought up here, and take orders on a socket in the state folder.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay serve                              until SIGTERM or Ctrl-C\n  mainstay serve --socket-group docker        members of `docker` may give orders\n  systemd: Type=notify, ExecStart=/usr/local/bin/mainstay serve\n\nA second server for the same state folder is refused with exit code 4."
+    after_help = "Examples:\n  mainstay serve                              until SIGTERM or Ctrl-C\n  mainstay serve --socket-group docker        members of `docker` may give orders\n  mainstay serve --listen 0.0.0.0:7443        so may those with a token (docs/REMOTE.md)\n  systemd: Type=notify, ExecStart=/usr/local/bin/mainstay serve\n\nA second server for the same state folder is refused with exit code 4."
 )]
 pub struct Serve {
     /// A group whose members may give orders too; they are then as powerful as with the Docker engine
     #[arg(long, value_name = "GROUP")]
     socket_group: Option<String>,
+    #[command(flatten)]
+    outside: outside::Outside,
     /// Seconds that running operations get to end when the server is stopped
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     stop_timeout: u64,
@@ -60,12 +64,17 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     for told in keeper.settle_releases().await? {
         ui.say(&told);
     }
+    let outside = args.outside.bind(&boot.settings.state_dir).await?;
     let listener = socket::listen(&boot.settings.socket, args.socket_group.as_deref())?;
     let engine = engine::version(&keeper.docker);
     let api = Api { keeper, engine, running: Arc::new(Running::default()), stopping: CancellationToken::new() };
-    let tasks = Tasks::start(ui, &api, listener);
+    let mut tasks = Tasks::start(ui, &api, listener);
     ui.say(&format!("mainstay {} serves on {}", env!("CARGO_PKG_VERSION"), boot.settings.socket.display()));
     ui.say(&format!("engine {} (API {})", api.engine.version, api.engine.api_version));
+    if let Some(outside) = outside {
+        outside.told().iter().for_each(|line| ui.say(line));
+        tasks.loops.push(outside.serve(boot, api.stopping.clone()));
+    }
     ui.say(&format!("{} known", count(api.keeper.stacks()?.len(), "stack")));
     notify::tell(&boot.environment, "READY=1");
     signals.next().await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mainstay_model::declared::Declared;
+use mainstay_model::declared::{Declared, PullPolicy};
 use mainstay_model::identity::ServiceName;
 use mainstay_model::plan::Order;
 
@@ -48,7 +48,7 @@ pub async fn laid_over(
 }
 
 /// Gives those that differ from the files, in words.
-fn put_in_place(declared: &mut Declared, promoted: &BTreeMap<ServiceName, String>) -> Vec<String> {
+pub(super) fn put_in_place(declared: &mut Declared, promoted: &BTreeMap<ServiceName, String>) -> Vec<String> {
     let mut differing = Vec::new();
     for (name, image) in promoted {
         let Some(service) = declared.services.get_mut(name).filter(|service| service.image != *image) else { continue };
@@ -56,6 +56,9 @@ fn put_in_place(declared: &mut Declared, promoted: &BTreeMap<ServiceName, String
         service.image.clone_from(image);
         // Built from what lies here it would be something else under the promoted name.
         service.build = None;
+        if service.pull_policy == PullPolicy::Build {
+            service.pull_policy = PullPolicy::Missing;
+        }
         // It is no longer what `docker compose up` would make of the files.
         service.compose_hash.clear();
     }

@@ -41,6 +41,18 @@ pub struct SmokeArgs {
     edge_root: Option<PathBuf>,
 }
 
+impl SmokeArgs {
+    /// Whether it needs a file of the machine on which it is typed.
+    pub fn reads_a_file(&self) -> bool {
+        self.edge_root.is_some()
+    }
+
+    /// Whether it asks where the declared routes are served, and nowhere else.
+    pub fn asks_this_edge(&self) -> bool {
+        self.edge.is_none() && self.edge_root.is_none()
+    }
+}
+
 /// One check, and whose it is.
 #[derive(Clone)]
 struct Asked {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Global;
 use crate::problem::Problem;
+use crate::remote::carried::{self, Carried};
 use crate::ui::ColorChoice;
 
 /// What the process was started in, read once.
@@ -13,6 +14,8 @@ pub struct Environment {
     pub variables: BTreeMap<String, String>,
     pub working_directory: PathBuf,
     pub is_root: bool,
+    /// How the command came here, when it was typed on another machine.
+    pub carried: Option<Carried>,
 }
 
 impl Environment {
@@ -25,11 +28,16 @@ impl Environment {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Ok(Environment { variables, working_directory, is_root: rustix::process::geteuid().is_root() })
+        let mut variables: BTreeMap<String, String> = variables;
+        let carried = variables.remove(carried::VARIABLE).and_then(|text| serde_json::from_str(&text).ok());
+        Ok(Environment { variables, working_directory, is_root: rustix::process::geteuid().is_root(), carried })
     }
 
-    /// Who runs this, by name or by number.
+    /// Who asks for this: whoever it was carried for, else the user by name or by number.
     pub fn user(&self) -> String {
+        if let Some(carried) = &self.carried {
+            return carried.by.clone();
+        }
         let name = self.get("USER").or_else(|| self.get("LOGNAME"));
         name.map_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()), str::to_owned)
     }
@@ -109,7 +117,7 @@ mod tests {
 
     fn environment(variables: &[(&str, &str)], is_root: bool) -> Environment {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Environment { variables, working_directory: "/work".into(), is_root }
+        Environment { variables, working_directory: "/work".into(), is_root, carried: None }
     }
 
     #[test]

@@ -14,12 +14,12 @@ static CREATED: AtomicU32 = AtomicU32::new(0);
 pub(super) const PRIVATE: u32 = 0o600;
 
 /// Makes a folder and those above it, for its owner alone.
-pub(super) fn make_folder(folder: &Path) -> Result<(), SecretsError> {
+pub(crate) fn make_folder(folder: &Path) -> Result<(), SecretsError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(trouble(folder, "made"))
 }
 
 /// The content of a file; nothing when there is none.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, SecretsError> {
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, SecretsError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, SecretsError> {
 }
 
 /// A lock that ends with this value or with the process. Whoever has it holds it for as long as a file takes to write.
-pub(super) fn lock(path: &Path) -> Result<File, SecretsError> {
+pub(crate) fn lock(path: &Path) -> Result<File, SecretsError> {
     let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(PRIVATE).open(path);
     let lock = lock.map_err(trouble(path, "opened"))?;
     lock.lock().map_err(trouble(path, "locked"))?;
@@ -37,7 +37,7 @@ pub(super) fn lock(path: &Path) -> Result<File, SecretsError> {
 
 /// Writes a file beside the old one and puts it in its place. After a power cut one of the two is there. Called under a
 /// lock.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), SecretsError> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), SecretsError> {
     let half = beside(path, "new");
     let failed = |doing| trouble(path, doing);
     // One that a crash left may have any mode.
@@ -48,7 +48,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), SecretsError> {
 }
 
 /// Writes a file that must not be there yet: whole, or not at all. `false` when somebody else was first.
-pub(super) fn create(path: &Path, bytes: &[u8]) -> Result<bool, SecretsError> {
+pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<bool, SecretsError> {
     // Of this call alone, so that two at once do not write into one file.
     let half = beside(path, &format!("new-{}-{}", std::process::id(), CREATED.fetch_add(1, Ordering::Relaxed)));
     remove(&half)?;
@@ -64,7 +64,7 @@ pub(super) fn create(path: &Path, bytes: &[u8]) -> Result<bool, SecretsError> {
 }
 
 /// Removes a file, if it is there.
-pub(super) fn remove(path: &Path) -> Result<(), SecretsError> {
+pub(crate) fn remove(path: &Path) -> Result<(), SecretsError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(trouble(path, "removed")(error)),
         _ => Ok(()),
@@ -89,7 +89,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-pub(super) fn trouble(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> SecretsError + use<> {
+pub(crate) fn trouble(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> SecretsError + use<> {
     let path = path.to_owned();
     move |source| SecretsError::Disk { path: path.clone(), doing, source }
 }

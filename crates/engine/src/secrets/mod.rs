@@ -5,7 +5,7 @@
 //! whole or not at all, under a lock of its own: a command may keep a value while a server owns the rest of the folder.
 //! Nothing here is printed: a value is a [`Hidden`] or a text on its way into a load.
 
-mod disk;
+pub(crate) mod disk;
 mod key;
 pub mod kit;
 mod made_up;

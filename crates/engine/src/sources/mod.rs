@@ -9,6 +9,7 @@ mod host_files;
 mod paths;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ use crate::secrets::{Namespace, Secrets, SecretsError};
 pub use disk::Disk;
 use find::Found;
 pub use find::sibling;
+pub use texts::{Texts, texts};
 
 /// Which stack, in the words of the flags; everything absolute or relative to `working_directory`.
 #[derive(Clone, Debug, Default)]

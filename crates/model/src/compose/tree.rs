@@ -247,6 +247,11 @@ impl Sources {
         }
     }
 
+    /// Path and text of every file but env files, in the order in which they were read.
+    pub fn without_values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().filter(|one| !one.is_secret).map(|one| (one.path.as_str(), one.text.as_str()))
+    }
+
     /// A line as it may be shown: printable, and of an env file only the name and the `=`.
     pub fn shown_line(&self, file: FileId, line: u32) -> Option<String> {
         let text = self.line(file, line)?;

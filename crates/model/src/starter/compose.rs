@@ -19,7 +19,7 @@ name: {name}
 
 services:
   web:
-    # TAG is what promote.yaml sets in .env; until then the image is built here.
+    # Built here until a tag is promoted: `mainstay promote --tag TAG`, or promote.yaml.
     image: {image}:${{TAG:-main-latest}}
     build: .
     restart: unless-stopped

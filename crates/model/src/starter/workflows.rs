@@ -11,11 +11,11 @@ pub(super) fn images() -> String {
 }
 
 pub(super) fn promote() -> String {
-    filled(PROMOTE, &[("RELEASE", RELEASE)])
+    filled(PROMOTE, &[("REACH", REACH)])
 }
 
 pub(super) fn rollback() -> String {
-    filled(ROLLBACK, &[("RELEASE", RELEASE)])
+    filled(ROLLBACK, &[("REACH", REACH)])
 }
 
 const IMAGES: &str = r#"# Written by `mainstay init`. Each push to main becomes an image, under two tags: sha-<short sha>, which never
@@ -60,52 +60,26 @@ jobs:
           TAG: ${{ steps.names.outputs.tag }}
 "#;
 
-/// What is done on the server. The tag is written down once its release is committed, so a release that was taken back
-/// changes nothing, and the one before is remembered.
-const RELEASE: &str = r#"      - name: Reach the server
+/// The way to the server, and nothing else: what is done there is one command, which judges everything itself.
+const REACH: &str = r#"      - name: Reach the server
         run: |
           eval "$(ssh-agent -s)" > /dev/null
           echo "SSH_AUTH_SOCK=$SSH_AUTH_SOCK" >> "$GITHUB_ENV"
           ssh-add -q - <<< "$SSH_KEY"
           mkdir -p ~/.ssh
           printf '%s\n' "$KNOWN_HOSTS" >> ~/.ssh/known_hosts
+          if ! [[ "$STACK" =~ ^[a-z0-9][a-z0-9_-]*$ ]]; then
+            echo "::error::MAINSTAY_STACK is not the name of a stack"
+            exit 2
+          fi
         env:
           KNOWN_HOSTS: ${{ vars.MAINSTAY_KNOWN_HOSTS }}
-          SSH_KEY: ${{ secrets.MAINSTAY_SSH_KEY }}
-      - name: Release
-        run: |
-          if ! [[ "$TAG" =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]]; then
-            echo "::error::this is no tag of an image"
-            exit 2
-          fi
-          if ! [[ "$FOLDER" =~ ^/[A-Za-z0-9_./-]+$ ]]; then
-            echo "::error::MAINSTAY_FOLDER is not the path of a folder"
-            exit 2
-          fi
-          ssh "$SERVER" bash -s -- "$FOLDER" "$TAG" <<'REMOTE'
-          set -eu
-          cd "$1"
-          touch .env
-          TAG=$2
-          if [ "$TAG" = the-one-before ]; then TAG=$(sed -n 's/^TAG=//p' .env.before); fi
-          export TAG
-          mainstay config --images | while read -r image; do
-            case $image in *:"$TAG") docker pull --quiet "$image" ;; esac
-          done
-          mainstay up --yes
-          sed -n '/^TAG=/p' .env > .env.before
-          (umask 077; { grep -v '^TAG=' .env || true; echo "TAG=$TAG"; } > .env.next)
-          mv .env.next .env
-          REMOTE
-        env:
-          SERVER: ${{ vars.MAINSTAY_SERVER }}
-          FOLDER: ${{ vars.MAINSTAY_FOLDER }}
-          TAG: ${{ inputs.tag }}"#;
+          SSH_KEY: ${{ secrets.MAINSTAY_SSH_KEY }}"#;
 
 const PROMOTE: &str = r#"# Written by `mainstay init`. Needs, in the environment "production" of the repository's settings:
 #   variable MAINSTAY_SERVER        deploy@vps.example.com
 #   variable MAINSTAY_KNOWN_HOSTS   what `ssh-keyscan vps.example.com` prints, compared with the server's own key
-#   variable MAINSTAY_FOLDER        the folder of the stack there, such as /srv/shop
+#   variable MAINSTAY_STACK         the name of the stack there, as `mainstay stacks` lists it
 #   secret   MAINSTAY_SSH_KEY       the private key of that user; nothing else is held here
 name: Promote
 on:
@@ -123,8 +97,20 @@ jobs:
     runs-on: ubuntu-24.04
     timeout-minutes: 30
     environment: production
+    env:
+      SERVER: ${{ vars.MAINSTAY_SERVER }}
+      STACK: ${{ vars.MAINSTAY_STACK }}
     steps:
-@RELEASE@
+@REACH@
+      - name: Promote
+        run: |
+          if ! [[ "$TAG" =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]]; then
+            echo "::error::this is no tag of an image"
+            exit 2
+          fi
+          ssh "$SERVER" mainstay promote --stack "$STACK" --tag "$TAG" --pull --yes
+        env:
+          TAG: ${{ inputs.tag }}
 "#;
 
 const ROLLBACK: &str = r#"# Written by `mainstay init`. Needs what promote.yaml needs.
@@ -132,10 +118,9 @@ name: Rollback
 on:
   workflow_dispatch:
     inputs:
-      tag:
-        description: The tag to go back to
-        default: the-one-before
-        required: true
+      release:
+        description: The number of the release to go back to; empty for the one before
+        required: false
 permissions: {}
 concurrency:
   group: production
@@ -145,6 +130,18 @@ jobs:
     runs-on: ubuntu-24.04
     timeout-minutes: 30
     environment: production
+    env:
+      SERVER: ${{ vars.MAINSTAY_SERVER }}
+      STACK: ${{ vars.MAINSTAY_STACK }}
     steps:
-@RELEASE@
+@REACH@
+      - name: Roll back
+        run: |
+          if ! [[ "$RELEASE" =~ ^[0-9]{0,9}$ ]]; then
+            echo "::error::this is no number of a release"
+            exit 2
+          fi
+          ssh "$SERVER" mainstay rollback --stack "$STACK" ${RELEASE:+--to "$RELEASE"} --yes
+        env:
+          RELEASE: ${{ inputs.release }}
 "#;

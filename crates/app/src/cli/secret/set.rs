@@ -68,6 +68,11 @@ pub(super) async fn run(boot: &Boot, args: Set) -> Outcome {
 }
 
 impl Set {
+    /// Whether the value is in a file.
+    pub(super) fn reads_a_file(&self) -> bool {
+        self.from_file.is_some()
+    }
+
     fn value(&self, boot: &Boot) -> Result<Hidden, Problem> {
         let is_typed = self.from_file.is_none() && boot.ui.in_is_terminal;
         let mut bytes = match &self.from_file {

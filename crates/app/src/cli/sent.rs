@@ -1,0 +1,68 @@
+//! Files that came from another machine: what they name of that machine is not here.
+
+use std::path::Path;
+
+use mainstay_engine::sources::Read;
+use mainstay_model::declared::container::MountKind;
+
+use crate::boot::Boot;
+use crate::problem::Problem;
+use crate::remote::carried::Sent;
+
+/// Whether everything that a stack's files name can be had on this machine.
+///
+/// # Errors
+/// With each thing that cannot, by name.
+pub fn check(boot: &Boot, read: &Read) -> Result<(), Problem> {
+    let Some(sent) = boot.environment.carried.as_ref().and_then(|carried| carried.sent.as_ref()) else {
+        return Ok(());
+    };
+    if read.declared.stack.as_str() != sent.stack {
+        return Ok(());
+    }
+    let mut missing = Vec::new();
+    let mut from_here = Vec::new();
+    for service in read.declared.services.values() {
+        let name = &service.name;
+        if let Some(build) = &service.build
+            && build.context.starts_with('/')
+        {
+            missing.push(format!("`{name}` is built from a folder, and folders do not travel"));
+        }
+        let made: Vec<&str> = service.files.iter().map(|file| file.path.as_str()).collect();
+        let binds = service.container.mounts.iter().filter(|mount| mount.kind == MountKind::Bind);
+        for source in binds.filter_map(|mount| mount.source.as_deref()) {
+            if !is_below(sent, source) || made.contains(&source) {
+                continue;
+            }
+            match Path::new(source).exists() {
+                true => from_here.push(format!("`{source}` for `{name}`")),
+                false => missing.push(format!("`{name}` mounts `{source}`, which is not there")),
+            }
+        }
+    }
+    if !from_here.is_empty() {
+        boot.ui.note(&format!(
+            "taken as they are on this host, not as they are where you typed: {}",
+            from_here.join(", ")
+        ));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the files of `{}` name what is not on this host; nothing was touched", sent.stack);
+    let mut problem = Problem::files("not-on-this-host", message);
+    problem.causes = missing;
+    Err(problem
+        .hint(format!(
+            "mounts: copy them into `{}` on the host, or use a volume, or a config with `content`",
+            sent.directory
+        ))
+        .hint("builds: let CI push the image, give the service its `image`, and `mainstay promote --tag` it")
+        .hint("or bring the stack up on the host itself, where its files are"))
+}
+
+/// Whether a path was relative, or as good as that.
+fn is_below(sent: &Sent, path: &str) -> bool {
+    Path::new(path).starts_with(&sent.directory) || Path::new(path).starts_with(&sent.folder)
+}
