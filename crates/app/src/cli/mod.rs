@@ -137,6 +137,7 @@ impl Command {
             Command::Serve(_) => "serve",
             Command::Bridge(_) => "bridge",
             Command::Init(_) => "init",
+            Command::Watch(_) => "watch",
             Command::Version(_) => "version",
             Command::Completions(_) => "completions",
         }
