@@ -3,6 +3,7 @@
 pub mod chosen;
 pub mod completions;
 pub mod config;
+pub mod db;
 pub mod down;
 pub mod edge;
 pub mod exec;
@@ -89,6 +90,7 @@ pub enum Command {
     Stacks(stacks::Stacks),
     Config(config::Config),
     Secret(secret::Secret),
+    Db(db::Db),
     Serve(serve::Serve),
     Init(init::Init),
     Version(version::Version),
@@ -125,6 +127,7 @@ impl Command {
             Command::Stacks(args) => stacks::run(boot, args).await,
             Command::Config(args) => config::run(boot, args).await,
             Command::Secret(args) => secret::run(boot, args).await,
+            Command::Db(args) => db::run(boot, args).await,
             Command::Serve(args) => serve::run(boot, args).await,
             Command::Init(args) => init::run(boot, args).await,
             Command::Version(args) => version::run(boot, args).await,
