@@ -27,6 +27,8 @@ x-mainstay:
 ",
     );
     scene.file("one", "sql/.keep", "");
+    // There is an environment of this name.
+    scene.file("one", ".env.dev", "");
     scene.on("one", &["up", "--yes"]).ok();
     scene
 }
@@ -214,9 +216,9 @@ fn a_runner_that_is_killed_leaves_nothing_half_done() {
     migration(&scene, "1.sql", "create table a (id int); insert into a values (1); select pg_sleep(2);");
     let runner = scene.start("one", &apply(&[]));
     let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(2)%' and state = 'active' and pid <> pg_backend_pid()";
-    eventually("the file runs", Duration::from_secs(30), || sql(&scene, sleeps) == "1");
+    eventually("the file runs", Duration::from_secs(30), || (sql(&scene, sleeps) == "1").then_some(()));
     runner.kill();
-    eventually("the server has given up", Duration::from_secs(30), || sql(&scene, sleeps) == "0");
+    eventually("the server has given up", Duration::from_secs(30), || (sql(&scene, sleeps) == "0").then_some(()));
     assert_eq!(sql(&scene, "select to_regclass('a'), (select count(*) from pms_schema_migrations)"), "|0");
     scene.on("one", &apply(&[])).ok().says("applied 1 migration");
     assert_eq!(sql(&scene, "select count(*) from a"), "1");
@@ -231,7 +233,7 @@ fn ctrl_c_cancels_the_statement_that_runs() {
     migration(&scene, "1.sql", "create table a (id int); select pg_sleep(60);");
     let runner = scene.start("one", &apply(&[]));
     let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()";
-    eventually("the file runs", Duration::from_secs(30), || sql(&scene, sleeps) == "1");
+    eventually("the file runs", Duration::from_secs(30), || (sql(&scene, sleeps) == "1").then_some(()));
     runner.interrupt();
     let ran = runner.ends(Duration::from_secs(120));
     assert_eq!(ran.code, Some(130), "{ran:?}");
@@ -272,7 +274,7 @@ fn who_holds_the_lock_is_told_and_waiting_ends() {
     migration(&scene, "2.sql", "select 2;");
     let first = scene.start("one", &apply(&[]));
     let runs = "select count(*) from pg_stat_activity where query like '%pg_sleep(3)%' and state = 'active' and pid <> pg_backend_pid()";
-    eventually("the first one runs", Duration::from_secs(30), || sql(&scene, runs) == "1");
+    eventually("the first one runs", Duration::from_secs(30), || (sql(&scene, runs) == "1").then_some(()));
     scene.on("one", &apply(&["--wait", "500ms"])).code(4).says("mainstay db migrate").says("pg_terminate_backend(");
     assert_eq!(first.ends(Duration::from_secs(60)).code, Some(0));
 }
@@ -290,7 +292,7 @@ fn a_table_that_somebody_locks_makes_the_file_be_tried_again() {
     let holder = "begin; lock table a in access share mode; select pg_sleep(3); commit";
     docker_ok(&["exec", "--detach", &container, "psql", "-U", "postgres", "-d", "crm", "-c", holder]);
     let held = "select count(*) from pg_locks where relation = 'a'::regclass and granted and mode = 'AccessShareLock'";
-    eventually("it is held", Duration::from_secs(30), || sql(&scene, held) == "1");
+    eventually("it is held", Duration::from_secs(30), || (sql(&scene, held) == "1").then_some(()));
     scene.on("one", &apply(&["--lock-timeout", "200ms"])).ok().says("tried again in 1 s").says("applied 1 migration");
 }
 
@@ -351,7 +353,7 @@ fn a_database_can_be_named_by_variables_and_errors_name_what_is_wrong() {
     with(&url, dir).ok().says("applied 1 migration");
     with(&url, "/nowhere/at/all").code(3).says("/nowhere/at/all");
     let wrong = with(&format!("postgres://postgres:hunter2hunter2@{address}/crm"), dir).code(4);
-    wrong.says("password authentication failed").says(&address);
+    let wrong = wrong.says("password authentication failed").says(&address);
     assert!(!wrong.stderr.contains("hunter2"), "{}", wrong.stderr);
     with(&format!("postgres://postgres:it%20is%20a%20secret@{address}/crn"), dir)
         .code(4)

@@ -1,12 +1,20 @@
 //! Sessions for work that needs one to itself; none is ever taken from a pool.
 
+use std::time::{Duration, Instant};
+
 use standing_pool::tokio_postgres::{Client, Row};
-use standing_pool::{Settings, TargetName};
+use standing_pool::{Kind, Settings, TargetName};
 
 use super::error::PgError;
 
 /// What sessions call themselves, so that others see in `pg_stat_activity` who holds them up.
 const NAME: &str = "mainstay db migrate";
+
+/// For so long a server that is starting, or full, is asked again.
+const PATIENCE: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(500);
+/// Nobody waits for an answer to a page here: a server under load gets its time.
+const CONNECT: Duration = Duration::from_secs(30);
 
 /// A server that can be reached, and as whom.
 #[derive(Clone, Debug)]
@@ -16,7 +24,8 @@ pub struct Server {
 
 impl Server {
     pub fn new(settings: Settings) -> Server {
-        Server { settings }
+        let connect_timeout = settings.connect_timeout.max(CONNECT);
+        Server { settings: Settings { connect_timeout, ..settings } }
     }
 
     /// What may be shown of it.
@@ -25,8 +34,20 @@ impl Server {
     }
 
     pub(super) async fn open(&self) -> Result<Session, PgError> {
-        let connected = standing_pool::connect(&self.settings).await;
-        let client = connected.map_err(|failure| PgError::Connect { target: self.name(), failure })?;
+        let began = Instant::now();
+        let client = loop {
+            match standing_pool::connect(&self.settings).await {
+                Ok(client) => break client,
+                // Both pass by themselves: many runners at once, a server that has just been started.
+                Err(failure)
+                    if matches!(failure.kind, Kind::TooManyConnections | Kind::StartingUp)
+                        && began.elapsed() < PATIENCE =>
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(failure) => return Err(PgError::Connect { target: self.name(), failure }),
+            }
+        };
         let session = Session { client };
         session.begin_anew().await?;
         Ok(session)

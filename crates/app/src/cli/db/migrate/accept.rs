@@ -21,7 +21,7 @@ pub struct Accept {
     which: Which,
     /// The file
     #[arg(value_name = "FILE")]
-    file: String,
+    migration: String,
     /// Why that is right; it is kept
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -33,7 +33,7 @@ pub async fn run(boot: &Boot, args: Accept) -> Outcome {
         return Err(Problem::usage("no-reason", "`--reason` says nothing").hint("say why the change is right"));
     }
     let scene = Scene::of(boot, &args.which).await?;
-    let file = scene.file(&args.file)?;
+    let file = scene.file(&args.migration)?;
     boot.ui.talk(&scene.shown());
     if boot.settings.dry_run {
         boot.ui.talk(&format!("would accept {} as {}", file.name, &file.sha256[..12]));

@@ -21,9 +21,9 @@ pub struct Adopt {
     which: Which,
     /// The files
     #[arg(value_name = "FILE", required_unless_present = "up_to")]
-    files: Vec<String>,
+    migrations: Vec<String>,
     /// Every file up to this one
-    #[arg(long, value_name = "FILE", conflicts_with = "files")]
+    #[arg(long, value_name = "FILE", conflicts_with = "migrations")]
     up_to: Option<String>,
 }
 
@@ -34,7 +34,7 @@ pub async fn run(boot: &Boot, args: Adopt) -> Outcome {
             let last = scene.file(last)?.name.clone();
             scene.set.names().into_iter().filter(|name| *name <= last.as_str()).map(str::to_owned).collect()
         }
-        None => args.files,
+        None => args.migrations,
     };
     // All are looked at before the first is written.
     let files = names.iter().map(|name| scene.file(name)).collect::<Result<Vec<_>, Problem>>()?;
