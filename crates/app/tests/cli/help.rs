@@ -21,6 +21,7 @@ const COMMANDS: &[&str] = &[
     "stacks",
     "config",
     "secret",
+    "db",
     "serve",
     "init",
     "version",
