@@ -11,12 +11,12 @@ use standing_pool::{Failure, TargetName};
 #[derive(Debug, thiserror::Error)]
 pub enum PgError {
     #[error("no connection to {}", shown(.target))]
-    Connect { target: TargetName, failure: Failure },
+    Connect { target: Box<TargetName>, failure: Box<Failure> },
     /// Sessions behind it are not ours alone: a lock would be held by somebody else's.
     #[error("a pooler in transaction mode answers at {}:{}", .target.host, .target.port)]
-    Pooler { target: TargetName },
+    Pooler { target: Box<TargetName> },
     #[error("another migration run holds the lock of `{ledger}` since {}", seconds(.waited))]
-    Locked { ledger: LedgerName, waited: Duration, holder: Option<Holder> },
+    Locked { ledger: LedgerName, waited: Duration, holder: Option<Box<Holder>> },
     #[error("`{ledger}` is no ledger of migrations: {problem}")]
     NotALedger { ledger: LedgerName, problem: String },
     /// A statement of a file. Nothing of the file was kept, unless it runs without a transaction.
@@ -28,7 +28,7 @@ pub enum PgError {
     #[error("{file}: it ended the transaction that it ran in, so what it did is there and its row is not")]
     TransactionEnded { file: String },
     #[error("the database was lost while {doing}")]
-    Lost { doing: String, failure: Failure },
+    Lost { doing: String, failure: Box<Failure> },
     #[error("interrupted; nothing of {file} was kept")]
     Interrupted { file: String },
 }
@@ -87,7 +87,7 @@ impl fmt::Display for Holder {
 impl PgError {
     pub(super) fn lost(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> PgError {
         let doing = doing.into();
-        move |error| PgError::Lost { doing, failure: Failure::of(&error) }
+        move |error| PgError::Lost { doing, failure: Box::new(Failure::of(&error)) }
     }
 
     /// What to do next.

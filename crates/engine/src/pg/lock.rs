@@ -59,7 +59,7 @@ impl Lock {
             }
             if began.elapsed() + pause > patience {
                 let ledger = ledger.clone();
-                return Err(PgError::Locked { ledger, waited: began.elapsed(), holder }.into());
+                return Err(PgError::Locked { ledger, waited: began.elapsed(), holder: holder.map(Box::new) }.into());
             }
             tokio::select! {
                 () = tokio::time::sleep(jittered(pause)) => {}
@@ -79,7 +79,7 @@ impl Lock {
         let again = self.session.pid().await?;
         work.simple("ROLLBACK", "looking for a pooler").await?;
         if before == other || before != after || after != again || work.pid().await? != other {
-            return Err(PgError::Pooler { target: server.name() });
+            return Err(PgError::Pooler { target: Box::new(server.name()) });
         }
         Ok(())
     }

@@ -45,7 +45,9 @@ impl Server {
                 {
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(failure) => return Err(PgError::Connect { target: self.name(), failure }),
+                Err(failure) => {
+                    return Err(PgError::Connect { target: Box::new(self.name()), failure: Box::new(failure) });
+                }
             }
         };
         let session = Session { client };

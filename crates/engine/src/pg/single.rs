@@ -158,9 +158,10 @@ impl Single<'_> {
     fn while_holding(&self, error: &Error) -> PgError {
         match error.as_db_error() {
             Some(_) => self.failed(error, None, 0),
-            None => {
-                PgError::Lost { doing: "taking hold of the ledger".into(), failure: standing_pool::Failure::of(error) }
-            }
+            None => PgError::Lost {
+                doing: "taking hold of the ledger".into(),
+                failure: Box::new(standing_pool::Failure::of(error)),
+            },
         }
     }
 
@@ -168,7 +169,7 @@ impl Single<'_> {
     fn failed(&self, error: &Error, statement: Option<&Statement>, done: usize) -> PgError {
         let Some(told) = error.as_db_error() else {
             let doing = format!("{} ran", self.file.name);
-            return PgError::Lost { doing, failure: standing_pool::Failure::of(error) };
+            return PgError::Lost { doing, failure: Box::new(standing_pool::Failure::of(error)) };
         };
         if *told.code() == SqlState::QUERY_CANCELED && told.message().contains("user request") {
             return PgError::Interrupted { file: self.file.name.clone() };
