@@ -256,3 +256,20 @@ pub(crate) async fn probe(client: &Client, access: Access, within: Duration) -> 
     }
     Ok(())
 }
+
+/// Makes one connection that belongs to no pool: for work that needs a session to itself, such as a migration. It is
+/// closed when the client is dropped.
+///
+/// # Errors
+/// Why there is none, without the password.
+pub async fn connect(settings: &Settings) -> Result<Client, Failure> {
+    let server = Server { settings: settings.clone() };
+    let within = settings.connect_timeout;
+    let asked = tokio::time::timeout(within, async {
+        let encryption = Encryption::of(&server)?;
+        let (client, _) =
+            open(&server.config(), encryption, |_| {}).await.map_err(|error| server.told(Failure::of(&error)))?;
+        Ok(client)
+    });
+    asked.await.unwrap_or_else(|_| Err(Failure::timeout("connecting", within)))
+}

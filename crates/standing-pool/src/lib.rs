@@ -44,6 +44,7 @@ mod tests;
 #[cfg(feature = "tls")]
 mod tls;
 
+pub use dial::connect;
 pub use failure::{Failure, Kind};
 pub use health::{Answer, Component, Condition, Health, SchemaBehind};
 pub use lease::{Lease, Params, Transaction};

@@ -4,6 +4,7 @@ pub mod bridge;
 pub mod chosen;
 pub mod completions;
 pub mod config;
+pub mod db;
 pub mod down;
 pub mod edge;
 pub mod exec;
@@ -95,6 +96,7 @@ pub enum Command {
     Config(config::Config),
     Secret(secret::Secret),
     Token(token::TokenArgs),
+    Db(db::Db),
     Serve(serve::Serve),
     Bridge(bridge::Bridge),
     Init(init::Init),
@@ -134,6 +136,7 @@ impl Command {
             Command::Config(_) => "config",
             Command::Secret(_) => "secret",
             Command::Token(_) => "token",
+            Command::Db(_) => "db",
             Command::Serve(_) => "serve",
             Command::Bridge(_) => "bridge",
             Command::Init(_) => "init",
@@ -165,6 +168,7 @@ impl Command {
             Command::Config(args) => config::run(boot, args).await,
             Command::Secret(args) => secret::run(boot, args).await,
             Command::Token(args) => token::run(boot, args).await,
+            Command::Db(args) => db::run(boot, args).await,
             Command::Serve(args) => serve::run(boot, args).await,
             Command::Bridge(args) => bridge::run(boot, args).await,
             Command::Init(args) => init::run(boot, args).await,

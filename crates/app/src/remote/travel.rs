@@ -77,6 +77,10 @@ pub fn way(command: &Command) -> Way {
             Way::Stays { why: "starts a server where it is run", hint: "start it there, as a service (docs/REMOTE.md)" }
         }
         Command::Bridge(_) => Way::Stays { why: "is the other end of `--host`", hint: "leave it out" },
+        Command::Db(_) => Way::Stays {
+            why: "reads the migrations of this machine, and reaches the database's container from it",
+            hint: "run it there, or name a database that this machine reaches: `DATABASE_URL=postgres://… mainstay db …`",
+        },
         Command::Init(_) => {
             Way::Stays { why: "writes files into a folder of this machine", hint: "leave out `--host`" }
         }
@@ -88,7 +92,7 @@ pub fn way(command: &Command) -> Way {
 pub fn is_for_here(command: &Command) -> bool {
     matches!(
         command,
-        Command::Serve(_) | Command::Bridge(_) | Command::Init(_) | Command::Watch(_) | Command::Completions(_)
+        Command::Serve(_) | Command::Bridge(_) | Command::Init(_) | Command::Watch(_) | Command::Db(_) | Command::Completions(_)
     )
 }
 
@@ -199,6 +203,7 @@ mod tests {
         ("serve", "", "stays"),
         ("bridge", "", "stays"),
         ("init", "", "stays"),
+        ("db", "migrate status", "stays"),
         ("watch", "", "stays"),
         ("version", "", "alone"),
         ("completions", "bash", "stays"),

@@ -23,6 +23,7 @@ const COMMANDS: &[&str] = &[
     "config",
     "secret",
     "token",
+    "db",
     "serve",
     "bridge",
     "init",

@@ -7,6 +7,7 @@ mod disk;
 mod find;
 mod host_files;
 mod paths;
+mod sql_files;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -23,6 +24,7 @@ pub use disk::Disk;
 use find::Found;
 pub use find::sibling;
 pub use texts::{Texts, texts};
+pub use sql_files::sql_files;
 
 /// Which stack, in the words of the flags; everything absolute or relative to `working_directory`.
 #[derive(Clone, Debug, Default)]

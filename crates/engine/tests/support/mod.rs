@@ -54,6 +54,7 @@ impl Stack {
             requires: vec![StackName::new("supabase").unwrap()],
             secrets: Default::default(),
             smoke: Vec::new(),
+            databases: std::collections::BTreeMap::new(),
         };
         Some(Stack { docker, declared, next_step: AtomicU32::new(1) })
     }

@@ -211,6 +211,7 @@ mod tests {
             requires: Vec::new(),
             secrets: Default::default(),
             smoke: Vec::new(),
+            databases: std::collections::BTreeMap::new(),
             disabled: Default::default(),
         };
         Order::Up { declared: Box::new(declared), options: UpOptions::default() }

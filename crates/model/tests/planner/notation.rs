@@ -131,6 +131,7 @@ pub fn declared(text: &str) -> Declared {
         requires: Vec::new(),
         secrets: Default::default(),
         smoke: Vec::new(),
+        databases: std::collections::BTreeMap::new(),
     };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         declare(&mut declared, line);

@@ -103,6 +103,7 @@ fn needed(command: &Command, global: &Global) -> Result<Vec<Scope>, Problem> {
         | Command::Edge(_)
         | Command::Up(_)
         | Command::Watch(_)
+        | Command::Db(_)
         | Command::Plan(_)
         | Command::Down(_)
         | Command::Start(_)

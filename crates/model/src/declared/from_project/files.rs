@@ -140,7 +140,7 @@ pub(super) fn content(project: &Project, item: &Place, kind: Kind, name: &str) -
     None
 }
 
-fn absolute(project: &Project, path: &str) -> String {
+pub(super) fn absolute(project: &Project, path: &str) -> String {
     match path.starts_with('/') {
         true => path.to_owned(),
         false => format!("{}/{}", project.directory.trim_end_matches('/'), path.trim_start_matches("./")),

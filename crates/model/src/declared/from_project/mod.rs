@@ -8,6 +8,7 @@ mod check;
 mod container;
 #[cfg(test)]
 mod corpus;
+mod databases;
 mod doubts;
 mod files;
 #[cfg(test)]
@@ -116,6 +117,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
     }
     let x_mainstay::Top { requires, secrets } = x_mainstay::at_the_top(&project);
     let smoke = x_mainstay::smoke(&project, &services);
+    let databases = x_mainstay::databases(&project, &services);
     routes::clashes(&project.root, &services);
     Some(Declared {
         stack,
@@ -128,6 +130,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
         requires,
         secrets: super::Secrets { wishes: secrets, values: loaded.kept.values.clone() },
         smoke,
+        databases,
     })
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
-use super::{Project, rollout, routes, secrets, smoke};
+use super::{Project, databases, rollout, routes, secrets, smoke};
 use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Dialect};
 use crate::declared::container::ContainerSpec;
-use crate::declared::{Probe, Rollout, Route, Service};
+use crate::declared::{Database, Probe, Rollout, Route, Service};
 use crate::identity::{ServiceName, StackName};
 use crate::secrets::SecretWish;
 use crate::smoke::Check;
@@ -15,7 +15,7 @@ use crate::smoke::Check;
 /// The key itself.
 const KEY: &str = "x-mainstay";
 
-/// Words at the top of the file; `databases` and `schedules` are not honoured yet.
+/// Words at the top of the file; `schedules` are not honoured yet.
 const AT_THE_TOP: &[&str] = &["requires", "dialect", "domain", "secrets", "smoke", "databases", "schedules"];
 
 /// Words in a service.
@@ -52,8 +52,8 @@ pub(super) fn at_the_top(project: &Project) -> Top {
             "dialect" => dialect(&child),
             // It was used up when the files were read.
             "domain" => drop(child.as_text()),
-            // Read by `smoke`, which has to know the services.
-            "smoke" => {}
+            // Read by functions of their own, which have to know the services.
+            "smoke" | "databases" => {}
             _ => tell(&child, word, AT_THE_TOP, IN_A_SERVICE, "belongs in a service"),
         }
     }
@@ -64,6 +64,12 @@ pub(super) fn at_the_top(project: &Project) -> Top {
 pub(super) fn smoke(project: &Project, services: &BTreeMap<ServiceName, Service>) -> Vec<Check> {
     let place = project.root.child(KEY).and_then(|place| place.child("smoke"));
     place.map(|place| smoke::checks(&place, &project.stack, services)).unwrap_or_default()
+}
+
+/// The databases of the stack, by name.
+pub(super) fn databases(project: &Project, services: &BTreeMap<ServiceName, Service>) -> BTreeMap<String, Database> {
+    let place = project.root.child(KEY).and_then(|place| place.child("databases"));
+    place.map(|place| databases::databases(project, &place, services)).unwrap_or_default()
 }
 
 fn stacks(project: &Project, place: &Place) -> Vec<StackName> {
@@ -181,13 +187,7 @@ mod tests {
 
     #[test]
     fn words_of_later_versions_are_warned_about_once_each() {
-        assert_eq!(
-            warned(&top(r#""databases": {}, "schedules": {}"#)),
-            [
-                "`x-mainstay.databases` is not honoured by this version",
-                "`x-mainstay.schedules` is not honoured by this version"
-            ]
-        );
+        assert_eq!(warned(&top(r#""schedules": {}"#)), ["`x-mainstay.schedules` is not honoured by this version"]);
     }
 
     #[test]

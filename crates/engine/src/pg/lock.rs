@@ -1,0 +1,123 @@
+//! The lock among runners of one ledger. It is politeness: what keeps a file from being applied twice is the ledger's
+//! row in the file's own transaction. It is polled, for a session that waits inside `pg_advisory_lock` holds a snapshot
+//! that `CREATE INDEX CONCURRENTLY` waits for, which is a deadlock.
+
+use std::time::{Duration, Instant};
+
+use mainstay_model::postgres::migration::LedgerName;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::error::{Holder, PgError};
+use super::session::{Server, Session};
+
+/// Ours among the users of two-part keys: `MSTY`.
+const CLASS: i32 = 0x4D53_5459;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The lock, held by a session of its own until it is dropped.
+pub(super) struct Lock {
+    pub session: Session,
+}
+
+/// Why it is not held.
+pub(super) enum Refused {
+    Error(PgError),
+    Cancelled,
+}
+
+impl From<PgError> for Refused {
+    fn from(error: PgError) -> Self {
+        Refused::Error(error)
+    }
+}
+
+impl Lock {
+    /// Takes it, or waits for it so long, telling who holds it each time that this changes.
+    pub async fn take(
+        server: &Server,
+        ledger: &LedgerName,
+        patience: Duration,
+        cancelled: &CancellationToken,
+        mut told: impl FnMut(&Holder),
+    ) -> Result<Lock, Refused> {
+        let session = server.open().await?;
+        let key = key(ledger);
+        let began = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut last: Option<i32> = None;
+        loop {
+            let row = session.one(&format!("SELECT pg_try_advisory_lock({CLASS}, {key})"), "taking the lock").await?;
+            if row.get(0) {
+                return Ok(Lock { session });
+            }
+            let holder = holder(&session, key).await?;
+            if let Some(holder) = holder.as_ref().filter(|holder| last != Some(holder.pid)) {
+                told(holder);
+                last = Some(holder.pid);
+            }
+            if began.elapsed() + pause > patience {
+                let ledger = ledger.clone();
+                return Err(PgError::Locked { ledger, waited: began.elapsed(), holder: holder.map(Box::new) }.into());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(jittered(pause)) => {}
+                () = cancelled.cancelled() => return Err(Refused::Cancelled),
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Makes sure that both sessions are sessions: behind a pooler in transaction mode either of them would get
+    /// another process of the server while the other one's transaction is open, or the same one as the other.
+    pub async fn must_be_alone_with(&self, work: &Session, server: &Server) -> Result<(), PgError> {
+        let before = self.session.pid().await?;
+        work.simple("BEGIN", "looking for a pooler").await?;
+        let other = work.pid().await?;
+        let after = self.session.pid().await?;
+        let again = self.session.pid().await?;
+        work.simple("ROLLBACK", "looking for a pooler").await?;
+        if before == other || before != after || after != again || work.pid().await? != other {
+            return Err(PgError::Pooler { target: Box::new(server.name()) });
+        }
+        Ok(())
+    }
+}
+
+fn key(ledger: &LedgerName) -> i32 {
+    let hash = Sha256::digest(ledger.quoted().as_bytes());
+    i32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+}
+
+/// A fifth more or less, so that thirty runners do not ask at the same moment.
+fn jittered(pause: Duration) -> Duration {
+    let mut byte = [0_u8; 1];
+    let part = getrandom::fill(&mut byte).map_or(0.5, |()| f64::from(byte[0]) / 255.0);
+    pause.mul_f64(0.8 + part * 0.4)
+}
+
+async fn holder(session: &Session, key: i32) -> Result<Option<Holder>, PgError> {
+    // Numbers of a lock are unsigned there, and the key is not.
+    let sql = format!(
+        "SELECT l.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''), \
+                coalesce(host(a.client_addr), ''), coalesce(a.state, 'of which this role may see no more'), \
+                coalesce(extract(epoch FROM now() - a.backend_start)::bigint, 0), \
+                coalesce(left(regexp_replace(a.query, '\\s+', ' ', 'g'), 80), '') \
+         FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+           AND l.classid = {}::oid AND l.objid = {}::oid LIMIT 1",
+        CLASS.cast_unsigned(),
+        key.cast_unsigned()
+    );
+    let row = session.client.query_opt(&sql, &[]).await.map_err(PgError::lost("looking who holds the lock"))?;
+    Ok(row.map(|row| Holder {
+        pid: row.get(0),
+        application: row.get(1),
+        user: row.get(2),
+        address: row.get(3),
+        state: row.get(4),
+        seconds: row.get(5),
+        query: row.get(6),
+    }))
+}

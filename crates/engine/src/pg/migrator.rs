@@ -1,0 +1,341 @@
+//! Migrates one database: looks at its ledger, and applies what a plan says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mainstay_model::postgres::migration::{
+    LedgerName, LedgerRow, MigrationFile, MigrationPlan, MigrationSet, Mode, Note, Step, Target,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::error::{Holder, PgError};
+use super::ledger;
+use super::lock::{Lock, Refused};
+use super::session::{Server, Session, literal};
+use super::single::{Ran, Single};
+
+/// Codes with which a file is tried again: a lock that was not had in time, a deadlock, a transaction that lost a race.
+const TRIED_AGAIN: &[&str] = &["55P03", "40P01", "40001"];
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Another runner.
+    pub runner: Duration,
+    /// One lock of a statement; the file is tried again then, for behind a statement that waits everybody waits.
+    pub lock: Duration,
+    /// How many times.
+    pub tries: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience { runner: Duration::from_mins(5), lock: Duration::from_secs(5), tries: 5 }
+    }
+}
+
+/// What an apply says while it goes on.
+#[derive(Clone, Debug)]
+pub enum MigrationEvent {
+    Waiting {
+        holder: Holder,
+    },
+    Began {
+        file: String,
+    },
+    /// A statement of a file without a transaction, counted from 0.
+    Statement {
+        file: String,
+        number: usize,
+        of: usize,
+    },
+    Retried {
+        file: String,
+        why: String,
+        again_in: Duration,
+    },
+    DroppedInvalid {
+        file: String,
+        index: String,
+    },
+    Done {
+        file: String,
+        took_ms: u64,
+    },
+    ByAnother {
+        file: String,
+    },
+}
+
+/// One database, one ledger.
+pub struct Migrator {
+    server: Server,
+    ledger: LedgerName,
+    patience: Patience,
+    /// Who is written into rows.
+    by: String,
+    /// Whether invalid indexes that a file makes are dropped before it runs.
+    rebuild_invalid: bool,
+}
+
+/// A file whose row was written without running it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adoption {
+    Adopted,
+    /// It has a row with this very hash.
+    WasThere,
+}
+
+/// The hash of a file that was changed, before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    pub before: String,
+    pub after: String,
+}
+
+impl Migrator {
+    pub fn new(server: Server, ledger: LedgerName, patience: Patience, by: String) -> Migrator {
+        Migrator { server, ledger, patience, by, rebuild_invalid: false }
+    }
+
+    /// Drops invalid indexes that a file without a transaction makes, before it runs.
+    #[must_use]
+    pub fn rebuilding_invalid(mut self, yes: bool) -> Migrator {
+        self.rebuild_invalid = yes;
+        self
+    }
+
+    /// The rows of the ledger; changes nothing.
+    ///
+    /// # Errors
+    /// When the database cannot be asked, or the table is no ledger.
+    pub async fn rows(&self) -> Result<Vec<LedgerRow>, PgError> {
+        let session = self.server.open().await?;
+        ledger::read(&session.client, &self.ledger).await
+    }
+
+    /// What an apply would do; changes nothing.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub async fn plan(&self, set: &MigrationSet, allowed: &BTreeSet<String>) -> Result<MigrationPlan, PgError> {
+        let session = self.server.open().await?;
+        self.plan_on(&session, set, allowed).await
+    }
+
+    async fn plan_on(
+        &self,
+        session: &Session,
+        set: &MigrationSet,
+        allowed: &BTreeSet<String>,
+    ) -> Result<MigrationPlan, PgError> {
+        let target = self.target(session).await?;
+        let rows = ledger::read(&session.client, &self.ledger).await?;
+        let attempts = ledger::attempts(&session.client, &self.ledger).await?;
+        Ok(MigrationPlan::decide(target, set, &rows, &attempts, allowed))
+    }
+
+    async fn target(&self, session: &Session) -> Result<Target, PgError> {
+        let named = session.one(
+            "SELECT current_database()::text, oid::text FROM pg_database WHERE datname = current_database()",
+            "asking for the database",
+        );
+        let row = named.await?;
+        let (database, oid): (String, String) = (row.get(0), row.get(1));
+        // Not every role may ask for it; the number of the database in its server has to do then.
+        let asked = session.client.query_one("SELECT system_identifier::text FROM pg_control_system()", &[]).await;
+        let system_identifier = asked.map_or_else(|_| format!("database {oid}"), |row| row.get(0));
+        Ok(Target { system_identifier, database, ledger: self.ledger.clone() })
+    }
+
+    /// Applies the plan's files, in order. What another runner applied meanwhile is passed over.
+    ///
+    /// # Errors
+    /// The first failure; files before it stay applied.
+    pub async fn apply(
+        &self,
+        set: &MigrationSet,
+        plan: &MigrationPlan,
+        cancelled: &CancellationToken,
+        mut told: impl FnMut(MigrationEvent),
+    ) -> Result<usize, PgError> {
+        let Some(first) = plan.steps.first() else { return Ok(0) };
+        let waiting = |holder: &Holder| told(MigrationEvent::Waiting { holder: holder.clone() });
+        let taken = Lock::take(&self.server, &self.ledger, self.patience.runner, cancelled, waiting).await;
+        let lock = match taken {
+            Ok(lock) => lock,
+            Err(Refused::Error(error)) => return Err(error),
+            Err(Refused::Cancelled) => return Err(PgError::Interrupted { file: first.file.clone() }),
+        };
+        let work = self.server.open().await?;
+        lock.must_be_alone_with(&work, &self.server).await?;
+        ledger::make(&work.client, &self.ledger).await?;
+        let mut applied = 0;
+        for step in &plan.steps {
+            // A plan is made of files of its set.
+            let Some(file) = set.files.get(&step.file) else { continue };
+            if cancelled.is_cancelled() {
+                return Err(PgError::Interrupted { file: step.file.clone() });
+            }
+            told(MigrationEvent::Began { file: step.file.clone() });
+            match self.with_tries(&lock, &work, file, step, cancelled, &mut told).await? {
+                Ran::Applied { took_ms } => {
+                    applied += 1;
+                    told(MigrationEvent::Done { file: step.file.clone(), took_ms });
+                }
+                Ran::ByAnother => told(MigrationEvent::ByAnother { file: step.file.clone() }),
+            }
+        }
+        Ok(applied)
+    }
+
+    async fn with_tries(
+        &self,
+        lock: &Lock,
+        work: &Session,
+        file: &MigrationFile,
+        step: &Step,
+        cancelled: &CancellationToken,
+        told: &mut impl FnMut(MigrationEvent),
+    ) -> Result<Ran, PgError> {
+        let mut pause = Duration::from_secs(1);
+        let mut done = step.done;
+        for attempt in 1.. {
+            let ran = self.once(lock, work, file, done, cancelled, told).await;
+            let error = match ran {
+                Err(PgError::Statement(error)) if TRIED_AGAIN.contains(&error.sqlstate.as_str()) => error,
+                ended => return ended,
+            };
+            // A deadlock may have left an index behind; what ran before stays done.
+            if attempt >= self.patience.tries {
+                return Err(PgError::Statement(error));
+            }
+            done = done.max(error.done);
+            let why = error.message.clone();
+            told(MigrationEvent::Retried { file: file.name.clone(), why, again_in: pause });
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = cancelled.cancelled() => return Err(PgError::Interrupted { file: file.name.clone() }),
+            }
+            pause = (pause * 2).min(Duration::from_secs(15));
+        }
+        unreachable!("the attempts end above")
+    }
+
+    /// One attempt; when it is cancelled, the statement that runs is cancelled too, from the other session.
+    async fn once(
+        &self,
+        lock: &Lock,
+        work: &Session,
+        file: &MigrationFile,
+        done: usize,
+        cancelled: &CancellationToken,
+        told: &mut impl FnMut(MigrationEvent),
+    ) -> Result<Ran, PgError> {
+        let single = Single {
+            session: work,
+            ledger: &self.ledger,
+            file,
+            lock_timeout_ms: u64::try_from(self.patience.lock.as_millis()).unwrap_or(u64::MAX),
+            by: &self.by,
+        };
+        let pid = work.pid().await?;
+        let run = async {
+            if file.mode == Mode::Transaction {
+                return single.in_a_transaction().await;
+            }
+            self.clear_invalid(&single, told).await?;
+            let of = file.statements.len();
+            single
+                .by_statements(done, |number| told(MigrationEvent::Statement { file: file.name.clone(), number, of }))
+                .await
+        };
+        tokio::pin!(run);
+        tokio::select! {
+            ran = &mut run => ran,
+            () = cancelled.cancelled() => {
+                lock.session.simple(&format!("SELECT pg_cancel_backend({pid})"), "cancelling the statement").await?;
+                // It ends as it ends: applied, when it was that far.
+                run.await
+            }
+        }
+    }
+
+    async fn clear_invalid(&self, single: &Single<'_>, told: &mut impl FnMut(MigrationEvent)) -> Result<(), PgError> {
+        if self.rebuild_invalid {
+            for index in single.drop_invalid().await? {
+                told(MigrationEvent::DroppedInvalid { file: single.file.name.clone(), index });
+            }
+            return Ok(());
+        }
+        match single.invalid_index().await? {
+            Some(index) => Err(PgError::InvalidIndex { file: single.file.name.clone(), index }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the row of a file whose work is in the database already, without running it.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn adopt(&self, file: &MigrationFile, cancelled: &CancellationToken) -> Result<Adoption, PgError> {
+        let lock = self.locked(&file.name, cancelled).await?;
+        let client = &lock.session.client;
+        ledger::make(client, &self.ledger).await?;
+        let note = Note { tokens_sha256: Some(file.tokens_sha256.clone()), took_ms: None, by: Some(self.by.clone()) };
+        let sql = format!(
+            "{} ON CONFLICT (filename) DO UPDATE SET sha256 = EXCLUDED.sha256, \
+             notes = concat_ws('; ', {}.notes, EXCLUDED.notes) WHERE {}.sha256 IS NULL OR {}.sha256 = ''",
+            ledger::insert(&self.ledger, &file.name, &file.sha256, &format!("adopted; {note}")),
+            quoted_table(&self.ledger),
+            quoted_table(&self.ledger),
+            quoted_table(&self.ledger)
+        );
+        let changed = client.execute(&sql, &[]).await.map_err(PgError::lost("writing the ledger"))?;
+        Ok(if changed > 0 { Adoption::Adopted } else { Adoption::WasThere })
+    }
+
+    /// Takes a changed file's text for the one that was applied. `None` when the file has no row with another hash.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn accept(
+        &self,
+        file: &MigrationFile,
+        reason: &str,
+        cancelled: &CancellationToken,
+    ) -> Result<Option<Accepted>, PgError> {
+        let lock = self.locked(&file.name, cancelled).await?;
+        let client = &lock.session.client;
+        let rows: BTreeMap<String, LedgerRow> =
+            ledger::read(client, &self.ledger).await?.into_iter().map(|row| (row.filename.clone(), row)).collect();
+        let before = rows.get(&file.name).and_then(|row| row.sha256.clone());
+        let Some(before) = before.filter(|hash| *hash != file.sha256) else { return Ok(None) };
+        ledger::make(client, &self.ledger).await?;
+        let note = Note { tokens_sha256: Some(file.tokens_sha256.clone()), took_ms: None, by: Some(self.by.clone()) };
+        let words = format!("accepted {before} -> {}: {reason}; {note}", file.sha256);
+        let sql = format!(
+            "UPDATE {} SET sha256 = {}, notes = concat_ws('; ', notes, {}) WHERE filename = {} AND sha256 = {}",
+            self.ledger.quoted(),
+            literal(&file.sha256),
+            literal(&words),
+            literal(&file.name),
+            literal(&before)
+        );
+        client.execute(&sql, &[]).await.map_err(PgError::lost("writing the ledger"))?;
+        Ok(Some(Accepted { before, after: file.sha256.clone() }))
+    }
+
+    async fn locked(&self, file: &str, cancelled: &CancellationToken) -> Result<Lock, PgError> {
+        match Lock::take(&self.server, &self.ledger, self.patience.runner, cancelled, |_| {}).await {
+            Ok(lock) => Ok(lock),
+            Err(Refused::Error(error)) => Err(error),
+            Err(Refused::Cancelled) => Err(PgError::Interrupted { file: file.to_owned() }),
+        }
+    }
+}
+
+/// The table as `ON CONFLICT … DO UPDATE` names it.
+fn quoted_table(ledger: &LedgerName) -> String {
+    format!("\"{}\"", ledger.table.replace('"', "\"\""))
+}

@@ -1,0 +1,96 @@
+//! Sessions for work that needs one to itself; none is ever taken from a pool.
+
+use std::time::{Duration, Instant};
+
+use standing_pool::tokio_postgres::{Client, Row};
+use standing_pool::{Kind, Settings, TargetName};
+
+use super::error::PgError;
+
+/// What sessions call themselves, so that others see in `pg_stat_activity` who holds them up.
+const NAME: &str = "mainstay db migrate";
+
+/// For so long a server that is starting, or full, is asked again.
+const PATIENCE: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(500);
+/// Nobody waits for an answer to a page here: a server under load gets its time.
+const CONNECT: Duration = Duration::from_secs(30);
+
+/// A server that can be reached, and as whom.
+#[derive(Clone, Debug)]
+pub struct Server {
+    settings: Settings,
+}
+
+impl Server {
+    pub fn new(settings: Settings) -> Server {
+        let connect_timeout = settings.connect_timeout.max(CONNECT);
+        Server { settings: Settings { connect_timeout, ..settings } }
+    }
+
+    /// What may be shown of it.
+    pub fn name(&self) -> TargetName {
+        self.settings.target.name()
+    }
+
+    pub(super) async fn open(&self) -> Result<Session, PgError> {
+        let began = Instant::now();
+        let client = loop {
+            match standing_pool::connect(&self.settings).await {
+                Ok(client) => break client,
+                // Both pass by themselves: many runners at once, a server that has just been started.
+                Err(failure)
+                    if matches!(failure.kind, Kind::TooManyConnections | Kind::StartingUp)
+                        && began.elapsed() < PATIENCE =>
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(failure) => {
+                    return Err(PgError::Connect { target: Box::new(self.name()), failure: Box::new(failure) });
+                }
+            }
+        };
+        let session = Session { client };
+        session.begin_anew().await?;
+        Ok(session)
+    }
+}
+
+/// One session.
+pub(super) struct Session {
+    pub client: Client,
+}
+
+impl Session {
+    /// As a session begins: what a file before this one has set is gone. A file that was made by `pg_dump` leaves an
+    /// empty `search_path` behind.
+    pub async fn begin_anew(&self) -> Result<(), PgError> {
+        // `DISCARD ALL` runs by itself only, and sets the role and every variable back.
+        self.simple("DISCARD ALL", "resetting the session").await?;
+        let pins = format!(
+            "SET application_name = '{NAME}'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
+             SET standard_conforming_strings = on; SET client_min_messages = warning"
+        );
+        self.simple(&pins, "preparing the session").await
+    }
+
+    /// The process of the server that answers now.
+    pub async fn pid(&self) -> Result<i32, PgError> {
+        Ok(self.one("SELECT pg_backend_pid()", "asking for the session").await?.get(0))
+    }
+
+    /// Statements without a result.
+    pub async fn simple(&self, sql: &str, doing: &str) -> Result<(), PgError> {
+        self.client.batch_execute(sql).await.map_err(PgError::lost(doing))
+    }
+
+    /// A query with one row.
+    pub async fn one(&self, sql: &str, doing: &str) -> Result<Row, PgError> {
+        self.client.query_one(sql, &[]).await.map_err(PgError::lost(doing))
+    }
+}
+
+/// A text as SQL writes it.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

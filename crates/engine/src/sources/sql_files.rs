@@ -1,0 +1,35 @@
+//! The files of a migrations folder.
+
+use std::io;
+use std::path::Path;
+
+/// No migration is longer; what is, is data, or no migration at all.
+const LARGEST: u64 = 32 * 1024 * 1024;
+
+/// Name and bytes of every file in a folder whose name ends with `.sql`; folders in it are not looked into.
+///
+/// # Errors
+/// When there is no such folder, or one of the files cannot be read, is too large, or has a name that is no text.
+pub fn sql_files(dir: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let told = |path: &Path, error: &io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|error| told(dir, &error))? {
+        let path = entry.map_err(|error| told(dir, &error))?.path();
+        let is_sql = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("sql"));
+        let about = std::fs::metadata(&path);
+        if !is_sql || about.as_ref().is_ok_and(|about| !about.is_file()) {
+            continue;
+        }
+        let size = about.map_err(|error| told(&path, &error))?.len();
+        if size > LARGEST {
+            let error = io::Error::other(format!("has {size} bytes, and {LARGEST} are the most for a migration"));
+            return Err(told(&path, &error));
+        }
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            return Err(told(&path, &io::Error::other("its name is not UTF-8")));
+        };
+        files.push((name.to_owned(), std::fs::read(&path).map_err(|error| told(&path, &error))?));
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,32 @@
+//! A database of a stack: where it is, who connects, and which migrations it has.
+
+use serde::{Deserialize, Serialize};
+
+use super::Hidden;
+use crate::identity::ServiceName;
+use crate::postgres::migration::LedgerName;
+
+/// One entry of `x-mainstay.databases`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Database {
+    pub whereabouts: Whereabouts,
+    pub migrations: Option<Migrations>,
+}
+
+/// How it is reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whereabouts {
+    /// A service of the stack: at its container's address, whatever it is then.
+    Service { service: ServiceName, port: u16, database: String, user: String, password: Option<Hidden> },
+    /// A server that is none of the stack's, as `postgres://…`.
+    Url(Hidden),
+}
+
+/// The files that make its schema.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migrations {
+    /// An absolute path.
+    pub dir: String,
+    pub ledger: LedgerName,
+}
