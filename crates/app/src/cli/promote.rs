@@ -81,12 +81,7 @@ pub async fn run(boot: &Boot, args: Promote) -> Outcome {
 
 /// A stack whose files are not on this host any more: what the release that serves declared is kept, and stands in their
 /// place.
-async fn from_release(
-    boot: &Boot,
-    stack: &StackName,
-    promotion: &Promotion,
-    up: &Up,
-) -> Outcome {
+async fn from_release(boot: &Boot, stack: &StackName, promotion: &Promotion, up: &Up) -> Outcome {
     let gone = |why: &str| {
         Problem::files("no-declaration", format!("the files of `{stack}` are not on this host any more, and {why}"))
             .hint("bring it up from its files: `mainstay up`")

@@ -92,7 +92,12 @@ pub fn way(command: &Command) -> Way {
 pub fn is_for_here(command: &Command) -> bool {
     matches!(
         command,
-        Command::Serve(_) | Command::Bridge(_) | Command::Init(_) | Command::Watch(_) | Command::Db(_) | Command::Completions(_)
+        Command::Serve(_)
+            | Command::Bridge(_)
+            | Command::Init(_)
+            | Command::Watch(_)
+            | Command::Db(_)
+            | Command::Completions(_)
     )
 }
 
