@@ -91,6 +91,13 @@ distrust() {
 remove_releases() {
     local tag
     for tag in 2 broken; do docker image rm "pontea-web:$tag" >/dev/null 2>&1 || true; done
+    # And the names by which Mainstay kept the images of releases; their state folder goes too.
+    local stack kept
+    for stack in "${STACKS[@]}"; do
+        for kept in $(docker images --filter "reference=mainstay/$stack/*" --format '{{.Repository}}:{{.Tag}}'); do
+            docker image rm "$kept" >/dev/null 2>&1 || true
+        done
+    done
 }
 
 remove_images() {
