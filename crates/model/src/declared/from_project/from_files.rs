@@ -104,12 +104,12 @@ fn what_a_namespace_or_a_link_implies_is_waited_for() {
 
 #[test]
 fn a_complaint_has_its_line() {
-    let text = "services:\n  web:\n    image: nginx\n    x-mainstay:\n      route: []\nx-mainstay:\n  databases: {}\n";
+    let text = "services:\n  web:\n    image: nginx\n    x-mainstay:\n      route: []\nx-mainstay:\n  schedules: {}\n";
     let loaded = loaded(text, &[]);
     let complaints = declare(&loaded).expect_err("the word does not exist");
     assert_eq!(
         rendered(&complaints, &loaded),
-        "error: `services.web.x-mainstay.route` is not a word that Mainstay knows\n  --> /srv/shop/compose.yaml:5:7\n 5 |       route: []\n   |       ^\n  hint: did you mean `routes`?\nwarning: `x-mainstay.databases` is not honoured by this version\n  --> /srv/shop/compose.yaml:7:3\n 7 |   databases: {}\n   |   ^\n"
+        "error: `services.web.x-mainstay.route` is not a word that Mainstay knows\n  --> /srv/shop/compose.yaml:5:7\n 5 |       route: []\n   |       ^\n  hint: did you mean `routes`?\nwarning: `x-mainstay.schedules` is not honoured by this version\n  --> /srv/shop/compose.yaml:7:3\n 7 |   schedules: {}\n   |   ^\n"
     );
 }
 
