@@ -115,7 +115,11 @@ fn no_checks(boot: &Boot, args: &SmokeArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn reads(boot: &Boot) -> Result<Vec<Read>, Problem> {
+/// The stacks that are meant, as their files declare them.
+///
+/// # Errors
+/// When they are not found or are refused.
+pub async fn reads(boot: &Boot) -> Result<Vec<Read>, Problem> {
     let none = std::collections::BTreeSet::new();
     if let Some(reads) = chosen::read_early(boot, &none)? {
         return Ok(reads);

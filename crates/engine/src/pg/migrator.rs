@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mainstay_model::postgres::migration::{
-    LedgerName, LedgerRow, MigrationFile, MigrationPlan, MigrationSet, Mode, Note, Step, Target,
+    LedgerName, LedgerRow, MigrationFile, MigrationPlan, MigrationSet, Mode, Note, Target,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -170,6 +170,8 @@ impl Migrator {
         let work = self.server.open().await?;
         lock.must_be_alone_with(&work, &self.server).await?;
         ledger::make(&work.client, &self.ledger).await?;
+        // Another runner may have come further with a file since the plan was made.
+        let attempts = ledger::attempts(&work.client, &self.ledger).await?;
         let mut applied = 0;
         for step in &plan.steps {
             // A plan is made of files of its set.
@@ -178,7 +180,11 @@ impl Migrator {
                 return Err(PgError::Interrupted { file: step.file.clone() });
             }
             told(MigrationEvent::Began { file: step.file.clone() });
-            match self.with_tries(&lock, &work, file, step, cancelled, &mut told).await? {
+            let ran = attempts.get(&step.file).map(Vec::as_slice).unwrap_or_default();
+            let matching =
+                file.statements.iter().zip(ran).take_while(|(one, hash)| file.hash_of(one) == **hash).count();
+            let done = step.done.max(matching);
+            match self.with_tries(&lock, &work, file, done, cancelled, &mut told).await? {
                 Ran::Applied { took_ms } => {
                     applied += 1;
                     told(MigrationEvent::Done { file: step.file.clone(), took_ms });
@@ -194,12 +200,12 @@ impl Migrator {
         lock: &Lock,
         work: &Session,
         file: &MigrationFile,
-        step: &Step,
+        done: usize,
         cancelled: &CancellationToken,
         told: &mut impl FnMut(MigrationEvent),
     ) -> Result<Ran, PgError> {
         let mut pause = Duration::from_secs(1);
-        let mut done = step.done;
+        let mut done = done;
         for attempt in 1.. {
             let ran = self.once(lock, work, file, done, cancelled, told).await;
             let error = match ran {

@@ -11,7 +11,7 @@ use mainstay_model::observed::{Scope, State};
 use mainstay_model::postgres::migration::LedgerName;
 
 use crate::boot::{Boot, engine};
-use crate::cli::{chosen, generated};
+use crate::cli::{generated, smoke};
 use crate::problem::Problem;
 
 /// The folder when nothing says another one.
@@ -65,15 +65,7 @@ impl Which {
     }
 
     async fn declared(&self, boot: &Boot) -> Result<(Database, Declared), Problem> {
-        let none = std::collections::BTreeSet::new();
-        let reads = match chosen::read_early(boot, &none)? {
-            Some(reads) => reads,
-            None => {
-                let known = crate::client::Memory::open(&boot.settings).await?.stacks().await?;
-                chosen::read(boot, &known, &none)?
-            }
-        };
-        let [read] = <[_; 1]>::try_from(reads).map_err(|reads| {
+        let [read] = <[_; 1]>::try_from(smoke::reads(boot).await?).map_err(|reads| {
             Problem::usage("one-stack", format!("a database is one of one stack, and {} are named", reads.len()))
                 .hint("name one: `--stack NAME`")
         })?;
