@@ -23,6 +23,9 @@ INPUT=${3:-}
 # A file that is read takes milliseconds; what takes this long hangs.
 TIMEOUT=10
 MEMORY_MB=1024
+# Compared values are remembered as food for later inputs, addresses among them: those have to be the same each time.
+SAME_ADDRESSES=(setarch -R)
+"${SAME_ADDRESSES[@]}" true 2>/dev/null || SAME_ADDRESSES=(env)
 HOST=$(rustc -vV | sed -n 's/^host: //p')
 WORK=target/fuzz
 
@@ -52,15 +55,16 @@ run() {
     else
         arguments+=(-max_len=4096 -dict=fuzz/compose.dict)
         if [ "$SECONDS_EACH" = repeatable ]; then
+            # A folder is read in the order of its file system, which differs from machine to machine.
+            printf '%s\n' "fuzz/seeds/$target"/* | LC_ALL=C sort | paste -sd, >"$WORK/$target.seeds"
             rm -rf "$kept" && mkdir -p "$kept"
-            arguments+=(-seed=1 -runs="$REPEATABLE_RUNS")
+            arguments+=(-seed=1 -runs="$REPEATABLE_RUNS" -seed_inputs="@$WORK/$target.seeds" "$kept")
         else
-            arguments+=(-max_total_time="$SECONDS_EACH")
+            arguments+=(-max_total_time="$SECONDS_EACH" "$kept" "fuzz/seeds/$target")
         fi
-        arguments+=("$kept" "fuzz/seeds/$target")
         [ -z "${MAINSTAY_FUZZ_SEEDS:-}" ] || arguments+=("$MAINSTAY_FUZZ_SEEDS")
     fi
-    MAINSTAY_FUZZ_TARGET=$target "$WORK/build/$HOST/release/mainstay-fuzz" "${arguments[@]}" >"$WORK/$target.log" 2>&1 || {
+    MAINSTAY_FUZZ_TARGET=$target "${SAME_ADDRESSES[@]}" "$WORK/build/$HOST/release/mainstay-fuzz" "${arguments[@]}" >"$WORK/$target.log" 2>&1 || {
         tail -n 60 "$WORK/$target.log" >&2
         say "$target: failed; $WORK/$target.log says how, and $WORK/crashes holds the input"
         return 1

@@ -77,14 +77,16 @@ fn inside(complaints: &[Diagnostic], sources: &Sources, given: &Given) {
     places::check(complaints, &|span: Span| given.0.get(sources.path(span.file)).cloned());
 }
 
-/// What `config` prints of a stack that `up` takes is a Compose file that says the same. In four cases Compose itself
-/// prints something else, and so must we: a key with a `$`, which it doubles as in a value and does not read as one; an
+/// What `config` prints of a stack that `up` takes is a Compose file that says the same. In five cases Compose itself
+/// prints something else, and so must we: a host that is given one address twice (`a=1.2.3.4,1.2.3.4`), which it prints as
+/// two lines and refuses in a list; a key with a `$`, which it doubles as in a value and does not read as one; an
 /// empty text, which it leaves out, so that a default takes its place when it is read again; an empty name, which it takes
 /// in a list (`- ""`) and refuses in the mapping that it prints; and services that are off, which are not printed, though
 /// others may name them.
 fn reads_back(loaded: &Loaded) {
     let is_off = loaded.disabled_services.as_map().is_some_and(|services| !services.is_empty());
-    if is_off || has_odd_key(&loaded.project) || says_nothing(&loaded.project) {
+    let odd = has_odd_key(&loaded.project) || says_nothing(&loaded.project) || has_host_twice(&loaded.project);
+    if is_off || odd {
         return;
     }
     let printed = print::to_yaml(loaded);
@@ -114,6 +116,24 @@ fn says_nothing(node: &Node) -> bool {
         Value::List(items) => items.iter().any(says_nothing),
         _ => false,
     }
+}
+
+/// Gives a host one address twice.
+fn has_host_twice(project: &Node) -> bool {
+    let services = project.get("services").and_then(Node::as_map);
+    services.is_some_and(|services| {
+        services.iter().any(|(_, service)| {
+            let hosts = service.node.get("extra_hosts").and_then(Node::as_map);
+            hosts.is_some_and(|hosts| hosts.iter().any(|(_, entry)| repeats(&entry.node)))
+        })
+    })
+}
+
+fn repeats(node: &Node) -> bool {
+    let Value::List(items) = &node.value else { return false };
+    let mut texts: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
+    texts.sort_unstable();
+    texts.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// One that Compose prints and does not read again.
