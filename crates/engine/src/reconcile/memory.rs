@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use mainstay_model::identity::StackName;
+use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::observed::Container;
 use mainstay_model::plan::HeldService;
 
@@ -56,6 +56,8 @@ pub(super) struct Memory {
     taken_off: BTreeSet<(String, String)>,
     /// Containers, by id, that ran after crashes when a stack that they lean on came back; and until when that counts.
     may_crash_yet: BTreeMap<String, (Instant, Returned)>,
+    /// Services that ran after crashes when they were given a network back; and until when that counts.
+    reattached: BTreeMap<(StackName, ServiceName), Instant>,
 }
 
 struct Held {
@@ -191,6 +193,23 @@ impl Memory {
     pub(super) fn back_before_crash(&mut self, container: &str) -> Returned {
         let known = self.may_crash_yet.remove(container);
         known.filter(|(until, _)| *until > Instant::now()).map(|(_, returned)| returned).unwrap_or_default()
+    }
+
+    /// Notes that one more crash of a service may come of what it found before it was given a network back.
+    pub(super) fn is_reattached(&mut self, stack: &StackName, service: &ServiceName) {
+        self.reattached.insert((stack.clone(), service.clone()), Instant::now() + LAST_CRASH);
+    }
+
+    /// Those of a stack whose last crash may still come of the network that they lacked.
+    pub(super) fn reattached(&mut self, stack: &StackName) -> BTreeSet<ServiceName> {
+        let now = Instant::now();
+        self.reattached.retain(|_, until| *until > now);
+        self.reattached.keys().filter(|(of, _)| of == stack).map(|(_, service)| service.clone()).collect()
+    }
+
+    /// It was started after that crash, and the next one is its own.
+    pub(super) fn was_started(&mut self, stack: &StackName, service: &ServiceName) {
+        self.reattached.remove(&(stack.clone(), service.clone()));
     }
 
     /// Notes that a container is off a network; `true` when that is new.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::fights::Key;
 use super::holding::Holding;
 use super::memory::Cause;
+use super::returned::is_between_crashes;
 use super::watched::{Glance, Watched};
 use crate::apply::{Manner, Teller, Walk};
 use crate::journal::{Beginning, EntryKind, NewEntry, StepOutcome, new_operation_id, text_of};
@@ -48,7 +49,8 @@ impl<W: Watched> Holding<'_, W> {
             let Some((stack, held)) = self.held_of(&glance.container) else { return Looked::Well };
             self.tell_disconnect(&stack, &glance, &cause);
             let returned = self.memory().leaning(&stack, &cause.returned);
-            let order = Order::Hold { stack: stack.clone(), services: vec![held], returned };
+            let reattached = self.memory().reattached(&stack);
+            let order = Order::Hold { stack: stack.clone(), services: vec![held], returned, reattached };
             let observed = observed(stack.clone(), glance);
             let plan = decided(&order, &observed);
             if plan.is_empty() {
@@ -74,7 +76,8 @@ impl<W: Watched> Holding<'_, W> {
             Err(error) => return Looked::Blind(Some(stack), error),
         };
         let leaning = self.memory().leaning(&stack, &cause.returned);
-        let order = Order::Hold { stack: stack.clone(), services, returned: leaning.clone() };
+        let reattached = self.memory().reattached(&stack);
+        let order = Order::Hold { stack: stack.clone(), services, returned: leaning.clone(), reattached };
         match self.keeper.docker.look(&scope_of(&order)).await {
             Err(error) => Looked::Blind(Some(stack), error),
             Ok(observed) => {
@@ -115,6 +118,7 @@ impl<W: Watched> Holding<'_, W> {
             self.tell_once(&stack, words, &cause);
             return later(cause);
         }
+        self.mind_who_is_reattached(&plan, &observed);
         let (verdict, failed) = self.walk(&plan, &cause).await;
         match self.after(&plan, verdict, &failed, cause.clone()) {
             Looked::Well => later(cause),
@@ -176,10 +180,18 @@ impl<W: Watched> Holding<'_, W> {
         }
         let mut fights = Vec::new();
         for step in &plan.steps {
-            if let Action::Attach { target, attachment } = &step.action
-                && let TargetContainer::Id(id) = &target.container
-            {
-                memory.is_back_on(id, &attachment.network);
+            match &step.action {
+                Action::Attach { target, attachment } => {
+                    if let TargetContainer::Id(id) = &target.container {
+                        memory.is_back_on(id, &attachment.network);
+                    }
+                }
+                Action::StartContainer { target } => {
+                    if let Some(service) = &target.service {
+                        memory.was_started(&plan.stack, service);
+                    }
+                }
+                _ => {}
             }
         }
         for key in plan.steps.iter().filter_map(key) {
@@ -204,6 +216,19 @@ impl<W: Watched> Holding<'_, W> {
         match longest {
             Some(wait) => Looked::Later(plan.stack.clone(), now + wait, cause),
             None => Looked::Well,
+        }
+    }
+
+    /// A container that crashes again and again runs for a moment between two crashes. One that is given its network back
+    /// in such a moment has found it missing already.
+    fn mind_who_is_reattached(&self, plan: &Plan, observed: &Observed) {
+        for step in &plan.steps {
+            let Action::Attach { target, .. } = &step.action else { continue };
+            let TargetContainer::Id(id) = &target.container else { continue };
+            let between_crashes = |c: &&Container| c.id == *id && is_between_crashes(c);
+            if let (Some(service), Some(_)) = (&target.service, observed.containers.iter().find(between_crashes)) {
+                self.memory().is_reattached(&plan.stack, service);
+            }
         }
     }
 

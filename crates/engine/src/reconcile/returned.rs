@@ -65,10 +65,8 @@ impl<W: Watched> Holding<'_, W> {
     /// Those that run at the moment, but crashed before, may crash once more from what they found before the return.
     pub(super) fn mind_who_may_crash_yet(&self, observed: &Observed, leaning: &Leaning, returned: &Returned) {
         let leans = |c: &&Container| c.service.as_ref().is_some_and(|service| leaning.contains_key(service));
-        let may_crash =
-            |c: &&Container| c.state == State::Running && c.health != Health::Healthy && c.restart_count > 0;
         let mut memory = self.memory();
-        for container in observed.containers.iter().filter(leans).filter(may_crash) {
+        for container in observed.containers.iter().filter(leans).filter(|c| is_between_crashes(c)) {
             memory.may_crash_yet(&container.id, returned.clone());
         }
     }
@@ -76,6 +74,11 @@ impl<W: Watched> Holding<'_, W> {
 
 /// Services of one stack that lean on another one which is back, and that one.
 pub(super) type Leaning = BTreeMap<ServiceName, StackName>;
+
+/// Runs now, crashed before, and may crash once more from what it found.
+pub(super) fn is_between_crashes(container: &Container) -> bool {
+    container.state == State::Running && container.health != Health::Healthy && container.restart_count > 0
+}
 
 fn is_up(container: &Container) -> bool {
     let is_well = matches!(container.health, Health::Unverified | Health::Healthy);

@@ -189,6 +189,33 @@ async fn a_container_that_crashes_without_its_network_is_attached_and_started() 
 }
 
 #[tokio::test]
+async fn who_is_attached_between_two_crashes_and_crashes_once_more_is_started_once() {
+    let bench = Bench::new().await.hold().await;
+    {
+        let mut world = bench.world.lock();
+        let container = world.named(NOCODB);
+        container.endpoints.retain(|endpoint| endpoint.network != SHARED);
+        container.restart_count = 5;
+    }
+    bench.world.tell_of(NOCODB, "start");
+    bench.eventually_on(NOCODB, SHARED).await;
+    for times in 1..=2 {
+        {
+            let mut world = bench.world.lock();
+            let container = world.named(NOCODB);
+            (container.state, container.exit_code) = (State::Restarting, Some(1));
+        }
+        bench.world.tell_of(NOCODB, "die");
+        bench.settle().await;
+        let done = bench.world.done();
+        assert!(
+            matches!(done[..], [Action::Attach { .. }, Action::StartContainer { .. }]),
+            "after {times} crashes: {done:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_container_made_anew_by_somebody_else_is_attached() {
     let bench = Bench::new().await.hold().await;
     bench.world.lock().containers.clear();

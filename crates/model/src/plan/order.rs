@@ -31,6 +31,10 @@ pub enum Order {
         /// Services that lean on another stack of which a container came up just now, and that stack.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         returned: BTreeMap<ServiceName, StackName>,
+        /// Services that were given a network back while they ran between crashes: the next crash may still come of what
+        /// they found without it.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        reattached: BTreeSet<ServiceName>,
     },
     /// The keeper's own: a release that failed or was cut off is brought to one of its two ends.
     Settle(SettleOrder),

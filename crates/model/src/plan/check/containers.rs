@@ -219,10 +219,10 @@ impl<'a> Reader<'a> {
         if joins_late {
             self.wrong(step, "start-before-attach", format!("`{}` starts before it is attached", target.name));
         }
-        if let Order::Hold { returned, .. } = self.order {
+        if let Order::Hold { returned, reattached, .. } = self.order {
             let is_mended = self.is_done_before(step, target, |action| matches!(action, Action::Attach { .. }));
-            let leans = target.service.as_ref().is_some_and(|service| returned.contains_key(service));
-            if !is_mended && !leans {
+            let is_back = |service| returned.contains_key(service) || reattached.contains(service);
+            if !is_mended && !target.service.as_ref().is_some_and(is_back) {
                 self.wrong(step, "hold-starts", format!("a hold must not start `{}` for nothing", target.name));
             }
         }

@@ -4,7 +4,7 @@
 //! Every step is live. A container that works is never stopped for it, one that crashed because of it is started
 //! after it is attached, and one that a person stopped is attached and left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::attachments::repair;
 use super::draft::Draft;
@@ -13,10 +13,27 @@ use crate::identity::{ServiceName, StackName};
 use crate::observed::{Container, Observed, State};
 use crate::plan::{Action, HeldService, Impact, Level, StepId, Target};
 
+/// What is back, so that who crashed for want of it need not wait out the engine's back-off.
+pub(super) struct Back<'a> {
+    pub returned: &'a BTreeMap<ServiceName, StackName>,
+    pub reattached: &'a BTreeSet<ServiceName>,
+}
+
+impl Back<'_> {
+    fn why(&self, service: &ServiceName) -> Option<String> {
+        if self.reattached.contains(service) {
+            return Some(NETWORKS.into());
+        }
+        self.returned.get(service).map(|stack| format!("the stack `{stack}` that it leans on is back"))
+    }
+}
+
+const NETWORKS: &str = "its networks are back";
+
 pub(super) fn hold(
     stack: &StackName,
     services: &[HeldService],
-    returned: &BTreeMap<ServiceName, StackName>,
+    back: &Back<'_>,
     world: &Observed,
 ) -> Draft {
     let mut draft = Draft::default();
@@ -33,7 +50,7 @@ pub(super) fn hold(
             world.containers.iter().filter(|container| stands_for(container, stack, service)).collect();
         let before = draft.steps().len();
         for container in &containers {
-            hold_container(&mut draft, container, service, returned.get(&service.service), &places);
+            hold_container(&mut draft, container, service, back, &places);
         }
         if draft.steps().len() == before && !containers.is_empty() {
             draft.unchanged.push(service.service.clone());
@@ -111,16 +128,12 @@ fn hold_container(
     draft: &mut Draft,
     container: &Container,
     service: &HeldService,
-    returned: Option<&StackName>,
+    back: &Back<'_>,
     places: &BTreeMap<String, Place>,
 ) {
     let repairs = repair_all(draft, container, service, places);
-    let back = match returned {
-        _ if !repairs.is_empty() => "its networks are back".to_owned(),
-        Some(stack) => format!("the stack `{stack}` that it leans on is back"),
-        None => return,
-    };
-    if let Some(state) = crashed(container) {
+    let back = if repairs.is_empty() { back.why(&service.service) } else { Some(NETWORKS.into()) };
+    if let (Some(state), Some(back)) = (crashed(container), back) {
         let action = Action::StartContainer { target: Target::observed(container) };
         draft.add(action, Impact::Live, format!("{state}, and {back}"), repairs);
     }

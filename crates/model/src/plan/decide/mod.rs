@@ -46,7 +46,9 @@ pub fn decide(order: &Order, observed: &Observed) -> Plan {
         Order::Start(order) => start_stop::start(order, &world),
         Order::Stop(order) => start_stop::stop(order, &world),
         Order::Restart(order) => start_stop::restart(order, &world),
-        Order::Hold { stack, services, returned } => hold::hold(stack, services, returned, &world),
+        Order::Hold { stack, services, returned, reattached } => {
+            hold::hold(stack, services, &hold::Back { returned, reattached }, &world)
+        }
         Order::Settle(order) => settle::settle(order, &world),
     };
     if let Order::Up { declared, .. } = order {
