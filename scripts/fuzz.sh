@@ -58,7 +58,8 @@ run() {
             # A folder is read in the order of its file system, which differs from machine to machine.
             printf '%s\n' "fuzz/seeds/$target"/* | LC_ALL=C sort | paste -sd, >"$WORK/$target.seeds"
             rm -rf "$kept" && mkdir -p "$kept"
-            arguments+=(-seed=1 -runs="$REPEATABLE_RUNS" -seed_inputs="@$WORK/$target.seeds" "$kept")
+            # Without `-reload=0` its own folder is read again by the clock.
+            arguments+=(-seed=1 -runs="$REPEATABLE_RUNS" -reload=0 -seed_inputs="@$WORK/$target.seeds" "$kept")
         else
             arguments+=(-max_total_time="$SECONDS_EACH" "$kept" "fuzz/seeds/$target")
         fi

@@ -119,19 +119,19 @@ fn says_nothing(node: &Node) -> bool {
 }
 
 /// Gives a host one address twice.
-fn has_host_twice(project: &Node) -> bool {
-    let services = project.get("services").and_then(Node::as_map);
-    services.is_some_and(|services| {
-        services.iter().any(|(_, service)| {
-            let hosts = service.node.get("extra_hosts").and_then(Node::as_map);
-            hosts.is_some_and(|hosts| hosts.iter().any(|(_, entry)| repeats(&entry.node)))
-        })
-    })
+fn has_host_twice(node: &Node) -> bool {
+    match &node.value {
+        Value::Map(map) => map.iter().any(|(key, entry)| match (key, &entry.node.value) {
+            ("extra_hosts", Value::List(lines)) => repeats(lines),
+            _ => has_host_twice(&entry.node),
+        }),
+        Value::List(items) => items.iter().any(has_host_twice),
+        _ => false,
+    }
 }
 
-fn repeats(node: &Node) -> bool {
-    let Value::List(items) = &node.value else { return false };
-    let mut texts: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
+fn repeats(lines: &[Node]) -> bool {
+    let mut texts: Vec<&str> = lines.iter().filter_map(Node::as_str).collect();
     texts.sort_unstable();
     texts.windows(2).any(|pair| pair[0] == pair[1])
 }
