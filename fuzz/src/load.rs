@@ -79,8 +79,8 @@ fn inside(complaints: &[Diagnostic], sources: &Sources, given: &Given) {
 
 /// What `config` prints of a stack that `up` takes is a Compose file that says the same. In five cases Compose itself
 /// prints something else, and so must we: a host that is given one address twice (`a=1.2.3.4,1.2.3.4`), which it prints as
-/// two lines and refuses in a list; a key with a `$`, which it doubles as in a value and does not read as one; an
-/// empty text, which it leaves out, so that a default takes its place when it is read again; an empty name, which it takes
+/// two lines and refuses in a list; a key with a `$`, which it doubles as in a value and does not read as one, or `<<`,
+/// which it writes bare and reads as a merge; an empty text, which it leaves out, so that a default takes its place when it is read again; an empty name, which it takes
 /// in a list (`- ""`) and refuses in the mapping that it prints; and services that are off, which are not printed, though
 /// others may name them.
 fn reads_back(loaded: &Loaded) {
@@ -139,9 +139,9 @@ fn repeats(lines: &[Node]) -> bool {
 /// One that Compose prints and does not read again.
 fn has_odd_key(node: &Node) -> bool {
     match &node.value {
-        Value::Map(map) => {
-            map.iter().any(|(key, entry)| key.is_empty() || key.contains('$') || has_odd_key(&entry.node))
-        }
+        Value::Map(map) => map
+            .iter()
+            .any(|(key, entry)| key.is_empty() || key == "<<" || key.contains('$') || has_odd_key(&entry.node)),
         Value::List(items) => items.iter().any(has_odd_key),
         _ => false,
     }
