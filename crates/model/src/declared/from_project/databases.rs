@@ -56,7 +56,7 @@ fn database(project: &Project, entry: &Place, services: &BTreeMap<ServiceName, S
         Some(found) => Some(found?),
         None => None,
     };
-    Some(Database { whereabouts: whereabouts?, migrations })
+    Some(Database { whereabouts: whereabouts?, migrations, backup: None, image: None })
 }
 
 /// What the image's own variables say need not be said again.
