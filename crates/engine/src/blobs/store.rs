@@ -138,7 +138,7 @@ impl Store {
             (Kind::Parts(store), Some(id)) => match store.abort_multipart(&self.path(key)?, id).await {
                 // Finished, or cleared away already.
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) if error.to_string().contains("NoSuchUpload") => {}
+                Err(error) if is_no_upload(&error) => {}
                 Err(error) => return Err(self.failed(&format!("clearing away `{key}`"), key, &error)),
             },
             (Kind::Folder(root), _) => {
@@ -171,4 +171,10 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("place", &self.place).finish_non_exhaustive()
     }
+}
+
+/// As a server says it, and as memory does.
+fn is_no_upload(error: &object_store::Error) -> bool {
+    let words = error.to_string();
+    words.contains("NoSuchUpload") || words.contains("MultipartUpload not found")
 }

@@ -1,5 +1,6 @@
-//! The only room that speaks to Postgres. So far it migrates: [`Migrator`].
+//! The only room that speaks to Postgres. It migrates ([`Migrator`]) and backs up ([`backup`]).
 
+pub mod backup;
 mod error;
 mod ledger;
 mod lock;
