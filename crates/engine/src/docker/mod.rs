@@ -30,6 +30,7 @@ mod place;
 mod refusal;
 mod registry;
 mod sync;
+mod tools;
 mod volumes;
 mod wire;
 mod worn;

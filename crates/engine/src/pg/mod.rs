@@ -5,9 +5,11 @@ mod error;
 mod ledger;
 mod lock;
 mod migrator;
+mod reach;
 mod session;
 mod single;
 
 pub use error::{Holder, PgError};
 pub use migrator::{Accepted, Adoption, MigrationEvent, Migrator, Patience};
+pub use reach::{Inside, ReachError, Reached, reach};
 pub use session::Server;

@@ -7,7 +7,8 @@ use standing_pool::{Kind, Settings, TargetName};
 
 use super::error::PgError;
 
-/// What sessions call themselves, so that others see in `pg_stat_activity` who holds them up.
+/// What sessions call themselves unless they are told another name, so that others see in `pg_stat_activity` who holds them
+/// up.
 const NAME: &str = "mainstay db migrate";
 
 /// For so long a server that is starting, or full, is asked again.
@@ -20,12 +21,32 @@ const CONNECT: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Server {
     settings: Settings,
+    application: String,
 }
 
 impl Server {
     pub fn new(settings: Settings) -> Server {
         let connect_timeout = settings.connect_timeout.max(CONNECT);
-        Server { settings: Settings { connect_timeout, ..settings } }
+        Server { settings: Settings { connect_timeout, ..settings }, application: NAME.to_owned() }
+    }
+
+    /// The same server, for sessions that call themselves so.
+    #[must_use]
+    pub fn called(&self, application: impl Into<String>) -> Server {
+        Server { settings: self.settings.clone(), application: application.into() }
+    }
+
+    /// The same server, and another database of it.
+    #[must_use]
+    pub fn of_database(&self, database: &str) -> Server {
+        let mut other = self.clone();
+        other.settings.target = other.settings.target.with_database(database);
+        other
+    }
+
+    /// How it is reached.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// What may be shown of it.
@@ -50,7 +71,7 @@ impl Server {
                 }
             }
         };
-        let session = Session { client };
+        let session = Session { client, application: self.application.clone() };
         session.begin_anew().await?;
         Ok(session)
     }
@@ -59,6 +80,7 @@ impl Server {
 /// One session.
 pub(super) struct Session {
     pub client: Client,
+    application: String,
 }
 
 impl Session {
@@ -68,8 +90,9 @@ impl Session {
         // `DISCARD ALL` runs by itself only, and sets the role and every variable back.
         self.simple("DISCARD ALL", "resetting the session").await?;
         let pins = format!(
-            "SET application_name = '{NAME}'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-             SET standard_conforming_strings = on; SET client_min_messages = warning"
+            "SET application_name = {}; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
+             SET standard_conforming_strings = on; SET client_min_messages = warning",
+            literal(&self.application)
         );
         self.simple(&pins, "preparing the session").await
     }

@@ -35,3 +35,5 @@ pub const KEEPER: &str = "dev.mainstay.keeper";
 pub const REQUIRES: &str = "dev.mainstay.requires";
 /// Ours, on networks and volumes: the digest of the declaration that they were made from.
 pub const DIGEST: &str = "dev.mainstay.digest";
+/// Ours, on a container that holds tools for a moment and belongs to no stack: what they are for.
+pub const TOOLS: &str = "dev.mainstay.tools";

@@ -35,6 +35,9 @@ pub enum BackupError {
     Dump { program: String, code: i64, words: String },
     #[error("`{program}` is not in the container `{container}`")]
     NoProgram { program: String, container: String },
+    /// A question of ours that the server did not answer.
+    #[error("the database refused while {doing}: {words}")]
+    Refused { doing: String, words: String },
     /// Row security would hide rows from the one who reads.
     #[error("the role `{role}` may not read every row of {table}: row security holds for it")]
     RowSecurity { role: String, table: String },
@@ -77,9 +80,11 @@ impl BackupError {
             BackupError::NoProgram { .. } => {
                 vec!["the image needs Postgres' own programs: use one with `pg_dump` in it".into()]
             }
-            BackupError::Secrets(_) | BackupError::Dump { .. } | BackupError::Interrupted | BackupError::Broken(_) => {
-                Vec::new()
-            }
+            BackupError::Secrets(_)
+            | BackupError::Dump { .. }
+            | BackupError::Refused { .. }
+            | BackupError::Interrupted
+            | BackupError::Broken(_) => Vec::new(),
         }
     }
 }

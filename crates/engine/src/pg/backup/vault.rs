@@ -190,6 +190,15 @@ impl Vault {
         Ok(self.store.put(key, sealed.into()).await?)
     }
 
+    /// Takes away what an attempt has written so far. Its manifest goes first.
+    pub(super) async fn forget(&self, id: &BackupId) -> Result<(), BackupError> {
+        self.store.delete(&self.key(id, &Part::Manifest)).await?;
+        let key = self.key(id, &Part::Dump);
+        let upload_id = self.marker(id).await?.and_then(|marker| marker.begun.upload_id);
+        self.store.clear(&Begun { key, upload_id }).await?;
+        Ok(self.store.delete(&self.key(id, &Part::Begun)).await?)
+    }
+
     /// Takes a backup away. The manifest goes first: from then on it is none.
     ///
     /// # Errors
