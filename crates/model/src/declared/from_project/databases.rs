@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Project;
+use super::backup::backup;
 use super::files::absolute;
 use super::place::Place;
 use super::routes::only;
@@ -13,7 +14,7 @@ use crate::declared::{Hidden, Service};
 use crate::identity::ServiceName;
 use crate::postgres::migration::LedgerName;
 
-const WORDS: &[&str] = &["service", "port", "database", "user", "password", "url", "migrations", "backup"];
+const WORDS: &[&str] = &["service", "port", "database", "user", "password", "url", "migrations", "backup", "image"];
 const MIGRATION_WORDS: &[&str] = &["dir", "table"];
 const PORT: u16 = 5432;
 const SUPERUSER: &str = "postgres";
@@ -35,10 +36,13 @@ fn database(project: &Project, entry: &Place, services: &BTreeMap<ServiceName, S
         return None;
     }
     only(entry, WORDS);
-    if let Some(backup) = entry.child("backup") {
-        let message = format!("`{}` is not honoured by this version", backup.path);
-        backup.say(Diagnostic::warning("not-honoured", backup.span, message));
-    }
+    let backup = entry.child("backup").map(|place| backup(project, &place));
+    let image = entry.child("image").and_then(|image| {
+        if entry.child("service").is_some() {
+            image.refuse("is for a server elsewhere: a service of this stack has its own");
+        }
+        image.as_text()
+    });
     let migrations = entry.child("migrations").map(|place| migrations(project, &place));
     let whereabouts = match (entry.child("service"), entry.child("url")) {
         (Some(service), None) => of_service(entry, &service, services),
@@ -56,7 +60,11 @@ fn database(project: &Project, entry: &Place, services: &BTreeMap<ServiceName, S
         Some(found) => Some(found?),
         None => None,
     };
-    Some(Database { whereabouts: whereabouts?, migrations, backup: None, image: None })
+    let backup = match backup {
+        Some(found) => Some(found?),
+        None => None,
+    };
+    Some(Database { whereabouts: whereabouts?, migrations, backup, image })
 }
 
 /// What the image's own variables say need not be said again.
@@ -126,7 +134,7 @@ fn migrations(project: &Project, place: &Place) -> Option<Migrations> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{declared, refused, warned};
+    use super::super::testing::{declared, refused};
     use super::*;
 
     fn stack(databases: &str) -> String {
@@ -175,9 +183,5 @@ mod tests {
             let told = refused(&stack(databases)).join("\n");
             assert!(told.contains(words), "{databases}: {told}");
         }
-        assert_eq!(
-            warned(&stack(r#"{"crm": {"service": "db", "backup": {}}}"#)),
-            ["`x-mainstay.databases.crm.backup` is not honoured by this version"]
-        );
     }
 }

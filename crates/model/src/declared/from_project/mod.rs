@@ -3,6 +3,7 @@
 //! The tree is read in the long form that `docker compose config` prints, with values as they are meant: `$$` was
 //! unescaped before. Reading never stops at the first complaint, so that a file is corrected in one go.
 
+mod backup;
 mod build;
 mod check;
 mod container;
