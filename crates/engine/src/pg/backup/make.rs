@@ -17,6 +17,8 @@ use super::snapshot::{Alone, Snapshot};
 use super::tools::Tools;
 use super::vault::{Marker, Vault};
 use crate::blobs::{PART_BYTES, Upload};
+use crate::docker::Docker;
+use crate::pg::reach::Reached;
 use crate::pg::session::{Server, literal};
 
 /// How the session calls itself that holds the snapshot.
@@ -29,6 +31,33 @@ const CLEARING: Duration = Duration::from_secs(20);
 pub struct Source {
     pub server: Server,
     pub tools: Tools,
+}
+
+impl Source {
+    /// Of a database that was reached: its own container's programs, or those of `image` for a server elsewhere, which is
+    /// `postgres` of the server's version when none is named. To be ended with [`Source::give_back`].
+    ///
+    /// # Errors
+    /// When the database, or the image, is not to be had.
+    pub async fn open(docker: &Docker, reached: Reached, image: Option<&str>, of: &str) -> Result<Source, BackupError> {
+        let server = Server::new(reached.settings.clone());
+        let tools = match (reached.container, image) {
+            (Some(inside), _) => Tools::inside(docker, inside).await?,
+            (None, Some(image)) => Tools::lent(docker, image, &reached.settings, of).await?,
+            (None, None) => {
+                let session = server.called(APPLICATION).open().await?;
+                let sql = "SELECT current_setting('server_version_num')::int / 10000";
+                let major: i32 = session.one(sql, "reading the server's version").await?.get(0);
+                Tools::lent(docker, &format!("postgres:{major}"), &reached.settings, of).await?
+            }
+        };
+        Ok(Source { server, tools })
+    }
+
+    /// Takes away what was there for a moment.
+    pub async fn give_back(&self) {
+        self.tools.give_back().await;
+    }
 }
 
 /// What is asked for.

@@ -5,6 +5,7 @@ mod digest;
 mod dump;
 mod error;
 mod flow;
+mod keep;
 mod make;
 mod snapshot;
 mod tools;
@@ -12,6 +13,7 @@ mod vault;
 
 pub use error::BackupError;
 pub use flow::Opened;
+pub use keep::candidates;
 pub use make::{BackupEvent, Hearing, Order, Source, back_up};
 pub use snapshot::{Alone, Snapshot};
 pub use tools::{Running, Tools};

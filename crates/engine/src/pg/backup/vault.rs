@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
+use mainstay_model::declared::Destination;
 use mainstay_model::identity::BackupId;
 use mainstay_model::postgres::backup::layout::{Part, Shelf};
 use mainstay_model::postgres::backup::retention::Standing;
@@ -78,6 +79,24 @@ impl Shelved {
 impl Vault {
     pub fn new(store: Store, shelf: Shelf, seals: Seals, of: impl Into<String>) -> Vault {
         Vault { store, shelf, seals, of: of.into() }
+    }
+
+    /// The vault of a database: of a stack, or of a server by its name.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub fn open(
+        to: &Destination,
+        owner: &str,
+        env: Option<&str>,
+        database: &str,
+        seals: Seals,
+    ) -> Result<Vault, BackupError> {
+        let of = match env {
+            Some(env) => format!("`{database}` of {owner} ({env})"),
+            None => format!("`{database}` of {owner}"),
+        };
+        Ok(Vault::new(Store::open(to)?, Shelf::new(owner, env, database), seals, of))
     }
 
     /// With other keys to open with.
