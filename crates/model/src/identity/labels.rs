@@ -37,3 +37,9 @@ pub const REQUIRES: &str = "dev.mainstay.requires";
 pub const DIGEST: &str = "dev.mainstay.digest";
 /// Ours, on a container that holds tools for a moment and belongs to no stack: what they are for.
 pub const TOOLS: &str = "dev.mainstay.tools";
+/// Ours, on a container that is thrown away after its use: what it is for.
+pub const THROWAWAY: &str = "dev.mainstay.throwaway";
+/// Ours, on such a container: the process that made it. When that one is gone, the container is left over.
+pub const OWNER: &str = "dev.mainstay.owner";
+/// Ours, on such a container: what it is about, for a person who looks.
+pub const ABOUT: &str = "dev.mainstay.about";
