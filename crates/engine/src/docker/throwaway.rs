@@ -1,13 +1,13 @@
 //! A container that is thrown away after its use, whatever becomes of the one who uses it.
 //!
 //! What runs in it runs by `exec`. Its own program is `cat`, which reads from a line that this process holds: when the
-//! line is let go, by [`Throwaway::remove`], by a drop or because the process was killed, `cat` ends, and the engine removes the
+//! line is let go, by [`Throwaway::let_go`], by a drop or because the process was killed, `cat` ends, and the engine removes the
 //! container with its volumes. What can be left over nevertheless (killed between making and starting it) goes with
 //! [`Docker::sweep`].
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::models::{ContainerCreateResponse, ContainerSummary, ContainerSummaryStateEnum};
@@ -66,8 +66,9 @@ impl Docker {
     /// When the image is not there, or the engine refuses.
     pub async fn throw_away(&self, wanted: ThrowawayWanted) -> Result<Throwaway, WorldError> {
         let mut nonce = [0; 4];
-        getrandom::fill(&mut nonce)
-            .map_err(|error| WorldError::new("the operating system gave no random bytes").caused_by(error.to_string()))?;
+        getrandom::fill(&mut nonce).map_err(|error| {
+            WorldError::new("the operating system gave no random bytes").caused_by(error.to_string())
+        })?;
         let name = format!("mainstay-{}-{:08x}", wanted.purpose, u32::from_be_bytes(nonce));
         let refusal = || Refusal::new(format!("the throw-away container `{name}` could not be started"));
         let path = format!("/containers/create{}", wire::query([("name", name.clone())]));
@@ -75,17 +76,36 @@ impl Docker {
         let id = made.map_err(|error| refusal().explain(error))?.id;
         let started = async {
             // Before the start: nobody may end it for want of a line.
-            let path = format!("/containers/{id}/attach{}", wire::query([("stream", "1".into()), ("stdin", "1".into())]));
+            let path =
+                format!("/containers/{id}/attach{}", wire::query([("stream", "1".into()), ("stdin", "1".into())]));
             let (_, line) = self.hijack(&path, wire::no_body()).await?;
             timed(CHANGE_WITHIN, self.client.start_container(&id, None)).await?;
             Ok(line)
         };
         match started.await {
-            Ok(line) => Ok(Throwaway { docker: self.clone(), id, name, user: wanted.user, line: Mutex::new(Some(Box::pin(line))) }),
+            Ok(line) => Ok(Throwaway {
+                docker: self.clone(),
+                id,
+                name,
+                user: wanted.user,
+                line: Mutex::new(Some(Box::pin(line))),
+            }),
             Err(error) => {
                 self.remove_by_force(&id).await;
                 Err(refusal().explain(error))
             }
+        }
+    }
+
+    /// The user that an image says of itself; none when it says none. `None` when the image is not there.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub async fn image_user(&self, image: &str) -> Result<Option<String>, WorldError> {
+        match timed(ANSWER_WITHIN, self.client.inspect_image(image)).await {
+            Ok(seen) => Ok(Some(seen.config.and_then(|config| config.user).unwrap_or_default())),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(Refusal::new(format!("the image `{image}` could not be looked at")).explain(error)),
         }
     }
 
@@ -183,10 +203,10 @@ impl Throwaway {
     ///
     /// # Errors
     /// When the engine cannot be asked.
-    pub async fn remove(mut self) -> Result<(), WorldError> {
+    pub async fn let_go(&self) -> Result<(), WorldError> {
         let options = WaitContainerOptions { condition: "removed".into() };
         let mut gone = Box::pin(self.docker.client.wait_container(&self.id, Some(options)));
-        self.line = Mutex::default();
+        drop(self.line.lock().unwrap_or_else(PoisonError::into_inner).take());
         if tokio::time::timeout(Duration::from_secs(5), gone.next()).await.is_err() {
             self.docker.remove_by_force(&self.id).await;
         }

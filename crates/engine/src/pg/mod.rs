@@ -1,4 +1,5 @@
-//! The only room that speaks to Postgres. It migrates ([`Migrator`]) and backs up ([`backup`]).
+//! The only room that speaks to Postgres. It migrates ([`Migrator`]), backs up ([`backup`]), and makes servers that are thrown
+//! away ([`ThrowawayServer`]) to prove what was backed up.
 
 pub mod backup;
 mod error;
@@ -8,8 +9,13 @@ mod migrator;
 mod reach;
 mod session;
 mod single;
+mod throwaway;
+mod tool;
+mod tunnel;
 
 pub use error::{Holder, PgError};
 pub use migrator::{Accepted, Adoption, MigrationEvent, Migrator, Patience};
 pub use reach::{Inside, ReachError, Reached, reach};
 pub use session::Server;
+pub use throwaway::{Need, ThrowawayServer, Whereto};
+pub use tool::{Ran, ToolError};

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use standing_pool::tokio_postgres::{Client, Row};
-use standing_pool::{Kind, Settings, TargetName};
+use standing_pool::{Failure, Kind, Settings, TargetName};
 
 use super::error::PgError;
+use super::tunnel::Tunnel;
 
 /// What sessions call themselves unless they are told another name, so that others see in `pg_stat_activity` who holds them
 /// up.
@@ -20,44 +21,74 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// A server that can be reached, and as whom.
 #[derive(Clone, Debug)]
 pub struct Server {
-    settings: Settings,
+    way: Way,
     application: String,
+}
+
+/// How it is reached.
+#[derive(Clone, Debug)]
+enum Way {
+    /// By its address.
+    Address(Box<Settings>),
+    /// Through a program that runs beside it.
+    Inside(Tunnel),
 }
 
 impl Server {
     pub fn new(settings: Settings) -> Server {
         let connect_timeout = settings.connect_timeout.max(CONNECT);
-        Server { settings: Settings { connect_timeout, ..settings }, application: NAME.to_owned() }
+        let settings = Settings { connect_timeout, ..settings };
+        Server { way: Way::Address(Box::new(settings)), application: NAME.to_owned() }
+    }
+
+    pub(super) fn inside(tunnel: Tunnel) -> Server {
+        Server { way: Way::Inside(tunnel), application: NAME.to_owned() }
     }
 
     /// The same server, for sessions that call themselves so.
     #[must_use]
     pub fn called(&self, application: impl Into<String>) -> Server {
-        Server { settings: self.settings.clone(), application: application.into() }
+        Server { way: self.way.clone(), application: application.into() }
     }
 
     /// The same server, and another database of it.
     #[must_use]
     pub fn of_database(&self, database: &str) -> Server {
         let mut other = self.clone();
-        other.settings.target = other.settings.target.with_database(database);
+        match &mut other.way {
+            Way::Address(settings) => settings.target = settings.target.with_database(database),
+            Way::Inside(tunnel) => tunnel.database = database.to_owned(),
+        }
         other
     }
 
-    /// How it is reached.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// How it is reached, when that is by its address.
+    pub fn settings(&self) -> Option<&Settings> {
+        match &self.way {
+            Way::Address(settings) => Some(settings),
+            Way::Inside(_) => None,
+        }
     }
 
     /// What may be shown of it.
     pub fn name(&self) -> TargetName {
-        self.settings.target.name()
+        match &self.way {
+            Way::Address(settings) => settings.target.name(),
+            Way::Inside(tunnel) => tunnel.name(),
+        }
+    }
+
+    async fn connect(&self) -> Result<Client, Failure> {
+        match &self.way {
+            Way::Address(settings) => standing_pool::connect(settings).await,
+            Way::Inside(tunnel) => tunnel.connect().await,
+        }
     }
 
     pub(super) async fn open(&self) -> Result<Session, PgError> {
         let began = Instant::now();
         let client = loop {
-            match standing_pool::connect(&self.settings).await {
+            match self.connect().await {
                 Ok(client) => break client,
                 // Both pass by themselves: many runners at once, a server that has just been started.
                 Err(failure)
