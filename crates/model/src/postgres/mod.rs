@@ -3,3 +3,4 @@
 
 pub mod backup;
 pub mod migration;
+pub mod restore;
