@@ -181,6 +181,14 @@ fn is_left_over(container: &ContainerSummary, now: i64) -> bool {
 }
 
 impl Throwaway {
+    pub(crate) fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }

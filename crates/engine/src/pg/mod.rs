@@ -2,6 +2,7 @@
 //! away ([`ThrowawayServer`]) to prove what was backed up.
 
 pub mod backup;
+pub mod drill;
 mod error;
 mod ledger;
 mod lock;

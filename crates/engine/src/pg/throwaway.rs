@@ -13,10 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use mainstay_model::declared::Hidden;
 use rustix::fs::statvfs;
 use tokio::io::AsyncRead;
 use tokio::sync::watch;
 
+use super::backup::{BackupError, Tools};
+use super::reach::Inside;
 use super::session::Server;
 use super::tool::{Ran, ToolError, no_input, run};
 use super::tunnel::Tunnel;
@@ -130,6 +133,22 @@ impl ThrowawayServer {
             database: database.to_owned(),
             user: user.to_owned(),
         })
+    }
+
+    /// Its image's own programs, for one of its databases.
+    ///
+    /// # Errors
+    /// When the container is gone.
+    pub async fn tools(&self, database: &str) -> Result<Tools, BackupError> {
+        let variables = [
+            ("PGHOST", "127.0.0.1"),
+            ("PGPORT", "5432"),
+            ("PGUSER", self.superuser.as_str()),
+            ("PGDATABASE", database),
+        ];
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), Hidden::new(value))).collect();
+        let (container, name) = (self.container.id().to_owned(), self.container.name().to_owned());
+        Tools::inside(self.container.docker(), Inside { container, name, variables }).await
     }
 
     pub fn superuser(&self) -> &str {

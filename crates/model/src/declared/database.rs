@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Backup, Hidden};
+use super::{Backup, DrillProbe, Hidden};
 use crate::identity::ServiceName;
 use crate::postgres::migration::LedgerName;
 
@@ -16,6 +16,9 @@ pub struct Database {
     /// What `pg_dump` runs in for a server elsewhere; `postgres` of the server's version when it is left out.
     #[serde(default)]
     pub image: Option<String>,
+    /// What every restored copy is asked.
+    #[serde(default)]
+    pub probes: Vec<DrillProbe>,
 }
 
 /// How it is reached.

@@ -6,6 +6,7 @@ use super::Project;
 use super::backup::backup;
 use super::files::absolute;
 use super::place::Place;
+use super::probes::probes;
 use super::routes::only;
 use crate::compose::Diagnostic;
 use crate::compose::schema::suggest;
@@ -14,7 +15,8 @@ use crate::declared::{Hidden, Service};
 use crate::identity::ServiceName;
 use crate::postgres::migration::LedgerName;
 
-const WORDS: &[&str] = &["service", "port", "database", "user", "password", "url", "migrations", "backup", "image"];
+const WORDS: &[&str] =
+    &["service", "port", "database", "user", "password", "url", "migrations", "backup", "image", "probes"];
 const MIGRATION_WORDS: &[&str] = &["dir", "table"];
 const PORT: u16 = 5432;
 const SUPERUSER: &str = "postgres";
@@ -64,7 +66,8 @@ fn database(project: &Project, entry: &Place, services: &BTreeMap<ServiceName, S
         Some(found) => Some(found?),
         None => None,
     };
-    Some(Database { whereabouts: whereabouts?, migrations, backup, image })
+    let probes = entry.child("probes").map(|place| probes(&place)).unwrap_or_default();
+    Some(Database { whereabouts: whereabouts?, migrations, backup, image, probes })
 }
 
 /// What the image's own variables say need not be said again.
@@ -168,6 +171,17 @@ mod tests {
         let told = refused(&stack(r#"{"crm": {"url": "mysql://root:hunter2@x/y", "port": 1}}"#)).join("\n");
         assert!(told.contains("no address of a Postgres server") && told.contains("stands beside"), "{told}");
         assert!(!told.contains("hunter2"));
+    }
+
+    #[test]
+    fn what_copies_are_asked_is_text_and_an_answer() {
+        let asked = |probes: &str| stack(&format!(r#"{{"crm": {{"service": "db", "probes": {probes}}}}}"#));
+        let found = &declared(&asked(r#"[{"sql": "select  1", "expect": "1", "within": "5s"}]"#)).databases["crm"];
+        let probe = &found.probes[0];
+        assert_eq!((probe.name.as_str(), probe.expect.as_str(), probe.within_secs), ("select 1", "1", 5));
+        let told =
+            refused(&asked(r#"[{"sql": "select 1"}, {"sql": "a", "expect": "b", "within": "soon"}]"#)).join("\n");
+        assert!(told.contains("needs the keys `sql` and `expect`") && told.contains("no time"), "{told}");
     }
 
     #[test]

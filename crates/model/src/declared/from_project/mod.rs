@@ -22,6 +22,7 @@ mod mounts;
 mod networks;
 mod place;
 mod ports;
+mod probes;
 mod refused;
 mod restart;
 mod rollout;

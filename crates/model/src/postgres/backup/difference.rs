@@ -18,6 +18,9 @@ pub enum Place {
     Sequence(String),
     LargeObjects,
     Schema,
+    Index(String),
+    /// A question of the stack's own.
+    Probe(String),
 }
 
 /// Where, and in words, with both sides.
@@ -40,6 +43,8 @@ impl fmt::Display for Place {
             Place::Sequence(name) => write!(f, "sequence {name}"),
             Place::LargeObjects => f.write_str("large objects"),
             Place::Schema => f.write_str("schema"),
+            Place::Index(name) => write!(f, "index {name}"),
+            Place::Probe(name) => write!(f, "probe {name}"),
         }
     }
 }
