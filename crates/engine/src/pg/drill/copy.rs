@@ -233,7 +233,8 @@ pub(crate) fn of_reading(error: std::io::Error) -> Failed {
 
 fn of_stream(error: BackupError) -> Failed {
     match error {
-        BackupError::Damaged { .. } | BackupError::OtherKey { .. } => {
+        // Another key than its own says nothing of a backup, and damage does.
+        BackupError::Damaged { .. } => {
             Failed::Backup { doing: "reading what is stored".into(), words: error.to_string() }
         }
         other => Failed::World(other),
