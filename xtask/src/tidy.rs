@@ -10,6 +10,7 @@ use std::process::Command;
 const MODEL_MAY_USE: &[&str] = &[
     "aho-corasick",
     "base64",
+    "croner",
     "granit-parser",
     "http",
     "indexmap",

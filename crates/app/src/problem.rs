@@ -295,7 +295,10 @@ impl From<SecretsError> for Problem {
             SecretsError::Unreadable { .. } => {
                 problem.hint("mend it, or move it away: the values are then read from the containers that carry them")
             }
-            SecretsError::Random(_) => problem,
+            SecretsError::Random(_) | SecretsError::OtherRecipients { .. } => problem,
+            SecretsError::NoRecipient { .. } => {
+                problem.hint("write the public half of an age key: the line `# public key:` of its file shows it")
+            }
             SecretsError::NoKey { .. } => problem.hint("set the key in `.env` beside the Compose file"),
         }
     }

@@ -111,6 +111,44 @@ impl Target {
         }
     }
 
+    /// The same server, and another database of it.
+    #[must_use]
+    pub fn with_database(&self, database: &str) -> Target {
+        let mut other = self.clone();
+        other.config.dbname(database);
+        other
+    }
+
+    /// The variables by which a program that is made with libpq reaches it. The password is among them: they are for an
+    /// environment, and never for a command line or a log.
+    pub fn libpq_variables(&self) -> Vec<(&'static str, String)> {
+        let TargetName { host, port, database, user } = self.name();
+        let mode = match (self.config.get_ssl_mode(), &self.trust) {
+            (SslMode::Disable, _) => "disable",
+            (_, Trust::Verified { .. }) => "verify-full",
+            (SslMode::Require, Trust::Anyone) => "require",
+            _ => "prefer",
+        };
+        let mut variables = vec![
+            ("PGHOST", host),
+            ("PGPORT", port),
+            ("PGDATABASE", database),
+            ("PGUSER", user),
+            ("PGSSLMODE", mode.to_owned()),
+        ];
+        variables.extend(self.password().map(|password| ("PGPASSWORD", password.to_owned())));
+        variables
+    }
+
+    /// The file of authorities that the server's certificate is held against; nothing when any is believed, and `system` for
+    /// the system's own.
+    pub fn authorities(&self) -> Option<&str> {
+        match &self.trust {
+            Trust::Anyone => None,
+            Trust::Verified { roots } => Some(roots.as_deref().unwrap_or("system")),
+        }
+    }
+
     /// What makes two targets one. Another password is another target, and stands here as a hash that is never shown.
     pub(crate) fn key(&self) -> String {
         let config = &self.config;

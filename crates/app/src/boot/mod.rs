@@ -42,7 +42,14 @@ impl Boot {
     /// # Errors
     /// When there is no engine.
     pub async fn docker(&self) -> Result<Docker, Problem> {
-        let connect = || engine::connect(self.settings.docker_host.as_deref());
+        let connect = || async {
+            let docker = engine::connect(self.settings.docker_host.as_deref()).await?;
+            // What a command that was killed left over goes with the next one, whichever that is.
+            for name in docker.sweep().await.unwrap_or_default() {
+                self.ui.note(&format!("`{name}` was left over by a command that was killed; it is removed"));
+            }
+            Ok(docker)
+        };
         self.engine.get_or_try_init(connect).await.cloned()
     }
 

@@ -1,19 +1,26 @@
 //! `mainstay db`: what a stack's databases need.
 
+mod backup;
+mod backups;
+mod found;
 mod migrate;
+mod retention;
+mod shelf;
 mod trouble;
 mod which;
+
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use crate::boot::Boot;
 use crate::problem::Outcome;
 
-/// Migrate a database: files of SQL, applied once each, with a ledger.
+/// Migrate a database, and back it up.
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md)."
+    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/BACKUPS.md)."
 )]
 pub struct Db {
     #[command(subcommand)]
@@ -23,10 +30,24 @@ pub struct Db {
 #[derive(Debug, Subcommand)]
 enum Room {
     Migrate(migrate::Migrate),
+    Backup(backup::Backup),
+    Backups(backups::Backups),
+    Retention(retention::Retention),
 }
 
 pub async fn run(boot: &Boot, args: Db) -> Outcome {
     match args.room {
         Room::Migrate(args) => migrate::run(boot, args).await,
+        Room::Backup(args) => backup::run(boot, args).await,
+        Room::Backups(args) => backups::run(boot, args).await,
+        Room::Retention(args) => retention::run(boot, args).await,
     }
+}
+
+/// `30s`, `10m`, or a number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    seconds
+        .or_else(|| mainstay_model::compose::duration::parse(text).ok())
+        .ok_or_else(|| "a time such as `30s` or `10m`".to_owned())
 }

@@ -4,6 +4,7 @@ mod about;
 mod generate;
 mod kit;
 mod ls;
+mod recovery_key;
 mod rm;
 mod set;
 mod settle;
@@ -19,7 +20,7 @@ pub use settle::{check, settled};
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "Examples:\n  mainstay secret set STRIPE_KEY < key.txt   never as an argument: others could read it there\n  mainstay secret set STRIPE_KEY             asks, without showing what is typed\n  mainstay secret ls                         what is kept, missing, too short, unused\n  mainstay secret generate                   whatever the files say how to make\n  mainstay secret kit kit.txt                the key of this host, to be kept elsewhere\n\nValues are sealed on this host, for each stack and each `--env` by themselves, and reach\n`${NAME}`, a bare `environment: [NAME]`, and `secrets: { x: { environment: NAME } }`.\nThe environment and `.env` win over them (docs/SECRETS.md)."
+    after_help = "Examples:\n  mainstay secret set STRIPE_KEY < key.txt   never as an argument: others could read it there\n  mainstay secret set STRIPE_KEY             asks, without showing what is typed\n  mainstay secret ls                         what is kept, missing, too short, unused\n  mainstay secret generate                   whatever the files say how to make\n  mainstay secret kit kit.txt                the key of this host, to be kept elsewhere\n  mainstay secret recovery-key recovery.txt  a second key for backups\n\nValues are sealed on this host, for each stack and each `--env` by themselves, and reach\n`${NAME}`, a bare `environment: [NAME]`, and `secrets: { x: { environment: NAME } }`.\nThe environment and `.env` win over them (docs/SECRETS.md)."
 )]
 pub struct Secret {
     #[command(subcommand)]
@@ -34,6 +35,7 @@ enum Verb {
     Generate(generate::Generate),
     Kit(kit::Kit),
     RestoreKit(kit::RestoreKit),
+    RecoveryKey(recovery_key::RecoveryKey),
 }
 
 impl Secret {
@@ -42,6 +44,9 @@ impl Secret {
         match &self.verb {
             Verb::Kit(_) => Some(("writes the key of the host, which must not travel", "run it there, by hand")),
             Verb::RestoreKit(_) => Some(("reads the key of the host, which must not travel", "run it there, by hand")),
+            Verb::RecoveryKey(_) => {
+                Some(("writes a key that must not stay on the host, and must not travel", "run it there, by hand"))
+            }
             Verb::Set(args) if args.reads_a_file() => Some((
                 "would read the file of `--from-file` there, and it is here",
                 "pipe it in: `mainstay --host URL secret set NAME < FILE`",
@@ -59,6 +64,7 @@ pub async fn run(boot: &Boot, args: Secret) -> Outcome {
         Verb::Generate(args) => generate::run(boot, args).await,
         Verb::Kit(args) => kit::run(boot, args),
         Verb::RestoreKit(args) => kit::restore(boot, args),
+        Verb::RecoveryKey(args) => recovery_key::run(boot, args),
     }
 }
 

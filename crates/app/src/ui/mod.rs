@@ -3,6 +3,7 @@
 pub mod ask;
 mod building;
 pub mod lines;
+pub mod meter;
 pub mod paint;
 pub mod progress;
 pub mod report;

@@ -94,14 +94,22 @@ impl Docker {
         exec_id: &str,
         tty: bool,
     ) -> Result<(impl tokio::io::AsyncRead + Send + use<>, impl AsyncWrite + Send + use<>), Error> {
+        let body = wire::bytes_body(json!({"Detach": false, "Tty": tty}).to_string());
+        self.hijack(&format!("/exec/{exec_id}/start"), body).await
+    }
+
+    /// Asks for something whose connection then carries its input and output.
+    pub(super) async fn hijack(
+        &self,
+        path: &str,
+        body: wire::Body,
+    ) -> Result<(impl tokio::io::AsyncRead + Send + use<>, impl AsyncWrite + Send + use<>), Error> {
         let headers = HeaderMap::from_iter([
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (CONNECTION, HeaderValue::from_static("Upgrade")),
             (UPGRADE, HeaderValue::from_static("tcp")),
         ]);
-        let body = wire::bytes_body(json!({"Detach": false, "Tty": tty}).to_string());
-        let path = format!("/exec/{exec_id}/start");
-        let answer = timed(ANSWER_WITHIN, self.wire.open(Method::POST, &path, headers, body)).await?;
+        let answer = timed(ANSWER_WITHIN, self.wire.open(Method::POST, path, headers, body)).await?;
         let upgraded = hyper::upgrade::on(answer).await?;
         Ok(tokio::io::split(TokioIo::new(upgraded)))
     }

@@ -12,7 +12,9 @@ use super::error::{Holder, PgError};
 use super::session::{Server, Session};
 
 /// Ours among the users of two-part keys: `MSTY`.
-const CLASS: i32 = 0x4D53_5459;
+pub(super) const CLASS: i32 = 0x4D53_5459;
+/// The second part of the lock that backups, migrations and cleanups of one database hold against each other.
+pub(super) const MAINTENANCE: i32 = 0;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -97,7 +99,7 @@ fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.8 + part * 0.4)
 }
 
-async fn holder(session: &Session, key: i32) -> Result<Option<Holder>, PgError> {
+pub(super) async fn holder(session: &Session, key: i32) -> Result<Option<Holder>, PgError> {
     // Numbers of a lock are unsigned there, and the key is not.
     let sql = format!(
         "SELECT l.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''), \

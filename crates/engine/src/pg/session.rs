@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use standing_pool::tokio_postgres::{Client, Row};
-use standing_pool::{Kind, Settings, TargetName};
+use standing_pool::{Failure, Kind, Settings, TargetName};
 
 use super::error::PgError;
+use super::tunnel::Tunnel;
 
-/// What sessions call themselves, so that others see in `pg_stat_activity` who holds them up.
+/// What sessions call themselves unless they are told another name, so that others see in `pg_stat_activity` who holds them
+/// up.
 const NAME: &str = "mainstay db migrate";
 
 /// For so long a server that is starting, or full, is asked again.
@@ -19,24 +21,74 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// A server that can be reached, and as whom.
 #[derive(Clone, Debug)]
 pub struct Server {
-    settings: Settings,
+    way: Way,
+    application: String,
+}
+
+/// How it is reached.
+#[derive(Clone, Debug)]
+enum Way {
+    /// By its address.
+    Address(Box<Settings>),
+    /// Through a program that runs beside it.
+    Inside(Tunnel),
 }
 
 impl Server {
     pub fn new(settings: Settings) -> Server {
         let connect_timeout = settings.connect_timeout.max(CONNECT);
-        Server { settings: Settings { connect_timeout, ..settings } }
+        let settings = Settings { connect_timeout, ..settings };
+        Server { way: Way::Address(Box::new(settings)), application: NAME.to_owned() }
+    }
+
+    pub(super) fn inside(tunnel: Tunnel) -> Server {
+        Server { way: Way::Inside(tunnel), application: NAME.to_owned() }
+    }
+
+    /// The same server, for sessions that call themselves so.
+    #[must_use]
+    pub fn called(&self, application: impl Into<String>) -> Server {
+        Server { way: self.way.clone(), application: application.into() }
+    }
+
+    /// The same server, and another database of it.
+    #[must_use]
+    pub fn of_database(&self, database: &str) -> Server {
+        let mut other = self.clone();
+        match &mut other.way {
+            Way::Address(settings) => settings.target = settings.target.with_database(database),
+            Way::Inside(tunnel) => tunnel.database = database.to_owned(),
+        }
+        other
+    }
+
+    /// How it is reached, when that is by its address.
+    pub fn settings(&self) -> Option<&Settings> {
+        match &self.way {
+            Way::Address(settings) => Some(settings),
+            Way::Inside(_) => None,
+        }
     }
 
     /// What may be shown of it.
     pub fn name(&self) -> TargetName {
-        self.settings.target.name()
+        match &self.way {
+            Way::Address(settings) => settings.target.name(),
+            Way::Inside(tunnel) => tunnel.name(),
+        }
+    }
+
+    async fn connect(&self) -> Result<Client, Failure> {
+        match &self.way {
+            Way::Address(settings) => standing_pool::connect(settings).await,
+            Way::Inside(tunnel) => tunnel.connect().await,
+        }
     }
 
     pub(super) async fn open(&self) -> Result<Session, PgError> {
         let began = Instant::now();
         let client = loop {
-            match standing_pool::connect(&self.settings).await {
+            match self.connect().await {
                 Ok(client) => break client,
                 // Both pass by themselves: many runners at once, a server that has just been started.
                 Err(failure)
@@ -50,7 +102,7 @@ impl Server {
                 }
             }
         };
-        let session = Session { client };
+        let session = Session { client, application: self.application.clone() };
         session.begin_anew().await?;
         Ok(session)
     }
@@ -59,6 +111,7 @@ impl Server {
 /// One session.
 pub(super) struct Session {
     pub client: Client,
+    application: String,
 }
 
 impl Session {
@@ -68,8 +121,9 @@ impl Session {
         // `DISCARD ALL` runs by itself only, and sets the role and every variable back.
         self.simple("DISCARD ALL", "resetting the session").await?;
         let pins = format!(
-            "SET application_name = '{NAME}'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-             SET standard_conforming_strings = on; SET client_min_messages = warning"
+            "SET application_name = {}; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
+             SET standard_conforming_strings = on; SET client_min_messages = warning",
+            literal(&self.application)
         );
         self.simple(&pins, "preparing the session").await
     }

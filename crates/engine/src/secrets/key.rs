@@ -36,7 +36,7 @@ impl Key {
 
     /// Makes a new one. When somebody else makes one at the same moment, it is theirs.
     pub(super) fn make(path: &Path) -> Result<Key, SecretsError> {
-        let key = Key(Identity::generate());
+        let key = Key::generate();
         if let Some(folder) = path.parent() {
             disk::make_folder(folder)?;
         }
@@ -44,6 +44,14 @@ impl Key {
             return Ok(key);
         }
         Key::read(path)?.ok_or_else(|| SecretsError::NoIdentity { path: path.to_owned() })
+    }
+
+    pub(super) fn generate() -> Key {
+        Key(Identity::generate())
+    }
+
+    pub(super) fn into_identity(self) -> Identity {
+        self.0
     }
 
     /// The first identity in a text in which other lines are comments.

@@ -14,6 +14,7 @@ mod plain;
 mod random;
 mod redactions;
 mod released;
+mod seals;
 mod sheet;
 mod token;
 
@@ -31,6 +32,7 @@ pub use made_up::Filled;
 pub use namespace::Namespace;
 pub use redactions::Redactions;
 pub use released::Released;
+pub use seals::Seals;
 pub use sheet::Origin;
 use sheet::{Entry, Writing};
 
@@ -107,6 +109,10 @@ pub enum SecretsError {
     WrongPassphrase,
     #[error("another key is in place: `{}`", path.display())]
     OtherKey { path: PathBuf },
+    #[error("`{text}` is no age recipient: it begins with `age1`")]
+    NoRecipient { text: String },
+    #[error("`{name}` is sealed for other keys than the one of this host")]
+    OtherRecipients { name: String },
     #[error("`{}` is there already", path.display())]
     InTheWay { path: PathBuf },
 }

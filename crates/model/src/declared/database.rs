@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Hidden;
+use super::{Backup, DrillProbe, Hidden};
 use crate::identity::ServiceName;
 use crate::postgres::migration::LedgerName;
 
@@ -11,6 +11,14 @@ use crate::postgres::migration::LedgerName;
 pub struct Database {
     pub whereabouts: Whereabouts,
     pub migrations: Option<Migrations>,
+    #[serde(default)]
+    pub backup: Option<Backup>,
+    /// What `pg_dump` runs in for a server elsewhere; `postgres` of the server's version when it is left out.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// What every restored copy is asked.
+    #[serde(default)]
+    pub probes: Vec<DrillProbe>,
 }
 
 /// How it is reached.

@@ -35,3 +35,11 @@ pub const KEEPER: &str = "dev.mainstay.keeper";
 pub const REQUIRES: &str = "dev.mainstay.requires";
 /// Ours, on networks and volumes: the digest of the declaration that they were made from.
 pub const DIGEST: &str = "dev.mainstay.digest";
+/// Ours, on a container that holds tools for a moment and belongs to no stack: what they are for.
+pub const TOOLS: &str = "dev.mainstay.tools";
+/// Ours, on a container that is thrown away after its use: what it is for.
+pub const THROWAWAY: &str = "dev.mainstay.throwaway";
+/// Ours, on such a container: the process that made it. When that one is gone, the container is left over.
+pub const OWNER: &str = "dev.mainstay.owner";
+/// Ours, on such a container: what it is about, for a person who looks.
+pub const ABOUT: &str = "dev.mainstay.about";

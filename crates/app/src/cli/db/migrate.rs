@@ -6,12 +6,11 @@ mod apply;
 mod plan;
 mod status;
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use mainstay_engine::pg::{Migrator, Patience};
 use mainstay_model::postgres::migration::{MigrationFile, MigrationPlan, MigrationSet, Refusal};
 
+use super::duration;
 use super::which::{Chosen, Which, files};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
@@ -103,12 +102,4 @@ fn refused(refusals: &[Refusal]) -> Problem {
 
 fn must_be_possible(plan: &MigrationPlan) -> Result<(), Problem> {
     if plan.refusals.is_empty() { Ok(()) } else { Err(refused(&plan.refusals)) }
-}
-
-/// `30s`, `10m`, or a number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().map(Duration::from_secs);
-    seconds
-        .or_else(|| mainstay_model::compose::duration::parse(text).ok())
-        .ok_or_else(|| "a time such as `30s` or `10m`".to_owned())
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Project;
+use super::backup::backup;
 use super::files::absolute;
 use super::place::Place;
+use super::probes::probes;
 use super::routes::only;
 use crate::compose::Diagnostic;
 use crate::compose::schema::suggest;
@@ -13,7 +15,8 @@ use crate::declared::{Hidden, Service};
 use crate::identity::ServiceName;
 use crate::postgres::migration::LedgerName;
 
-const WORDS: &[&str] = &["service", "port", "database", "user", "password", "url", "migrations", "backup"];
+const WORDS: &[&str] =
+    &["service", "port", "database", "user", "password", "url", "migrations", "backup", "image", "probes"];
 const MIGRATION_WORDS: &[&str] = &["dir", "table"];
 const PORT: u16 = 5432;
 const SUPERUSER: &str = "postgres";
@@ -35,10 +38,13 @@ fn database(project: &Project, entry: &Place, services: &BTreeMap<ServiceName, S
         return None;
     }
     only(entry, WORDS);
-    if let Some(backup) = entry.child("backup") {
-        let message = format!("`{}` is not honoured by this version", backup.path);
-        backup.say(Diagnostic::warning("not-honoured", backup.span, message));
-    }
+    let backup = entry.child("backup").map(|place| backup(project, &place));
+    let image = entry.child("image").and_then(|image| {
+        if entry.child("service").is_some() {
+            image.refuse("is for a server elsewhere: a service of this stack has its own");
+        }
+        image.as_text()
+    });
     let migrations = entry.child("migrations").map(|place| migrations(project, &place));
     let whereabouts = match (entry.child("service"), entry.child("url")) {
         (Some(service), None) => of_service(entry, &service, services),
@@ -56,7 +62,12 @@ fn database(project: &Project, entry: &Place, services: &BTreeMap<ServiceName, S
         Some(found) => Some(found?),
         None => None,
     };
-    Some(Database { whereabouts: whereabouts?, migrations })
+    let backup = match backup {
+        Some(found) => Some(found?),
+        None => None,
+    };
+    let probes = entry.child("probes").map(|place| probes(&place)).unwrap_or_default();
+    Some(Database { whereabouts: whereabouts?, migrations, backup, image, probes })
 }
 
 /// What the image's own variables say need not be said again.
@@ -126,7 +137,7 @@ fn migrations(project: &Project, place: &Place) -> Option<Migrations> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{declared, refused, warned};
+    use super::super::testing::{declared, refused};
     use super::*;
 
     fn stack(databases: &str) -> String {
@@ -163,6 +174,17 @@ mod tests {
     }
 
     #[test]
+    fn what_copies_are_asked_is_text_and_an_answer() {
+        let asked = |probes: &str| stack(&format!(r#"{{"crm": {{"service": "db", "probes": {probes}}}}}"#));
+        let found = &declared(&asked(r#"[{"sql": "select  1", "expect": "1", "within": "5s"}]"#)).databases["crm"];
+        let probe = &found.probes[0];
+        assert_eq!((probe.name.as_str(), probe.expect.as_str(), probe.within_secs), ("select 1", "1", 5));
+        let told =
+            refused(&asked(r#"[{"sql": "select 1"}, {"sql": "a", "expect": "b", "within": "soon"}]"#)).join("\n");
+        assert!(told.contains("needs the keys `sql` and `expect`") && told.contains("no time"), "{told}");
+    }
+
+    #[test]
     fn what_is_missing_or_mistyped_is_refused() {
         for (databases, words) in [
             (r#"{"crm": {}}"#, "needs one of the keys"),
@@ -175,9 +197,5 @@ mod tests {
             let told = refused(&stack(databases)).join("\n");
             assert!(told.contains(words), "{databases}: {told}");
         }
-        assert_eq!(
-            warned(&stack(r#"{"crm": {"service": "db", "backup": {}}}"#)),
-            ["`x-mainstay.databases.crm.backup` is not honoured by this version"]
-        );
     }
 }

@@ -3,6 +3,7 @@
 //! The tree is read in the long form that `docker compose config` prints, with values as they are meant: `$$` was
 //! unescaped before. Reading never stops at the first complaint, so that a file is corrected in one go.
 
+mod backup;
 mod build;
 mod check;
 mod container;
@@ -21,6 +22,7 @@ mod mounts;
 mod networks;
 mod place;
 mod ports;
+mod probes;
 mod refused;
 mod restart;
 mod rollout;

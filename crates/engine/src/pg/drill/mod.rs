@@ -1,0 +1,8 @@
+//! Drills: a backup is restored into a server that is thrown away, and everything is compared with its manifest.
+
+mod checks;
+mod copy;
+mod prove;
+
+pub use copy::{Failed, RestoredCopy, Wanted};
+pub use prove::{Drill, Drilled, Told};

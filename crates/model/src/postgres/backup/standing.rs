@@ -1,0 +1,66 @@
+//! Whether a database has the backups that it should have.
+
+use serde::{Deserialize, Serialize};
+
+/// What is known, all times in seconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    pub now: i64,
+    /// When the newest backup took its snapshot.
+    pub last_backup: Option<i64>,
+    /// When the newest proof that held was made.
+    pub last_proof: Option<i64>,
+    /// What the last drill found, when that did not hold.
+    pub failed_proof: Option<String>,
+    /// When the schedule last wanted a backup, and a drill; nothing without a schedule.
+    pub backup_due: Option<i64>,
+    pub drill_due: Option<i64>,
+    /// Why the last attempt at a backup failed, when nothing came after it.
+    pub failed_backup: Option<String>,
+}
+
+/// Something that is wrong with the backups of a database, until it is mended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Trouble {
+    /// There is none at all.
+    NoBackup,
+    /// The schedule wanted one, and none came.
+    Late { due: i64 },
+    /// The last attempt failed.
+    Failed { words: String },
+    /// None was ever restored.
+    NeverProven,
+    /// The schedule wanted a drill, and none has held since.
+    ProofLate { due: i64 },
+    /// The last drill did not hold.
+    ProofFailed { words: String },
+}
+
+/// For so long after it was due, one that is not there may still be under way.
+pub const GRACE_SECONDS: i64 = 3600;
+
+/// Everything that is wrong, the worst first.
+pub fn troubles(known: &Known) -> Vec<Trouble> {
+    let mut found = Vec::new();
+    let overdue = |due: Option<i64>, last: Option<i64>| {
+        due.filter(|due| known.now > due + GRACE_SECONDS && last.is_none_or(|last| last < *due))
+    };
+    if let Some(words) = &known.failed_proof {
+        found.push(Trouble::ProofFailed { words: words.clone() });
+    }
+    if let Some(words) = &known.failed_backup {
+        found.push(Trouble::Failed { words: words.clone() });
+    }
+    match (known.last_backup, overdue(known.backup_due, known.last_backup)) {
+        (None, _) => found.push(Trouble::NoBackup),
+        (Some(_), Some(due)) => found.push(Trouble::Late { due }),
+        (Some(_), None) => {}
+    }
+    match (known.last_proof, overdue(known.drill_due, known.last_proof)) {
+        (None, Some(_)) if known.last_backup.is_some() => found.push(Trouble::NeverProven),
+        (Some(_), Some(due)) => found.push(Trouble::ProofLate { due }),
+        _ => {}
+    }
+    found
+}
