@@ -25,6 +25,12 @@ enum Room {
     Migrate(migrate::Migrate),
 }
 
+/// Whether the environment says that a database may be migrated whatever it is, or that it is none of production.
+pub fn is_confirmed(boot: &Boot) -> bool {
+    let is_set = |name: &str| boot.environment.get(name).is_some_and(|value| value == "1" || value == "true");
+    is_set("CONFIRM_PROD") || is_set("ALLOW_NON_PROD")
+}
+
 pub async fn run(boot: &Boot, args: Db) -> Outcome {
     match args.room {
         Room::Migrate(args) => migrate::run(boot, args).await,

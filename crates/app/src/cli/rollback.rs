@@ -67,11 +67,14 @@ pub async fn run(boot: &Boot, args: Rollback) -> Outcome {
         boot.ui.note("there are routes, and no edge answers here: it comes first");
         walk.carry_out(vec![order]).await?;
     }
-    if !declared.volumes.is_empty() {
+    let is_known = declared.databases.values().any(|database| database.migrations.is_some());
+    // Of declared migrations the plan says more.
+    if !declared.volumes.is_empty() && !is_known {
         boot.ui.note("data stays as it is: what a migration has changed since is not changed back");
     }
     let options = UpOptions {
         back_to: Some(target.number),
+        schema_then: target.schemas.clone(),
         remove_orphans: true,
         edge_comes,
         no_smoke: args.no_smoke,

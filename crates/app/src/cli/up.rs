@@ -12,7 +12,7 @@ use mainstay_model::plan::{Order, UpOptions};
 
 use super::promote::Promotion;
 use super::required::{self, Wanted};
-use super::{chosen, edge, generated, secret, serving, walk::Walk, watch};
+use super::{chosen, edge, generated, migrations, secret, serving, walk::Walk, watch};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -141,6 +141,7 @@ impl Up {
             env: boot.global.env.clone(),
             profiles: boot.global.profile.clone(),
             back_to: None,
+            schema_then: BTreeMap::new(),
             promoted: BTreeMap::new(),
             unchecked: self.preflight.unchecked(),
             way_back_required: self.require_way_back,
@@ -251,7 +252,7 @@ pub async fn bring(boot: &Boot, command: &str, args: Up, promotion: Option<&Prom
         if let Some(by) = &one.needed_by {
             boot.ui.note(&format!("`{by}` requires `{}`, which is not ready: it comes first", one.read.declared.stack));
         }
-        let read = generated::settled(boot, one.read).await?;
+        let read = migrations::carried(generated::settled(boot, one.read).await?)?;
         let promotion = promotion.filter(|_| one.needed_by.is_none());
         let order = args.order(boot, &Wanted { read, ..one }, edge_comes);
         let order = serving::laid_over(boot, &walk.client.memory(), order, promotion).await?;

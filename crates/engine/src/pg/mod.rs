@@ -4,9 +4,11 @@ mod error;
 mod ledger;
 mod lock;
 mod migrator;
+mod reach;
 mod session;
 mod single;
 
 pub use error::{Holder, PgError};
 pub use migrator::{Accepted, Adoption, MigrationEvent, Migrator, Patience};
+pub use reach::Unreachable;
 pub use session::Server;

@@ -15,17 +15,28 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(500);
 /// Nobody waits for an answer to a page here: a server under load gets its time.
 const CONNECT: Duration = Duration::from_secs(30);
+/// Where a look waits for it, somebody does.
+const CONNECT_FOR_A_LOOK: Duration = Duration::from_secs(3);
 
 /// A server that can be reached, and as whom.
 #[derive(Clone, Debug)]
 pub struct Server {
     settings: Settings,
+    /// For so long it is asked again.
+    patience: Duration,
 }
 
 impl Server {
     pub fn new(settings: Settings) -> Server {
         let connect_timeout = settings.connect_timeout.max(CONNECT);
-        Server { settings: Settings { connect_timeout, ..settings } }
+        Server { settings: Settings { connect_timeout, ..settings }, patience: PATIENCE }
+    }
+
+    /// The same, asked once and for a short time.
+    #[must_use]
+    pub fn for_a_look(self) -> Server {
+        let settings = Settings { connect_timeout: CONNECT_FOR_A_LOOK, ..self.settings };
+        Server { settings, patience: Duration::ZERO }
     }
 
     /// What may be shown of it.
@@ -41,7 +52,7 @@ impl Server {
                 // Both pass by themselves: many runners at once, a server that has just been started.
                 Err(failure)
                     if matches!(failure.kind, Kind::TooManyConnections | Kind::StartingUp)
-                        && began.elapsed() < PATIENCE =>
+                        && began.elapsed() < self.patience =>
                 {
                     tokio::time::sleep(PAUSE).await;
                 }

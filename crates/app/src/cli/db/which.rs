@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mainstay_engine::pg::Server;
-use mainstay_engine::standing_pool::{Settings, SettingsError};
+use mainstay_engine::pg::{Server, Unreachable};
+use mainstay_engine::standing_pool::Settings;
 use mainstay_model::declared::{Database, Declared, Whereabouts};
-use mainstay_model::identity::ServiceName;
-use mainstay_model::observed::{Scope, State};
+use mainstay_model::identity::{ServiceName, StackName};
+use mainstay_model::observed::Scope;
 use mainstay_model::postgres::migration::LedgerName;
 
 use crate::boot::{Boot, engine};
@@ -31,8 +31,18 @@ pub struct Which {
     ledger: Option<String>,
 }
 
+/// Where a database is declared.
+pub struct Declaration {
+    pub stack: StackName,
+    pub database: String,
+    /// The service of the stack that it is in.
+    pub service: Option<ServiceName>,
+}
+
 /// One database with its files.
 pub struct Chosen {
+    /// Whose it is, where a stack declares it; with its name there.
+    pub of: Option<Declaration>,
     pub server: Server,
     pub dir: PathBuf,
     pub ledger: LedgerName,
@@ -43,11 +53,16 @@ impl Which {
     /// When it is not clear which one is meant, or it is not there.
     pub async fn choose(&self, boot: &Boot) -> Result<Chosen, Problem> {
         let by_variables = ["DATABASE_URL", "PGHOST"].iter().any(|name| boot.environment.get(name).is_some());
-        let (settings, declared) = if by_variables && self.database.is_none() {
-            (of_variables(boot)?, None)
+        let (server, of, declared) = if by_variables && self.database.is_none() {
+            (of_variables(boot)?, None, None)
         } else {
-            let database = self.declared(boot).await?;
-            (reach(boot, &database.0, &database.1).await?, database.0.migrations)
+            let (name, database, declared) = self.declared(boot).await?;
+            let service = match &database.whereabouts {
+                Whereabouts::Service { service, .. } => Some(service.clone()),
+                Whereabouts::Url(_) => None,
+            };
+            let of = Declaration { stack: declared.stack.clone(), database: name, service };
+            (reach(boot, &database, &declared).await?, Some(of), database.migrations)
         };
         let here = &boot.environment.working_directory;
         let dir = match (&self.dir, &declared) {
@@ -61,10 +76,10 @@ impl Which {
             (None, Some(migrations)) => migrations.ledger,
             (None, None) => LedgerName::default(),
         };
-        Ok(Chosen { server: Server::new(settings), dir, ledger })
+        Ok(Chosen { of, server, dir, ledger })
     }
 
-    async fn declared(&self, boot: &Boot) -> Result<(Database, Declared), Problem> {
+    async fn declared(&self, boot: &Boot) -> Result<(String, Database, Declared), Problem> {
         let [read] = <[_; 1]>::try_from(smoke::reads(boot).await?).map_err(|reads| {
             Problem::usage("one-stack", format!("a database is one of one stack, and {} are named", reads.len()))
                 .hint("name one: `--stack NAME`")
@@ -73,16 +88,17 @@ impl Which {
         boot.ui.redactions.learn(declared.secrets.values.values());
         let names: Vec<&str> = declared.databases.keys().map(String::as_str).collect();
         let found = match (&self.database, names.as_slice()) {
-            (Some(name), _) => declared.databases.get(name),
-            (None, [_]) => declared.databases.values().next(),
+            (Some(name), _) => declared.databases.get_key_value(name),
+            (None, [_]) => declared.databases.first_key_value(),
             (None, []) => None,
             (None, _) => {
                 return Err(Problem::usage("which-database", format!("`{}` has several databases", declared.stack))
                     .hint(format!("name one of `{}`: `--database NAME`", names.join("`, `"))));
             }
         };
-        match (found.cloned(), &self.database) {
-            (Some(database), _) => Ok((database, declared)),
+        let found = found.map(|(name, database)| (name.clone(), database.clone()));
+        match (found, &self.database) {
+            (Some((name, database)), _) => Ok((name, database, declared)),
             (None, Some(name)) => {
                 let problem =
                     Problem::usage("no-such-database", format!("`{}` declares no database `{name}`", declared.stack));
@@ -105,60 +121,33 @@ fn declare(problem: Problem) -> Problem {
         .hint("or name it: `DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE mainstay db …`")
 }
 
-fn of_variables(boot: &Boot) -> Result<Settings, Problem> {
-    settings(|name| boot.environment.get(name).map(str::to_owned))
+fn of_variables(boot: &Boot) -> Result<Server, Problem> {
+    let settings = Settings::from_vars(|name| boot.environment.get(name).map(str::to_owned));
+    settings.map(Server::new).map_err(|error| unreachable(&Unreachable::Settings(error)))
 }
 
-fn settings(get: impl Fn(&str) -> Option<String>) -> Result<Settings, Problem> {
-    Settings::from_vars(get).map_err(|SettingsError { variable, problem }| {
-        Problem::usage("bad-database-settings", format!("`{variable}` {problem}"))
-    })
-}
-
-/// The address of the service's container on one of its networks, which this host reaches.
-async fn reach(boot: &Boot, database: &Database, declared: &Declared) -> Result<Settings, Problem> {
-    let (service, port, name, user, password) = match &database.whereabouts {
-        Whereabouts::Url(url) => {
-            return settings(|name| (name == "DATABASE_URL").then(|| url.reveal().to_owned()));
+/// Its server: at the address of the service's container on one of its networks, which this host reaches.
+async fn reach(boot: &Boot, database: &Database, declared: &Declared) -> Result<Server, Problem> {
+    boot.ui.redactions.learn(&database.whereabouts.password());
+    let containers = match &database.whereabouts {
+        Whereabouts::Url(_) => Vec::new(),
+        Whereabouts::Service { .. } => {
+            let docker = boot.docker().await?;
+            engine::look(&docker, &Scope::of(declared)).await?.containers
         }
-        Whereabouts::Service { service, port, database, user, password } => (service, port, database, user, password),
     };
-    let address = address(boot, declared, service).await?;
-    if let Some(password) = password {
-        boot.ui.redactions.learn([password]);
-    }
-    settings(|variable| match variable {
-        "PGHOST" => Some(address.clone()),
-        "PGPORT" => Some(port.to_string()),
-        "PGDATABASE" => Some(name.clone()),
-        "PGUSER" => Some(user.clone()),
-        "PGPASSWORD" => password.as_ref().map(|password| password.reveal().to_owned()),
-        // It never leaves this machine.
-        "PGSSLMODE" => Some("disable".into()),
-        _ => None,
-    })
+    Server::of(&database.whereabouts, &declared.stack, &containers).map_err(|why| unreachable(&why))
 }
 
-async fn address(boot: &Boot, declared: &Declared, service: &ServiceName) -> Result<String, Problem> {
-    let docker = boot.docker().await?;
-    let observed = engine::look(&docker, &Scope::of(declared)).await?;
-    let running = observed.containers.iter().find(|container| {
-        container.stack.as_ref() == Some(&declared.stack)
-            && container.service.as_ref() == Some(service)
-            && container.state == State::Running
-    });
-    let Some(container) = running else {
-        let problem = Problem::world("database-not-running", format!("no container of `{service}` runs"));
-        return Err(
-            problem.hint(format!("`mainstay up {service}` starts it, `mainstay logs {service}` says why it ended"))
-        );
-    };
-    let address =
-        container.endpoints.iter().find_map(|endpoint| endpoint.ipv4_address.clone().filter(|one| !one.is_empty()));
-    address.ok_or_else(|| {
-        Problem::world("database-without-address", format!("`{}` has no address on a network", container.name))
-            .hint("name it by `url`, or by DATABASE_URL")
-    })
+fn unreachable(why: &Unreachable) -> Problem {
+    match why {
+        Unreachable::NotRunning(service) => Problem::world("database-not-running", why.to_string())
+            .hint(format!("`mainstay up {service}` starts it, `mainstay logs {service}` says why it ended")),
+        Unreachable::NoAddress(_) => {
+            Problem::world("database-without-address", why.to_string()).hint("name it by `url`, or by DATABASE_URL")
+        }
+        Unreachable::Settings(_) => Problem::usage("bad-database-settings", why.to_string()),
+    }
 }
 
 /// The files of a folder: their names and bytes.

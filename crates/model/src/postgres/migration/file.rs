@@ -82,6 +82,11 @@ impl MigrationFile {
         &self.parse
     }
 
+    /// Whether data goes by one of its statements; see [`Statement::loses_data`].
+    pub fn loses_data(&self) -> bool {
+        self.statements.iter().any(Statement::loses_data)
+    }
+
     /// The statement that holds a character which a server counts from 1 in [`text`](Self::text).
     pub fn statement_at(&self, position: u32) -> Option<&Statement> {
         let byte = self.text.char_indices().nth(position.saturating_sub(1) as usize).map(|(byte, _)| byte)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fault::{Fault, FaultKind};
 use super::file::MigrationFile;
+use crate::declared::SqlFile;
 
 /// The migrations of a folder, in the byte order of their names, whatever the locale.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,12 @@ impl MigrationSet {
         set.passed_over.sort();
         set.refuse_twins();
         set
+    }
+
+    /// The files of a folder as an order carries them.
+    pub fn of(files: &[SqlFile]) -> MigrationSet {
+        let read: Vec<(&str, Vec<u8>)> = files.iter().map(|file| (file.name.as_str(), file.bytes())).collect();
+        MigrationSet::read(read.iter().map(|(name, bytes)| (*name, bytes.as_slice())))
     }
 
     /// Whether there is a file of this name, faulty or not.

@@ -280,6 +280,30 @@ fn a_note_is_found_again_among_other_words() {
 }
 
 #[test]
+fn what_takes_data_away_is_known_by_its_words() {
+    for text in [
+        "drop table a",
+        "drop schema s cascade",
+        "truncate a",
+        "delete from a where b",
+        "alter table a drop column b",
+        "alter table a add c int, drop b",
+        "select 1; alter table only a drop if exists b;",
+    ] {
+        assert!(read(text).loses_data(), "{text}");
+    }
+    for text in [
+        "create table a (b int)",
+        "alter table a drop constraint c",
+        "alter table a alter b drop not null, alter c drop default",
+        "drop index i",
+        "-- drop table a\nselect 'drop table a'",
+    ] {
+        assert!(!read(text).loses_data(), "{text}");
+    }
+}
+
+#[test]
 fn findings_have_a_place_a_reason_and_a_severity() {
     let found =
         findings(&read("select 1;\ndrop table é;\nalter table a add constraint c foreign key (b) references d (e);"));
