@@ -1,6 +1,7 @@
 //! `mainstay db`: what a stack's databases need.
 
 mod migrate;
+mod recording;
 mod trouble;
 mod which;
 
