@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use mainstay_model::declared::{Declared, Migrations};
-use mainstay_model::observed::{LedgerPlace, Observed, ObservedDatabase};
+use mainstay_model::observed::{Ledger, LedgerPlace, Observed, ObservedDatabase};
 use mainstay_model::plan::{PlannedMigration, Target};
 use mainstay_model::postgres::migration::{MigrationPlan, MigrationSet};
 use standing_pool::Kind;
@@ -66,8 +66,9 @@ impl Machine {
         })?;
         let server = self.server(migrating, declared, context).await?;
         let migrator = Migrator::new(server, migrations.ledger.clone(), Patience::default(), context.by.to_string());
-        let set = MigrationSet::of(files);
-        let plan = self.once_it_answers(migrating, &migrator, &set, context, progress).await?;
+        let Ledger { target, rows, attempts } = self.once_it_answers(migrating, &migrator, context, progress).await?;
+        let set = MigrationSet::beside(files, &rows);
+        let plan = MigrationPlan::decide(target, &set, &rows, &attempts, &BTreeSet::new());
         must_be_as_shown(migrating, &plan)?;
         let mut applied: Vec<String> = Vec::new();
         let told = |event: MigrationEvent| {
@@ -103,26 +104,24 @@ impl Machine {
             .map_err(|why| WorldError::new(format!("`{name}` cannot be migrated: {why}")))
     }
 
-    /// What is pending now. A container that was started a moment ago gets its time.
+    /// How it stands now. A container that was started a moment ago gets its time.
     async fn once_it_answers(
         &self,
         migrating: &Migrating<'_>,
         migrator: &Migrator,
-        set: &MigrationSet,
         context: &Context,
         progress: &Progress,
-    ) -> Result<MigrationPlan, WorldError> {
+    ) -> Result<Ledger, WorldError> {
         let name = migrating.database;
         let began = Instant::now();
-        let none_allowed = BTreeSet::new();
         let mut told = false;
         loop {
             let asked = tokio::select! {
-                asked = migrator.plan(set, &none_allowed) => asked,
+                asked = migrator.ledger() => asked,
                 () = context.cancel.cancelled() => return Err(cancelled(name)),
             };
             match asked {
-                Ok(plan) => return Ok(plan),
+                Ok(ledger) => return Ok(ledger),
                 Err(PgError::Connect { failure, .. })
                     if migrating.at.is_some()
                         && matches!(failure.kind, Kind::Refused | Kind::Closed | Kind::StartingUp)

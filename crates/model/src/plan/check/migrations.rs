@@ -9,7 +9,7 @@ use crate::declared::{Condition, Declared, Migrations, NetworkMode, Service, Whe
 use crate::identity::ServiceName;
 use crate::observed::ObservedDatabase;
 use crate::plan::{Action, Order, PlannedMigration, Step, StepId};
-use crate::postgres::migration::MigrationFile;
+use crate::postgres::migration::{LedgerRow, MigrationFile};
 
 impl Reader<'_> {
     pub fn read_migration(&mut self, step: &Step) {
@@ -75,15 +75,10 @@ impl Reader<'_> {
         for planned in files.iter().filter(|planned| has(&planned.file)) {
             self.wrong(step, "migrated-already", format!("`{}` was applied already", planned.file));
         }
-        let readable =
-            migrations.files.iter().flatten().filter(|file| MigrationFile::read(&file.name, &file.bytes()).is_ok());
-        let left_out = |name: &str| !has(name) && files.iter().all(|planned| planned.file != name);
-        let is_one = |name: &str| {
-            let name = name.to_lowercase();
-            !name.starts_with(['.', '_']) && !name.ends_with(".down.sql")
-        };
-        for file in readable.filter(|file| is_one(&file.name) && left_out(&file.name)) {
-            self.wrong(step, "migration-left-out", format!("`{}` is pending too", file.name));
+        for name in lacking(migrations, &ledger.rows) {
+            if files.iter().all(|planned| planned.file != name) {
+                self.wrong(step, "migration-left-out", format!("`{name}` is pending too"));
+            }
         }
     }
 
@@ -178,29 +173,32 @@ impl Reader<'_> {
         if !is_whole || self.is_refused() || self.plan.steps.is_empty() {
             return;
         }
-        for (name, database) in &declared.databases {
+        for name in declared.databases.keys() {
             let Some(migrations) = part_of_a_release(declared, name) else { continue };
             let rows = match self.world.databases.get(name) {
                 Some(ObservedDatabase::Seen(ledger)) => ledger.rows.as_slice(),
                 _ => &[],
             };
-            let readable = migrations.files.iter().flatten().filter(|file| {
-                MigrationFile::read(&file.name, &file.bytes()).is_ok()
-                    && !file.name.starts_with(['.', '_'])
-                    && !file.name.to_lowercase().ends_with(".down.sql")
-            });
-            let is_behind = readable.into_iter().any(|file| rows.iter().all(|row| row.filename != file.name));
-            let is_done = self
-                .plan
-                .steps
-                .iter()
-                .any(|step| matches!(&step.action, Action::Migrate { database, .. } if database == name));
-            if is_behind && !is_done && database.migrations.is_some() {
+            let is_this = |action: &Action| matches!(action, Action::Migrate { database, .. } if database == name);
+            let is_done = self.plan.steps.iter().any(|step| is_this(&step.action));
+            let is_behind = !is_done && !lacking(migrations, rows).is_empty();
+            if is_behind {
                 let message = format!("`{name}` is behind, and no step migrates it");
                 self.complaints.push(Complaint { severity: Severity::Error, step: None, code: "unmigrated", message });
             }
         }
     }
+}
+
+/// The files that can be applied and that a ledger lacks.
+fn lacking<'d>(migrations: &'d Migrations, rows: &[LedgerRow]) -> Vec<&'d str> {
+    let is_one = |name: &str| {
+        let name = name.to_lowercase();
+        name.ends_with(".sql") && !name.starts_with(['.', '_']) && !name.ends_with(".down.sql")
+    };
+    let unknown = migrations.files.iter().flatten().filter(|file| rows.iter().all(|row| row.filename != file.name));
+    let whole = unknown.filter(|file| is_one(&file.name) && MigrationFile::read(&file.name, &file.bytes()).is_ok());
+    whole.map(|file| file.name.as_str()).collect()
 }
 
 fn part_of_a_release<'d>(declared: &'d Declared, database: &str) -> Option<&'d Migrations> {

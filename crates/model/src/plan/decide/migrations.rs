@@ -54,7 +54,10 @@ impl<'a> Up<'a> {
                 }
                 continue;
             };
-            let set = MigrationSet::of(files);
+            let set = match self.ledger(name) {
+                Some(ledger) => MigrationSet::beside(files, &ledger.rows),
+                None => MigrationSet::of(files),
+            };
             if migrations.release && self.is_time_for(database) {
                 steps.extend(self.migrate(name, database, migrations, &set));
             } else {
