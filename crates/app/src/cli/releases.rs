@@ -20,7 +20,7 @@ use crate::ui::{Cell, Table, Tone};
 /// List the releases: when, by whom, what changed, what became of each, and whether it can be gone back to.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay releases                          of every stack, the newest first\n  mainstay releases --stack shop --limit 5\n  mainstay releases 7                        all of release 7 of the stack of this folder\n  mainstay releases --json > releases.jsonl  the release log, an object a line (docs/RELEASES.md)\n\nA release is committed whole, or taken back; of one that was taken back the logs of its\ncontainers are kept in the folder `logs` of the state folder. BACK tells whether\n`mainstay rollback --to NUMBER` can go to it."
+    after_help = "Examples:\n  mainstay releases                          of every stack, the newest first\n  mainstay releases --stack shop --limit 5\n  mainstay releases 7                        all of release 7 of the stack of this folder\n  mainstay releases --json > releases.jsonl  the release log, an object a line (docs/RELEASES.md)\n\nA release is committed whole, or taken back; of one that was taken back the logs of its\ncontainers are kept in the folder `logs` of the state folder. BACK tells whether\n`mainstay rollback --to NUMBER` can go to it, SCHEMA which migration was the last at its end."
 )]
 pub struct Releases {
     /// Only this one, in full
