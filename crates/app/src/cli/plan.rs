@@ -134,7 +134,7 @@ async fn up_orders(boot: &Boot, up: &Up) -> Result<Vec<Order>, Problem> {
     let memory = Memory::open(&boot.settings).await;
     let mut orders: Vec<Order> = away.into_iter().collect();
     for one in wanted {
-        let read = migrations::carried(generated::shown(boot, one.read).await?)?;
+        let read = migrations::carried(boot, generated::shown(boot, one.read).await?)?;
         let order = up.order(boot, &Wanted { read, ..one }, edge_comes);
         orders.push(match &memory {
             Ok(memory) => serving::laid_over(boot, memory, order, None).await?,

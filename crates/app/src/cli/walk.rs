@@ -174,8 +174,9 @@ impl<'a> Walk<'a> {
                 }
                 Err(ClientError::Problem(problem)) => return Err(problem),
                 Err(ClientError::PlanChanged(plan)) => {
+                    let agreed = job.needs_consent(self.boot);
                     job.plan = *plan;
-                    self.again(&job, consented).await?;
+                    self.again(&job, consented, &agreed).await?;
                 }
             }
         }
@@ -186,12 +187,14 @@ impl<'a> Walk<'a> {
         .hint("see who changes it: `mainstay history --follow`"))
     }
 
-    async fn again(&self, job: &Job, consented: Impact) -> Result<(), Problem> {
+    /// `agreed` are the reasons for which the plan before it needed consent.
+    async fn again(&self, job: &Job, consented: Impact, agreed: &[String]) -> Result<(), Problem> {
         let plan = &job.plan;
         self.boot.ui.talk("the world changed since this plan was shown; the plan is now:");
         refuse(plan)?;
         self.show(plan)?;
-        if self.boot.settings.yes && plan.impact() > consented {
+        let asks_more = job.needs_consent(self.boot).iter().any(|reason| !agreed.contains(reason));
+        if self.boot.settings.yes && (plan.impact() > consented || asks_more) {
             return Err(Problem::new(
                 Kind::Consent,
                 "graver-plan",

@@ -65,7 +65,8 @@ impl Machine {
             WorldError::new(format!("the migrations of `{name}` are not declared in what is applied"))
         })?;
         let server = self.server(migrating, declared, context).await?;
-        let migrator = Migrator::new(server, migrations.ledger.clone(), Patience::default(), context.by.to_string());
+        let migrator =
+            Migrator::new(server, migrations.ledger.clone(), Patience::default(), context.by.replace('`', ""));
         let Ledger { target, rows, attempts } = self.once_it_answers(migrating, &migrator, context, progress).await?;
         let set = MigrationSet::beside(files, &rows);
         let plan = MigrationPlan::decide(target, &set, &rows, &attempts, &BTreeSet::new());

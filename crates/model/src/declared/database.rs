@@ -23,18 +23,24 @@ pub enum Whereabouts {
     Url(Hidden),
 }
 
+/// Passwords that are none.
+const OPEN: &[&str] = &["postgres", "password", "postgresql"];
+
 impl Whereabouts {
-    /// What nobody is to be told.
+    /// What nobody is to be told. The name of the role, or a word that everybody tries first, keeps nobody out, and is
+    /// all over what is said of a Postgres.
     pub fn password(&self) -> Option<Hidden> {
-        match self {
-            Whereabouts::Service { password, .. } => password.clone(),
+        let (user, password) = match self {
+            Whereabouts::Service { user, password, .. } => (user.clone(), password.clone()?),
             Whereabouts::Url(url) => {
                 let (_, rest) = url.reveal().split_once("://")?;
                 let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
-                let (_, password) = authority.rsplit_once('@')?.0.split_once(':')?;
-                Some(Hidden::new(without_percents(password)))
+                let (user, password) = authority.rsplit_once('@')?.0.split_once(':')?;
+                (without_percents(user), Hidden::new(without_percents(password)))
             }
-        }
+        };
+        let is_open = password.reveal() == user || OPEN.contains(&password.reveal());
+        (!is_open).then_some(password)
     }
 }
 
@@ -131,6 +137,7 @@ mod tests {
         assert_eq!(of("postgres://app:100%@db/crm").as_deref(), Some("100%"));
         assert_eq!(of("postgres://app@db/crm"), None);
         assert_eq!(of("postgres://db/crm"), None);
+        assert_eq!(of("postgres://postgres:postgres@db/crm"), None, "it is a word, and no secret");
     }
 
     #[test]
