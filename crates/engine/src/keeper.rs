@@ -104,6 +104,8 @@ impl<W: World + Clone> Keeper<W> {
         let redactions = &self.journal.redactions;
         if let Order::Up { declared, .. } = order {
             redactions.learn(declared.secrets.values.values());
+            let passwords = declared.databases.values().filter_map(|database| database.whereabouts.password());
+            redactions.learn(&passwords.collect::<Vec<_>>());
         }
         if let Some(secrets) = &self.secrets {
             redactions.learn(&secrets.everything(Some(order.stack())).unwrap_or_default());
@@ -247,9 +249,9 @@ pub(crate) fn decided(order: &Order, observed: &Observed) -> Plan {
 }
 
 /// What one look has to bring for this order.
-pub(crate) fn scope_of(order: &Order) -> Scope {
+pub fn scope_of(order: &Order) -> Scope {
     match order {
-        Order::Up { declared, .. } => Scope::of(declared),
+        Order::Up { declared, .. } => Scope::of(declared).with_ledgers(declared),
         Order::Down(order) => {
             let mut scope = Scope::of_stack(order.stack.clone());
             scope.volumes.extend(order.volumes.iter().cloned());

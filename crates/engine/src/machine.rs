@@ -1,6 +1,7 @@
 //! One host: its Docker engine, and the edge in front of its stacks. The world that orders are carried out in.
 
 mod act;
+mod databases;
 mod probe;
 mod smoke;
 mod survey;
@@ -60,14 +61,10 @@ impl Deref for Machine {
 
 impl World for Machine {
     async fn look(&self, scope: &Scope) -> Result<Observed, WorldError> {
-        if !self.is_routed(scope)? {
-            return self.docker.look(scope).await;
+        let mut observed = self.with_edge(scope).await?;
+        if !scope.databases.is_empty() {
+            observed.databases = databases::ledgers(&scope.databases, &observed).await;
         }
-        let mut scope = scope.clone();
-        scope.container_names.insert(self.edge.settings()?.container());
-        let (observed, edge) = tokio::join!(self.docker.look(&scope), self.edge.seen());
-        let mut observed = observed?;
-        observed.edge = Some(edge?);
         Ok(observed)
     }
 
@@ -81,6 +78,20 @@ impl World for Machine {
 
     async fn keep_images(&self, kept: &KeptImages) -> Result<(), WorldError> {
         self.docker.name_kept_images(kept).await
+    }
+}
+
+impl Machine {
+    async fn with_edge(&self, scope: &Scope) -> Result<Observed, WorldError> {
+        if !self.is_routed(scope)? {
+            return self.docker.look(scope).await;
+        }
+        let mut scope = scope.clone();
+        scope.container_names.insert(self.edge.settings()?.container());
+        let (observed, edge) = tokio::join!(self.docker.look(&scope), self.edge.seen());
+        let mut observed = observed?;
+        observed.edge = Some(edge?);
+        Ok(observed)
     }
 }
 

@@ -13,6 +13,7 @@ use mainstay_model::observed::{Observed, Scope};
 use mainstay_model::operation::BuildNews;
 use mainstay_model::plan::preflight::{Questions, Seen};
 use mainstay_model::plan::{Step, StepId};
+use tokio_util::sync::CancellationToken;
 
 use crate::secrets::Redactions;
 
@@ -77,6 +78,10 @@ pub struct Context {
     pub made: BTreeMap<StepId, String>,
     /// What must stand in nothing that an act writes down.
     pub redactions: Redactions,
+    /// Who asked for it, for what keeps a record of its own.
+    pub by: Arc<str>,
+    /// An act that cannot simply be dropped ends early when it is cancelled, as soon as that is safe.
+    pub cancel: CancellationToken,
 }
 
 /// What an act leaves for later steps and for the record.
@@ -131,6 +136,8 @@ pub struct WorldError {
     /// True when the answer contradicts what the plan was made from: a name is in use, a thing is gone, a state is
     /// another. The plan may be out of date; only a new look can tell.
     pub contradicts: bool,
+    /// True when the act ended because its cancel was called.
+    pub cancelled: bool,
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -143,6 +150,7 @@ impl WorldError {
             log_tail: Vec::new(),
             transient: false,
             contradicts: false,
+            cancelled: false,
             source: None,
         }
     }

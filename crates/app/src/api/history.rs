@@ -1,4 +1,5 @@
 //! `GET /v1/history`: what happened, newest last; with `follow=true` one line of JSON an entry, without an end.
+//! `POST /v1/history`: what a command did without the server.
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -7,14 +8,14 @@ use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use mainstay_engine::World;
-use mainstay_engine::journal::HistoryFilter;
+use mainstay_engine::journal::{EntryKind, HistoryFilter, NewEntry};
+use mainstay_engine::{KeeperError, World};
 use tokio::sync::watch;
 
 use super::Api;
-use super::error::ApiError;
+use super::error::{Answer, ApiError, read};
 use crate::problem::Problem;
-use crate::wire::HistoryQuery;
+use crate::wire::{HistoryQuery, RecordRequest, Recorded};
 
 pub async fn list<W: World + Clone>(
     State(api): State<Api<W>>,
@@ -35,6 +36,21 @@ pub async fn list<W: World + Clone>(
         Some((Ok::<_, std::convert::Infallible>(lines), (api, filter, changes)))
     });
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response())
+}
+
+/// Writes down what a command did by itself.
+pub async fn record<W: World + Clone>(State(api): State<Api<W>>, body: Bytes) -> Answer<Recorded> {
+    let RecordRequest { stack, service, subject, summary, cause, operation, evidence } = read(&body)?;
+    let entry = NewEntry {
+        service,
+        subject,
+        cause,
+        operation,
+        evidence,
+        ..NewEntry::new(EntryKind::Operation, stack, summary)
+    };
+    let id = api.keeper.journal.record(entry).await;
+    Ok(Json(Recorded { id: id.map_err(|source| KeeperError::Journal { doing: "written", source })? }))
 }
 
 /// The next entries as lines; `None` when the server stops or the journal cannot be read any more.

@@ -45,7 +45,7 @@ pub fn router<W: World + Clone>(api: Api<W>) -> Router {
         .route("/v1/plan", post(plan::decide::<W>))
         .route("/v1/apply", post(apply::apply::<W>))
         .route("/v1/operations/{id}/cancel", post(operations::cancel::<W>))
-        .route("/v1/history", get(history::list::<W>))
+        .route("/v1/history", get(history::list::<W>).post(history::record::<W>))
         .route("/v1/releases", get(releases::list::<W>))
         .route("/v1/stacks", get(stacks::list::<W>))
         .route("/v1/stacks/{name}", get(stacks::show::<W>))

@@ -4,6 +4,7 @@ mod backup;
 mod backups;
 mod found;
 mod migrate;
+mod recording;
 mod retention;
 mod shelf;
 mod trouble;
@@ -33,6 +34,12 @@ enum Room {
     Backup(backup::Backup),
     Backups(backups::Backups),
     Retention(retention::Retention),
+}
+
+/// Whether the environment says that a database may be migrated whatever it is, or that it is none of production.
+pub fn is_confirmed(boot: &Boot) -> bool {
+    let is_set = |name: &str| boot.environment.get(name).is_some_and(|value| value == "1" || value == "true");
+    is_set("CONFIRM_PROD") || is_set("ALLOW_NON_PROD")
 }
 
 pub async fn run(boot: &Boot, args: Db) -> Outcome {

@@ -13,6 +13,7 @@ pub mod global;
 pub mod history;
 pub mod init;
 pub mod logs;
+pub mod migrations;
 pub mod plan;
 pub mod promote;
 pub mod ps;

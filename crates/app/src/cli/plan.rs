@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use mainstay_engine::keeper::{add_preflight, last_of};
+use mainstay_engine::keeper::{add_preflight, last_of, scope_of};
 use mainstay_engine::{Machine, World as _};
 use mainstay_model::compose::schema::suggest;
-use mainstay_model::declared::Declared;
 use mainstay_model::observed::Scope;
 use mainstay_model::plan::{Order, Plan, decide};
 
@@ -14,6 +13,7 @@ use super::chosen;
 use super::down::Down;
 use super::edge;
 use super::generated;
+use super::migrations;
 use super::required::Wanted;
 use super::restart::Restart;
 use super::serving;
@@ -134,7 +134,7 @@ async fn up_orders(boot: &Boot, up: &Up) -> Result<Vec<Order>, Problem> {
     let memory = Memory::open(&boot.settings).await;
     let mut orders: Vec<Order> = away.into_iter().collect();
     for one in wanted {
-        let read = generated::shown(boot, one.read).await?;
+        let read = migrations::carried(boot, generated::shown(boot, one.read).await?)?;
         let order = up.order(boot, &Wanted { read, ..one }, edge_comes);
         orders.push(match &memory {
             Ok(memory) => serving::laid_over(boot, memory, order, None).await?,
@@ -155,7 +155,7 @@ async fn known_or_nothing(boot: &Boot) -> Vec<mainstay_engine::journal::KnownSta
 /// Looks and decides without a keeper: a plan takes no lock, so that it can be had while another command runs.
 async fn plan_of(boot: &Boot, machine: &Machine, order: &Order) -> Result<Plan, Problem> {
     let scope = match order {
-        Order::Up { declared, .. } => Scope::of(declared.as_ref() as &Declared),
+        Order::Up { .. } => scope_of(order),
         other => Scope::of_stack(other.stack().clone()),
     };
     let observed = machine.look(&scope).await?;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mainstay_engine::journal::{Logged, Phase, Release, ReleaseState};
 use mainstay_model::identity::{OperationId, ServiceName, StackName};
+use mainstay_model::postgres::migration::SchemaLevel;
 use serde::Serialize;
 
 use super::chosen;
@@ -19,7 +20,7 @@ use crate::ui::{Cell, Table, Tone};
 /// List the releases: when, by whom, what changed, what became of each, and whether it can be gone back to.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay releases                          of every stack, the newest first\n  mainstay releases --stack shop --limit 5\n  mainstay releases 7                        all of release 7 of the stack of this folder\n  mainstay releases --json > releases.jsonl  the release log, an object a line (docs/RELEASES.md)\n\nA release is committed whole, or taken back; of one that was taken back the logs of its\ncontainers are kept in the folder `logs` of the state folder. BACK tells whether\n`mainstay rollback --to NUMBER` can go to it."
+    after_help = "Examples:\n  mainstay releases                          of every stack, the newest first\n  mainstay releases --stack shop --limit 5\n  mainstay releases 7                        all of release 7 of the stack of this folder\n  mainstay releases --json > releases.jsonl  the release log, an object a line (docs/RELEASES.md)\n\nA release is committed whole, or taken back; of one that was taken back the logs of its\ncontainers are kept in the folder `logs` of the state folder. BACK tells whether\n`mainstay rollback --to NUMBER` can go to it, SCHEMA which migration was the last at its end."
 )]
 pub struct Releases {
     /// Only this one, in full
@@ -52,6 +53,7 @@ struct Told<'a> {
     took_ms: Option<i64>,
     phases_ms: &'a BTreeMap<Phase, u64>,
     changes: &'a [String],
+    schemas: &'a BTreeMap<String, SchemaLevel>,
     images: &'a BTreeMap<String, String>,
     image_ids: &'a BTreeMap<String, String>,
     promoted: &'a BTreeMap<ServiceName, String>,
@@ -109,9 +111,16 @@ pub async fn run(boot: &Boot, args: Releases) -> Outcome {
         boot.ui.talk("no release was made here yet");
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(&["STACK", "RELEASE", "WHEN", "TOOK", "STATE", "BACK", "BY", "CHANGES"]);
-    table.yields(&["BY", "TOOK"], &["CHANGES"]);
-    rows.iter().for_each(|row| table.row(row.cells()));
+    // Most stacks have no migrations.
+    let is_migrated = rows.iter().any(|row| !row.logged.release.schemas.is_empty());
+    let schema = is_migrated.then_some("SCHEMA");
+    let heads = ["STACK", "RELEASE", "WHEN", "TOOK", "STATE", "BACK", "BY"].into_iter().chain(schema);
+    let mut table = Table::new(&heads.chain(["CHANGES"]).collect::<Vec<_>>());
+    match is_migrated {
+        true => table.yields(&["BY", "TOOK"], &["SCHEMA", "CHANGES"]),
+        false => table.yields(&["BY", "TOOK"], &["CHANGES"]),
+    }
+    rows.iter().for_each(|row| table.row(row.cells(is_migrated)));
     boot.ui.data(&table.render(boot.ui.out, boot.ui.width))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -132,6 +141,7 @@ impl Row<'_> {
             took_ms: took_ms(release),
             phases_ms,
             changes: &release.changes,
+            schemas: &release.schemas,
             images: &release.images,
             image_ids: &release.image_ids,
             promoted: &release.promoted,
@@ -152,7 +162,7 @@ impl Row<'_> {
         }
     }
 
-    fn cells(&self) -> Vec<Cell> {
+    fn cells(&self, with_schema: bool) -> Vec<Cell> {
         let release = &self.logged.release;
         let (tone, state) = self.state();
         let back = match (&self.why_not, release.state) {
@@ -161,7 +171,7 @@ impl Row<'_> {
             (Some(_), ReleaseState::Committed) if !self.serves => "no",
             _ => "",
         };
-        vec![
+        let mut cells: Vec<Cell> = vec![
             release.stack.to_string().into(),
             release.number.to_string().into(),
             at(&release.began).into(),
@@ -169,8 +179,12 @@ impl Row<'_> {
             Cell::new(tone, state),
             back.into(),
             release.actor.replace('`', "").into(),
-            release.changes.join("; ").replace('`', "").into(),
-        ]
+        ];
+        if with_schema {
+            cells.push(schema(release).into());
+        }
+        cells.push(release.changes.join("; ").replace('`', "").into());
+        cells
     }
 
     /// A line for each thing that is known of it.
@@ -189,6 +203,9 @@ impl Row<'_> {
         }
         for (number, change) in release.changes.iter().enumerate() {
             line(if number == 0 { "changes" } else { "" }, change.replace('`', ""));
+        }
+        for (number, (database, level)) in release.schemas.iter().enumerate() {
+            line(if number == 0 { "schema" } else { "" }, format!("{database}: {level}"));
         }
         for (number, (service, image)) in release.images.iter().enumerate() {
             let id = release.image_ids.get(service).map(|id| format!(" ({})", short(id))).unwrap_or_default();
@@ -212,6 +229,7 @@ impl Row<'_> {
 fn word(phase: Phase) -> &'static str {
     match phase {
         Phase::Materials => "materials",
+        Phase::Migrate => "migrate",
         Phase::Start => "start",
         Phase::Proof => "proof",
         Phase::SmokeBefore => "smoke before",
@@ -219,6 +237,16 @@ fn word(phase: Phase) -> &'static str {
         Phase::SmokeAfter => "smoke after",
         Phase::ClearAway => "clear away",
     }
+}
+
+/// The last migration of each database; the database's name where there are several.
+fn schema(release: &Release) -> String {
+    let last = |level: &SchemaLevel| level.last.clone().unwrap_or_else(|| "-".into());
+    let each = release.schemas.iter().map(|(name, level)| match release.schemas.len() {
+        1 => last(level),
+        _ => format!("{name} {}", last(level)),
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 fn at(began: &str) -> String {

@@ -20,7 +20,7 @@ const LOOKED_AT: u32 = 1000;
 /// Go back to an earlier release: what it declared, with the images that ran then.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay rollback                         to the committed release before the one that serves\n  mainstay rollback --to 7                  to release 7 (`mainstay releases` lists them)\n  mainstay rollback --stack shop --dry-run  only show what would be done\n\nIt is a release like any other: proven before it serves, taken back when it fails, and listed. The\nfiles are neither needed nor changed, so the next `mainstay up` goes forward again, and says so. Data\nin volumes stays as it is: what a migration has changed since is not changed back (docs/RELEASES.md)."
+    after_help = "Examples:\n  mainstay rollback                         to the committed release before the one that serves\n  mainstay rollback --to 7                  to release 7 (`mainstay releases` lists them)\n  mainstay rollback --stack shop --dry-run  only show what would be done\n\nIt is a release like any other: proven before it serves, taken back when it fails, and listed. The\nfiles are neither needed nor changed, so the next `mainstay up` goes forward again, and says so. Data\nin volumes stays as it is: which migrations came since is told, and none is undone (docs/RELEASES.md)."
 )]
 pub struct Rollback {
     /// The number of the release
@@ -67,11 +67,14 @@ pub async fn run(boot: &Boot, args: Rollback) -> Outcome {
         boot.ui.note("there are routes, and no edge answers here: it comes first");
         walk.carry_out(vec![order]).await?;
     }
-    if !declared.volumes.is_empty() {
+    let is_known = declared.databases.values().any(|database| database.migrations.is_some());
+    // Of declared migrations the plan says more.
+    if !declared.volumes.is_empty() && !is_known {
         boot.ui.note("data stays as it is: what a migration has changed since is not changed back");
     }
     let options = UpOptions {
         back_to: Some(target.number),
+        schema_then: target.schemas.clone(),
         remove_orphans: true,
         edge_comes,
         no_smoke: args.no_smoke,

@@ -30,7 +30,8 @@ pub async fn laid_over(
             release.number, declared.stack
         ));
     }
-    let before = serving.map(|release| release.promoted).unwrap_or_default();
+    let (before, schemas) = serving.map(|release| (release.promoted, release.schemas)).unwrap_or_default();
+    options.schema_then = schemas;
     options.promoted = match promotion {
         Some(promotion) => promotion.images(&declared, &before)?,
         None => before,

@@ -12,7 +12,7 @@ use mainstay_model::plan::{Order, UpOptions};
 
 use super::promote::Promotion;
 use super::required::{self, Wanted};
-use super::{chosen, edge, generated, secret, serving, walk::Walk, watch};
+use super::{chosen, edge, generated, migrations, secret, serving, walk::Walk, watch};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -22,7 +22,7 @@ const PULLED_IMAGE: &str = "pulled-image";
 /// Make the world as the files declare it.
 #[derive(Debug, Default, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay up                              the stack of this folder\n  mainstay up web --build                  only `web` and what it depends on, built anew\n  mainstay up --stack ./supabase --stack ./nocodb --yes\n  mainstay up --dry-run                    only show what would be done"
+    after_help = "Examples:\n  mainstay up                              the stack of this folder\n  mainstay up web --build                  only `web` and what it depends on, built anew\n  mainstay up --stack ./supabase --stack ./nocodb --yes\n  mainstay up --dry-run                    only show what would be done\n\nMigrations that are declared with `release: true` are applied before anything else starts; in production that\nneeds a yes: `--yes`, or CONFIRM_PROD=1 (docs/MIGRATIONS.md)."
 )]
 pub struct Up {
     /// Only these services and what they depend on
@@ -141,6 +141,7 @@ impl Up {
             env: boot.global.env.clone(),
             profiles: boot.global.profile.clone(),
             back_to: None,
+            schema_then: BTreeMap::new(),
             promoted: BTreeMap::new(),
             unchecked: self.preflight.unchecked(),
             way_back_required: self.require_way_back,
@@ -251,7 +252,7 @@ pub async fn bring(boot: &Boot, command: &str, args: Up, promotion: Option<&Prom
         if let Some(by) = &one.needed_by {
             boot.ui.note(&format!("`{by}` requires `{}`, which is not ready: it comes first", one.read.declared.stack));
         }
-        let read = generated::settled(boot, one.read).await?;
+        let read = migrations::carried(boot, generated::settled(boot, one.read).await?)?;
         let promotion = promotion.filter(|_| one.needed_by.is_none());
         let order = args.order(boot, &Wanted { read, ..one }, edge_comes);
         let order = serving::laid_over(boot, &walk.client.memory(), order, promotion).await?;

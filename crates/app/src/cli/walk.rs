@@ -9,6 +9,7 @@ use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Impact, Order, Plan, consent};
 use tokio::sync::mpsc;
 
+use super::db;
 use crate::boot::Boot;
 use crate::boot::interrupt::{Interrupt, Signals};
 use crate::client::{Client, ClientError};
@@ -23,9 +24,11 @@ const ATTEMPTS: u32 = 3;
 
 impl Job {
     /// What a person has to agree to, in words that name the stack.
-    fn needs_consent(&self) -> Option<String> {
-        consent::needed(&self.order, &self.plan)
-            .map(|reason| format!("`{}` of `{}`: {reason}", self.plan.verb, self.plan.stack))
+    fn needs_consent(&self, boot: &Boot) -> Vec<String> {
+        let migrations = consent::needed_for_migrations(&self.order, &self.plan);
+        let needed = consent::needed(&self.order, &self.plan);
+        let all = needed.into_iter().chain(migrations.filter(|_| !db::is_confirmed(boot)));
+        all.map(|reason| format!("`{}` of `{}`: {reason}", self.plan.verb, self.plan.stack)).collect()
     }
 }
 
@@ -135,7 +138,7 @@ impl<'a> Walk<'a> {
 
     /// Consent to all plans that need it: `--yes`, or a person's answer.
     async fn consent(&self, jobs: &[Job]) -> Result<(), Problem> {
-        let need: Vec<String> = jobs.iter().filter_map(Job::needs_consent).collect();
+        let need: Vec<String> = jobs.iter().flat_map(|job| job.needs_consent(self.boot)).collect();
         if need.is_empty() || self.boot.settings.yes {
             return Ok(());
         }
@@ -171,8 +174,9 @@ impl<'a> Walk<'a> {
                 }
                 Err(ClientError::Problem(problem)) => return Err(problem),
                 Err(ClientError::PlanChanged(plan)) => {
+                    let agreed = job.needs_consent(self.boot);
                     job.plan = *plan;
-                    self.again(&job, consented).await?;
+                    self.again(&job, consented, &agreed).await?;
                 }
             }
         }
@@ -183,12 +187,14 @@ impl<'a> Walk<'a> {
         .hint("see who changes it: `mainstay history --follow`"))
     }
 
-    async fn again(&self, job: &Job, consented: Impact) -> Result<(), Problem> {
+    /// `agreed` are the reasons for which the plan before it needed consent.
+    async fn again(&self, job: &Job, consented: Impact, agreed: &[String]) -> Result<(), Problem> {
         let plan = &job.plan;
         self.boot.ui.talk("the world changed since this plan was shown; the plan is now:");
         refuse(plan)?;
         self.show(plan)?;
-        if self.boot.settings.yes && plan.impact() > consented {
+        let asks_more = job.needs_consent(self.boot).iter().any(|reason| !agreed.contains(reason));
+        if self.boot.settings.yes && (plan.impact() > consented || asks_more) {
             return Err(Problem::new(
                 Kind::Consent,
                 "graver-plan",

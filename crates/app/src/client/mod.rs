@@ -1,6 +1,7 @@
 //! Who does the work: the server of this state folder when one answers, else this process, under the same lock.
 
 pub mod follow;
+pub mod remember;
 pub mod served;
 
 use std::sync::Arc;

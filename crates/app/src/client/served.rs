@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::ClientError;
 use crate::config::Settings;
 use crate::problem::{Kind, Problem};
-use crate::wire::{ApplyLine, ApplyRequest, ErrorBody, PlanAnswer, PlanRequest, Version};
+use crate::wire::{ApplyLine, ApplyRequest, ErrorBody, PlanAnswer, PlanRequest, RecordRequest, Recorded, Version};
 
 /// How long a server may take to say which version it is.
 const GREETING: Duration = Duration::from_secs(3);
@@ -119,6 +119,14 @@ impl Served {
     pub async fn history(&self, filter: &HistoryFilter) -> Result<Vec<Entry>, Problem> {
         let path = format!("/v1/history?{}", history_query(filter));
         answer(self.send(Method::GET, &path, None::<&()>).await?).await
+    }
+
+    /// Writes a line of history.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn record(&self, request: &RecordRequest) -> Result<(), Problem> {
+        answer::<Recorded>(self.send(Method::POST, "/v1/history", Some(request)).await?).await.map(drop)
     }
 
     /// Entries as they are written, without an end.

@@ -7,7 +7,7 @@
 //! An order carries the whole declaration with its secrets, so it only ever travels *to* the server; no answer
 //! contains one.
 
-use mainstay_engine::journal::{HistoryFilter, KnownStack};
+use mainstay_engine::journal::{HistoryFilter, KnownStack, NewEntry};
 use mainstay_model::identity::{OperationId, StackName};
 use mainstay_model::observed::Container;
 use mainstay_model::operation::{Event, Verdict};
@@ -106,6 +106,31 @@ impl From<HistoryQuery> for HistoryFilter {
             steps: query.steps,
         }
     }
+}
+
+/// `POST /v1/history`: a line about something that a command did by itself, such as a migration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordRequest {
+    pub stack: Option<StackName>,
+    pub service: Option<String>,
+    pub subject: String,
+    pub summary: String,
+    pub cause: Option<String>,
+    pub operation: Option<OperationId>,
+    pub evidence: serde_json::Value,
+}
+
+impl From<NewEntry> for RecordRequest {
+    fn from(entry: NewEntry) -> Self {
+        let NewEntry { stack, service, subject, summary, cause, operation, evidence, .. } = entry;
+        RecordRequest { stack, service, subject, summary, cause, operation, evidence }
+    }
+}
+
+/// Its answer: the number of the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub id: i64,
 }
 
 /// `GET /v1/releases?…`

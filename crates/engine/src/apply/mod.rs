@@ -41,6 +41,8 @@ pub(crate) struct Walk<'a, W> {
     pub made: BTreeMap<StepId, String>,
     pub teller: &'a Teller,
     pub cancel: &'a CancellationToken,
+    /// Who asked for it.
+    pub by: &'a str,
     pub manner: Manner,
 }
 
@@ -118,6 +120,8 @@ impl<W: World> Walk<'_, W> {
             keeper: self.journal.keeper(),
             made: state.made().clone(),
             redactions: self.journal.redactions.clone(),
+            by: self.by.into(),
+            cancel: self.cancel.clone(),
         }
     }
 
@@ -184,6 +188,7 @@ impl<W: World> Walk<'_, W> {
         };
         match acted {
             Ok(acted) => Ended::Done(acted),
+            Err(error) if error.cancelled && self.cancel.is_cancelled() => Ended::Cancelled,
             Err(error) => Ended::Failed(Failed { failure: failure_of(&error), contradicts: error.contradicts }),
         }
     }

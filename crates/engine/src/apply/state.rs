@@ -22,7 +22,11 @@ impl Load {
     fn of(action: &Action) -> Load {
         match action {
             Action::PullImage { .. } | Action::BuildImage { .. } => Load::Image,
-            Action::Await { .. } | Action::Probe { .. } | Action::Drain { .. } | Action::Smoke { .. } => Load::Wait,
+            Action::Await { .. }
+            | Action::Probe { .. }
+            | Action::Drain { .. }
+            | Action::Migrate { .. }
+            | Action::Smoke { .. } => Load::Wait,
             _ => Load::Call,
         }
     }

@@ -46,8 +46,9 @@ pub(crate) fn did(action: &Action) -> String {
         "take" => "took",
         "keep" => "kept",
         "ask" => "asked",
+        "look" => "looked",
         "lead" => "led",
-        // create, remove, rename, close
+        // create, remove, rename, close, migrate
         _ => return format!("{verb}d {rest}"),
     };
     format!("{past} {rest}")
@@ -77,6 +78,9 @@ pub(crate) fn subject(action: &Action) -> (String, Option<&ServiceName>) {
         | Action::Probe { target, .. }
         | Action::Drain { target, .. }
         | Action::KeepLogs { target } => &target.name,
+        Action::Migrate { database, at, .. } => {
+            return (database.clone(), at.as_ref().and_then(|target| target.service.as_ref()));
+        }
         Action::Commit { .. }
         | Action::Unroute { .. }
         | Action::Smoke { .. }

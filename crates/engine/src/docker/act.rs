@@ -65,6 +65,7 @@ impl Docker {
                 };
                 self.await_ready(id_of(target, context)?, &target.name, patience, progress).await
             }
+            Action::Migrate { .. } => Err(WorldError::new("an engine alone was asked for something of a database")),
             Action::Probe { .. }
             | Action::Commit { .. }
             | Action::Drain { .. }

@@ -37,7 +37,7 @@ pub(crate) use operations::verdict_text;
 pub use operations::{Beginning, KnownChange, OperationRecord, StepEnd, StepOutcome, StepRecord};
 pub use phases::{Logged, Phase};
 pub use reading::Reading;
-pub use releases::{KEPT, NewRelease, Release, ReleaseState};
+pub use releases::{KEPT, NewRelease, Release, ReleaseState, SeenAtEnd};
 pub(crate) use time::{now_text, text_of};
 pub use trouble::JournalError;
 

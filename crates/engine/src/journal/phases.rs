@@ -17,6 +17,8 @@ use super::releases::{self, Release};
 pub enum Phase {
     /// Images, networks, volumes, and containers that do not run yet.
     Materials,
+    /// Databases are migrated.
+    Migrate,
     /// Containers start, join, and are taken down where the new one cannot run beside the old.
     Start,
     /// They are waited for and asked.
@@ -86,6 +88,7 @@ fn phase(action: &Action) -> Phase {
         Action::Await { .. } | Action::Probe { .. } => Phase::Proof,
         Action::Smoke { stage: Stage::BeforeCommit | Stage::AtEnd, .. } => Phase::SmokeBefore,
         Action::Smoke { stage: Stage::AfterCommit, .. } => Phase::SmokeAfter,
+        Action::Migrate { .. } => Phase::Migrate,
         Action::Commit { .. } => Phase::Commit,
         Action::RemoveContainer { .. }
         | Action::RemoveNetwork { .. }

@@ -2,6 +2,7 @@
 
 use mainstay_model::identity::{OperationId, ServiceName, StackName};
 use mainstay_model::plan::SettleOrder;
+use mainstay_model::postgres::migration::SchemaLevel;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,8 @@ pub struct NewRelease {
     pub back_to: Option<u32>,
     /// Service to the image that was promoted in the place of the one of the files.
     pub promoted: BTreeMap<ServiceName, String>,
+    /// By database: how far its migrations are before it, where that is known. Not written down.
+    pub schemas: BTreeMap<String, SchemaLevel>,
 }
 
 /// A release as it was recorded.
@@ -58,9 +61,21 @@ pub struct Release {
     /// Service to the image that was promoted in the place of the one of the files; in effect while the release serves.
     #[serde(default)]
     pub promoted: BTreeMap<ServiceName, String>,
+    /// By database: how far its migrations were at the end of the release, where that could be seen.
+    #[serde(default)]
+    pub schemas: BTreeMap<String, SchemaLevel>,
     /// RFC 3339, UTC: the whole stack was taken down, so it serves no longer.
     #[serde(default)]
     pub down_at: Option<String>,
+}
+
+/// What a look at the end of a release has seen. What could not be seen is not in it.
+#[derive(Clone, Debug, Default)]
+pub struct SeenAtEnd {
+    /// Service to the engine's id of the image that runs.
+    pub image_ids: BTreeMap<String, String>,
+    /// By database.
+    pub schemas: BTreeMap<String, SchemaLevel>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +92,7 @@ pub enum ReleaseState {
 }
 
 const COLUMNS: &str = "operation, stack, number, actor, env, began, ended, state, images, image_ids, changes, fingerprint, \
-                       before, back_to, promoted, down_at";
+                       before, back_to, promoted, down_at, schemas";
 
 /// So many committed releases of a stack can be gone back to.
 pub const KEPT: u32 = 20;
@@ -89,16 +104,17 @@ impl Journal {
         &self,
         operation: &OperationId,
         state: ReleaseState,
-        image_ids: BTreeMap<String, String>,
+        seen: SeenAtEnd,
     ) -> Result<(), JournalError> {
         let operation = operation.clone();
         let job = move |connection: &Connection| {
-            let sql = "UPDATE releases SET state = ?2, ended = ?3, image_ids = ?4 WHERE operation = ?1";
+            let sql = "UPDATE releases SET state = ?2, ended = ?3, image_ids = ?4, schemas = ?5 WHERE operation = ?1";
             connection.prepare_cached(sql)?.execute(params![
                 operation.as_str(),
                 text_of(state),
                 now_text(),
-                json(&image_ids)
+                json(&seen.image_ids),
+                json(&seen.schemas)
             ])?;
             Ok(0)
         };
@@ -224,6 +240,7 @@ fn release(row: &Row<'_>) -> rusqlite::Result<Release> {
         back_to: row.get(13)?,
         promoted: parsed(row, 14)?,
         down_at: row.get(15)?,
+        schemas: parsed(row, 16)?,
     })
 }
 

@@ -91,6 +91,9 @@ const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE releases ADD COLUMN down_at TEXT;
 ",
+    "
+    ALTER TABLE releases ADD COLUMN schemas TEXT NOT NULL DEFAULT '{}';
+",
 ];
 
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> {

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use mainstay_model::declared::Declared;
 use mainstay_model::identity::{OperationId, ServiceName, StackName, digest};
-use mainstay_model::observed::{Observed, Scope, State};
+use mainstay_model::observed::{Observed, ObservedDatabase, Scope, State};
 use mainstay_model::operation::{Failure, Verdict, What};
-use mainstay_model::plan::{Action, CANNOT_LEAD_BACK, Order, Plan, SettleOrder, Towards};
+use mainstay_model::plan::{Action, CANNOT_LEAD_BACK, Order, Plan, SettleOrder, Towards, describe};
+use mainstay_model::postgres::migration::SchemaLevel;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +19,8 @@ use super::rounds::Story;
 use super::{Keeper, KeeperError, decided, scope_of};
 use crate::apply::{Manner, Teller, Walk, failure_of, failure_of_journal};
 use crate::journal::{
-    Beginning, EntryKind, JournalError, NewEntry, NewRelease, Release, ReleaseState, StepOutcome, new_operation_id,
+    Beginning, EntryKind, JournalError, NewEntry, NewRelease, Release, ReleaseState, SeenAtEnd, StepOutcome,
+    new_operation_id,
 };
 use crate::world::{World, WorldError};
 
@@ -31,12 +34,17 @@ pub(super) fn of(
     promotes: bool,
 ) -> Option<NewRelease> {
     let Order::Up { declared, options } = order else { return None };
-    let makes = |action: &Action| action.makes_container() || matches!(action, Action::Commit { .. });
+    let makes = |action: &Action| match action {
+        Action::Migrate { files, .. } => !files.is_empty(),
+        action => action.makes_container() || matches!(action, Action::Commit { .. }),
+    };
     if !promotes && !plan.steps.iter().any(|step| makes(&step.action)) {
         return None;
     }
     let makers = plan.steps.iter().filter(|step| step.action.makes_container());
     let changes = makers.filter_map(|step| Some(format!("{}: {}", step.action.service()?, step.why)));
+    let migrates = |action: &Action| matches!(action, Action::Migrate { files, .. } if !files.is_empty());
+    let migrations = plan.steps.iter().filter(|step| migrates(&step.action)).map(|step| describe(&step.action));
     let back = options.back_to.map(|number| format!("rollback to {number}"));
     let promoted = promotes && options.back_to.is_none();
     let promoted = promoted.then(|| told_promoted(&options.promoted));
@@ -48,11 +56,28 @@ pub(super) fn of(
         env: options.env.clone(),
         before: SettleOrder::before(observed),
         images: services.map(|(name, service)| (name.to_string(), service.image.clone())).collect(),
-        changes: back.into_iter().chain(promoted).chain(changes).collect(),
-        fingerprint: digest(declared),
+        changes: back.into_iter().chain(promoted).chain(migrations).chain(changes).collect(),
+        schemas: schemas_before(plan, observed),
+        fingerprint: digest(&declared.as_ref().clone().without_sql()),
         back_to: options.back_to,
         promoted: options.promoted.clone(),
     })
+}
+
+/// How far databases are before the release, as far as that is known; one that the plan makes has nothing.
+fn schemas_before(plan: &Plan, observed: &Observed) -> BTreeMap<String, SchemaLevel> {
+    let mut schemas = levels(observed);
+    for step in &plan.steps {
+        if let Action::Migrate { database, is_new: true, .. } = &step.action {
+            schemas.insert(database.clone(), SchemaLevel::default());
+        }
+    }
+    schemas
+}
+
+fn levels(observed: &Observed) -> BTreeMap<String, SchemaLevel> {
+    let seen = observed.databases.iter().filter_map(|(name, seen)| Some((name, seen.ledger()?)));
+    seen.map(|(name, ledger)| (name.clone(), SchemaLevel::of(&ledger.rows))).collect()
 }
 
 fn told_promoted(images: &BTreeMap<ServiceName, String>) -> String {
@@ -105,8 +130,17 @@ impl<W: World + Clone> Running<'_, W> {
         } else {
             (ReleaseState::Failed, failure)
         };
-        let ids = self.keeper.image_ids(&self.plan.stack).await;
-        let ended = self.keeper.journal.release_ends(self.operation, state, ids).await;
+        let declared = match self.order {
+            Order::Up { declared, .. } => Some(declared.as_ref()),
+            _ => None,
+        };
+        let seen = self.keeper.look_at_the_end(&self.plan.stack, declared).await;
+        let failure = match seen.as_ref().filter(|_| state != ReleaseState::Committed) {
+            Some(observed) => told_what_stays(failure, release, story, observed),
+            None => failure,
+        };
+        let seen = seen.map(|observed| seen_at_end(&self.plan.stack, &observed)).unwrap_or_default();
+        let ended = self.keeper.journal.release_ends(self.operation, state, seen).await;
         self.keeper.keep_ways_back(&self.plan.stack).await;
         (failure, ended)
     }
@@ -183,6 +217,7 @@ impl<W: World + Clone> Keeper<W> {
             made: BTreeMap::new(),
             teller,
             cancel: &CancellationToken::new(),
+            by: self.actor(),
             manner: Manner::Settling,
         };
         let walked = walk.go().await;
@@ -193,16 +228,22 @@ impl<W: World + Clone> Keeper<W> {
         }
     }
 
-    /// By service: the images of what there is. Nothing when it cannot be looked at: it is for the record only.
-    async fn image_ids(&self, stack: &StackName) -> BTreeMap<String, String> {
-        let Ok(observed) = self.docker.look(&Scope::of_stack(stack.clone())).await else { return BTreeMap::new() };
-        // The edge may have come along.
-        let ours = observed.containers.iter().filter(|container| container.stack.as_ref() == Some(stack));
-        // What has run to its end is of the release as well; where there are several, the one that runs tells.
-        let (up, ended): (Vec<_>, Vec<_>) =
-            ours.filter(|container| !container.one_off).partition(|container| container.state == State::Running);
-        let each = ended.into_iter().chain(up);
-        each.filter_map(|c| Some((c.service.as_ref()?.to_string(), c.image_id.clone()))).collect()
+    /// What there is once a release has ended. Nothing when it cannot be looked at: it is for the record only.
+    async fn look_at_the_end(&self, stack: &StackName, declared: Option<&Declared>) -> Option<Observed> {
+        let scope = Scope::of_stack(stack.clone());
+        let scope = match declared {
+            Some(declared) => scope.with_ledgers(declared),
+            None => scope,
+        };
+        self.docker.look(&scope).await.ok()
+    }
+
+    /// The same for a release that was cut off, by what is kept of it.
+    async fn seen_after(&self, release: &Release) -> SeenAtEnd {
+        let kept =
+            self.secrets.as_ref().and_then(|all| all.released(&release.stack, &release.operation).ok().flatten());
+        let seen = self.look_at_the_end(&release.stack, kept.as_ref().map(|released| &released.declared)).await;
+        seen.map(|observed| seen_at_end(&release.stack, &observed)).unwrap_or_default()
     }
 
     /// Brings every release whose process was ended in the middle to one of its ends. Gives what was done, in words.
@@ -275,7 +316,8 @@ impl<W: World + Clone> Keeper<W> {
             (false, true) => (Towards::Before, ReleaseState::Undone),
             // There is nothing to go back to; the next `up` goes on from what is there.
             (false, false) => {
-                let ended = self.journal.release_ends(&release.operation, ReleaseState::Failed, BTreeMap::new()).await;
+                let ended =
+                    self.journal.release_ends(&release.operation, ReleaseState::Failed, SeenAtEnd::default()).await;
                 ended.map_err(|trouble| failure_of_journal(&trouble))?;
                 return Ok(format!(
                     "the first release of `{}` was cut off; `mainstay up` goes on with it",
@@ -293,8 +335,8 @@ impl<W: World + Clone> Keeper<W> {
             plan = decided(&order, &observed);
         }
         self.carry_out_settling(&order, &plan, operation, &release.operation).await?;
-        let ids = self.image_ids(&release.stack).await;
-        let ended = self.journal.release_ends(&release.operation, state, ids).await;
+        let seen = self.seen_after(release).await;
+        let ended = self.journal.release_ends(&release.operation, state, seen).await;
         ended.map_err(|trouble| failure_of_journal(&trouble))?;
         self.keep_ways_back(&release.stack).await;
         let what = match towards {
@@ -349,6 +391,50 @@ impl<W: World + Clone> Keeper<W> {
         walked?;
         closed.map_err(|trouble| failure_of_journal(&trouble))
     }
+}
+
+/// By service the images of what there is, and by database how far it is migrated.
+fn seen_at_end(stack: &StackName, observed: &Observed) -> SeenAtEnd {
+    // The edge may have come along.
+    let ours = observed.containers.iter().filter(|container| container.stack.as_ref() == Some(stack));
+    // What has run to its end is of the release as well; where there are several, the one that runs tells.
+    let (up, ended): (Vec<_>, Vec<_>) =
+        ours.filter(|container| !container.one_off).partition(|container| container.state == State::Running);
+    let each = ended.into_iter().chain(up);
+    let image_ids = each.filter_map(|c| Some((c.service.as_ref()?.to_string(), c.image_id.clone()))).collect();
+    SeenAtEnd { image_ids, schemas: levels(observed) }
+}
+
+/// A release that does not stay leaves the migrations that it has applied.
+fn told_what_stays(
+    failure: Option<Failure>,
+    release: &NewRelease,
+    story: &Story,
+    observed: &Observed,
+) -> Option<Failure> {
+    let is_migrated = |name: &String| {
+        story
+            .walked
+            .steps
+            .iter()
+            .any(|step| matches!(&step.action, Action::Migrate { database, .. } if database == name))
+    };
+    let mut failure = failure;
+    for (name, before) in release.schemas.iter().filter(|(name, _)| is_migrated(name)) {
+        let now = observed.databases.get(name).and_then(ObservedDatabase::ledger);
+        let stays = now.and_then(|ledger| before.since(&ledger.rows)).unwrap_or_default();
+        if let Some(last) = stays.last() {
+            let which = match stays.as_slice() {
+                [one] => format!("`{one}` was applied to `{name}`, and stays"),
+                [first, .., _] if stays.len() > 3 => {
+                    format!("{} migrations were applied to `{name}`, `{first}` to `{last}`, and stay", stays.len())
+                }
+                several => format!("`{}` were applied to `{name}`, and stay", several.join("`, `")),
+            };
+            failure.get_or_insert_default().hints.push(which);
+        }
+    }
+    failure
 }
 
 /// Whether the edge leads to a container that the release made.

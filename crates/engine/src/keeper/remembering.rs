@@ -36,7 +36,7 @@ impl<W: World + Clone> Keeper<W> {
             promoted: options.promoted.clone(),
             ..UpOptions::default()
         };
-        Ok(secrets.seal_release(operation, whole, lasting)?)
+        Ok(secrets.seal_release(operation, whole.without_sql(), lasting)?)
     }
 
     /// What is in effect once an order is done: where it is about some services, the others stay as the release before

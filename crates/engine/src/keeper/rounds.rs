@@ -129,6 +129,7 @@ impl<W: World + Clone> Rounds<'_, W> {
             made: story.made.clone(),
             teller: self.teller,
             cancel,
+            by: keeper.actor(),
             manner: Manner::Order,
         }
         .go()

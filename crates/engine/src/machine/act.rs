@@ -10,6 +10,7 @@ use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::plan::{Action, PlannedRoute, Step, Target};
 
 use super::Machine;
+use super::databases::Migrating;
 use super::smoke::Asking;
 use crate::docker::{ExecOptions, id_of};
 use crate::edge::Change;
@@ -55,6 +56,9 @@ impl Machine {
             Action::ClosePreview => {
                 self.edge.close_preview(&context.stack).await?;
                 Ok(Acted::default())
+            }
+            Action::Migrate { database, at, files, .. } => {
+                self.migrate(&Migrating { database, at: at.as_ref(), files }, context, progress).await
             }
             Action::KeepLogs { target } => self.keep_logs(id_of(target, context)?, target, context).await,
             Action::StartContainer { .. } if self.is_edge(&context.stack)? => {

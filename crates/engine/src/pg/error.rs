@@ -90,6 +90,16 @@ impl PgError {
         move |error| PgError::Lost { doing, failure: Box::new(Failure::of(&error)) }
     }
 
+    /// What stands below it, outermost first.
+    pub fn causes(&self) -> Vec<String> {
+        match self {
+            PgError::Connect { failure, .. } | PgError::Lost { failure, .. } => vec![failure.message.clone()],
+            PgError::Locked { holder: Some(holder), .. } => vec![format!("it is {holder}")],
+            PgError::Statement(failed) => failed.causes(),
+            _ => Vec::new(),
+        }
+    }
+
     /// What to do next.
     pub fn hints(&self) -> Vec<String> {
         match self {
@@ -102,7 +112,10 @@ impl PgError {
                     .into(),
             ],
             PgError::Locked { holder, .. } => {
-                let mut hints = vec!["run it again when that one has ended, or wait longer: `--wait 10m`".to_owned()];
+                let mut hints = vec![
+                    "run it again when that one has ended, or wait longer: `mainstay db migrate apply --wait 10m`"
+                        .to_owned(),
+                ];
                 if let Some(holder) = holder {
                     hints.push(format!(
                         "when nobody runs it any more: SELECT pg_terminate_backend({}); in the database",
@@ -115,7 +128,7 @@ impl PgError {
             PgError::Statement(error) => error.hints(),
             PgError::InvalidIndex { index, .. } => vec![
                 format!("DROP INDEX CONCURRENTLY {index}; then run `mainstay db migrate apply` again"),
-                "or let the next run drop and build it anew: `--rebuild-invalid`".into(),
+                "or let the next run drop and build it anew: `mainstay db migrate apply --rebuild-invalid`".into(),
             ],
             PgError::TransactionEnded { file } => {
                 vec![format!("look at what is there, then `mainstay db migrate adopt {file}` when all of it is")]
@@ -126,6 +139,17 @@ impl PgError {
 }
 
 impl StatementError {
+    fn causes(&self) -> Vec<String> {
+        let mut causes = vec![format!("SQLSTATE {}", self.sqlstate)];
+        causes.extend(self.detail.iter().map(|text| format!("detail: {text}")));
+        causes.extend(self.hint.iter().map(|text| format!("the server's hint: {text}")));
+        causes.extend(self.context.iter().map(|text| format!("context: {}", text.replace('\n', "; "))));
+        if self.done > 0 {
+            causes.push(format!("{} statements before it ran and stay; the next run goes on with this one", self.done));
+        }
+        causes
+    }
+
     fn hints(&self) -> Vec<String> {
         let mut hints = Vec::new();
         match self.sqlstate.as_str() {

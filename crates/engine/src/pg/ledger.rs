@@ -24,7 +24,7 @@ async fn columns(client: &Client, ledger: &LedgerName) -> Result<BTreeMap<String
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// Every row. A ledger that is not there is empty; one that lacks columns is read as far as it goes.
+/// Every row, in the order in which they were written. A ledger that is not there is empty; one that lacks columns is read as far as it goes.
 pub(super) async fn read(client: &Client, ledger: &LedgerName) -> Result<Vec<LedgerRow>, PgError> {
     let columns = columns(client, ledger).await?;
     if columns.is_empty() {
@@ -34,7 +34,7 @@ pub(super) async fn read(client: &Client, ledger: &LedgerName) -> Result<Vec<Led
     let part = |name: &str| if columns.contains_key(name) { name.to_owned() } else { "NULL".to_owned() };
     let sql = format!(
         "SELECT filename::text, coalesce(to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), ''), \
-         {}::text, {}::text FROM {}",
+         {}::text, {}::text FROM {} ORDER BY {}, filename",
         match columns.get("applied_at").map(String::as_str) {
             Some("timestamp without time zone") => "applied_at AT TIME ZONE 'UTC'".to_owned(),
             Some(_) => "applied_at::timestamptz".to_owned(),
@@ -42,7 +42,8 @@ pub(super) async fn read(client: &Client, ledger: &LedgerName) -> Result<Vec<Led
         },
         part("sha256"),
         part("notes"),
-        ledger.quoted()
+        ledger.quoted(),
+        if columns.contains_key("applied_at") { "applied_at" } else { "1" }
     );
     let rows = client.query(&sql, &[]).await.map_err(PgError::lost("reading the ledger"))?;
     let row = |row: &standing_pool::tokio_postgres::Row| LedgerRow {

@@ -15,12 +15,14 @@ use super::session::{Server, Session};
 pub(super) const CLASS: i32 = 0x4D53_5459;
 /// The second part of the lock that backups, migrations and cleanups of one database hold against each other.
 pub(super) const MAINTENANCE: i32 = 0;
+const LOOKING: &str = "looking for a pooler";
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The lock, held by a session of its own until it is dropped.
 pub(super) struct Lock {
     pub session: Session,
+    key: i32,
 }
 
 /// Why it is not held.
@@ -52,7 +54,7 @@ impl Lock {
         loop {
             let row = session.one(&format!("SELECT pg_try_advisory_lock({CLASS}, {key})"), "taking the lock").await?;
             if row.get(0) {
-                return Ok(Lock { session });
+                return Ok(Lock { session, key });
             }
             let holder = holder(&session, key).await?;
             if let Some(holder) = holder.as_ref().filter(|holder| last != Some(holder.pid)) {
@@ -71,20 +73,45 @@ impl Lock {
         }
     }
 
-    /// Makes sure that both sessions are sessions: behind a pooler in transaction mode either of them would get
-    /// another process of the server while the other one's transaction is open, or the same one as the other.
+    /// Makes sure that both sessions are sessions. A pooler in transaction mode gives a process of the server for the length
+    /// of a transaction, one of those that are free. Who begins first and who ends first is changed, so that whichever of
+    /// them it prefers, the one that was free first or the one that was free last, somebody gets another process than
+    /// before, or one that does not hold the lock.
     pub async fn must_be_alone_with(&self, work: &Session, server: &Server) -> Result<(), PgError> {
-        let before = self.session.pid().await?;
-        work.simple("BEGIN", "looking for a pooler").await?;
-        let other = work.pid().await?;
-        let after = self.session.pid().await?;
-        let again = self.session.pid().await?;
-        work.simple("ROLLBACK", "looking for a pooler").await?;
-        if before == other || before != after || after != again || work.pid().await? != other {
-            return Err(PgError::Pooler { target: Box::new(server.name()) });
+        let lock = &self.session;
+        let rounds = [([work, lock], [lock, work]), ([lock, work], [work, lock]), ([lock, work], [lock, work])];
+        let mut before: Option<(i32, i32)> = None;
+        for (begin, end) in rounds {
+            for session in begin {
+                session.simple("BEGIN", LOOKING).await?;
+            }
+            let pids = (self.pid_that_holds().await?, work.pid().await?);
+            for session in end {
+                session.simple("ROLLBACK", LOOKING).await?;
+            }
+            let (Some(holder), worker) = pids else { return Err(pooler(server)) };
+            if holder == worker || *before.get_or_insert((holder, worker)) != (holder, worker) {
+                return Err(pooler(server));
+            }
         }
         Ok(())
     }
+
+    /// The process of the server that answers here, when it is the one that holds the lock.
+    async fn pid_that_holds(&self) -> Result<Option<i32>, PgError> {
+        let sql = format!(
+            "SELECT pg_backend_pid(), EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted \
+             AND pid = pg_backend_pid() AND classid = {}::oid AND objid = {}::oid)",
+            CLASS.cast_unsigned(),
+            self.key.cast_unsigned()
+        );
+        let row = self.session.one(&sql, LOOKING).await?;
+        Ok(row.get::<_, bool>(1).then(|| row.get(0)))
+    }
+}
+
+fn pooler(server: &Server) -> PgError {
+    PgError::Pooler { target: Box::new(server.name()) }
 }
 
 fn key(ledger: &LedgerName) -> i32 {

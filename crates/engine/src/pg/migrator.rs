@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use mainstay_model::observed::Ledger;
 use mainstay_model::postgres::migration::{
     LedgerName, LedgerRow, MigrationFile, MigrationPlan, MigrationSet, Mode, Note, Target,
 };
@@ -123,15 +124,30 @@ impl Migrator {
         self.plan_on(&session, set, allowed).await
     }
 
+    /// All that the database says of its migrations; changes nothing.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub async fn ledger(&self) -> Result<Ledger, PgError> {
+        let session = self.server.open().await?;
+        self.ledger_on(&session).await
+    }
+
+    async fn ledger_on(&self, session: &Session) -> Result<Ledger, PgError> {
+        Ok(Ledger {
+            target: self.target(session).await?,
+            rows: ledger::read(&session.client, &self.ledger).await?,
+            attempts: ledger::attempts(&session.client, &self.ledger).await?,
+        })
+    }
+
     async fn plan_on(
         &self,
         session: &Session,
         set: &MigrationSet,
         allowed: &BTreeSet<String>,
     ) -> Result<MigrationPlan, PgError> {
-        let target = self.target(session).await?;
-        let rows = ledger::read(&session.client, &self.ledger).await?;
-        let attempts = ledger::attempts(&session.client, &self.ledger).await?;
+        let Ledger { target, rows, attempts } = self.ledger_on(session).await?;
         Ok(MigrationPlan::decide(target, set, &rows, &attempts, allowed))
     }
 

@@ -1,10 +1,11 @@
 //! Where a declared database is now.
 
 use mainstay_model::declared::{Database, Declared, Hidden, Whereabouts};
-use mainstay_model::identity::ServiceName;
+use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::observed::{Container, Scope, State};
 use standing_pool::{Settings, SettingsError};
 
+use super::session::Server;
 use crate::docker::Docker;
 use crate::world::{World as _, WorldError};
 
@@ -50,15 +51,47 @@ pub async fn reach(
         Whereabouts::Service { service, .. } => {
             let docker = docker().await?;
             let observed = docker.look(&Scope::of(declared)).await?;
-            let running = observed.containers.iter().find(|container| {
-                container.stack.as_ref() == Some(&declared.stack)
-                    && container.service.as_ref() == Some(service)
-                    && container.state == State::Running
-            });
-            let container = running.ok_or_else(|| ReachError::NotRunning { service: service.clone() })?;
-            inside(container, &database.whereabouts)
+            inside(running(service, &declared.stack, &observed.containers)?, &database.whereabouts)
         }
     }
+}
+
+impl Server {
+    /// The server of a declared database, by what was seen of its stack.
+    ///
+    /// # Errors
+    /// When none of its containers runs, or what is declared cannot be read.
+    pub fn of(whereabouts: &Whereabouts, stack: &StackName, containers: &[Container]) -> Result<Server, ReachError> {
+        match whereabouts {
+            Whereabouts::Url(_) => Server::at(whereabouts, None),
+            Whereabouts::Service { service, .. } => Server::at(whereabouts, Some(running(service, stack, containers)?)),
+        }
+    }
+
+    /// The same, in this very container.
+    ///
+    /// # Errors
+    /// When it has no address, or what is declared cannot be read.
+    pub fn at(whereabouts: &Whereabouts, container: Option<&Container>) -> Result<Server, ReachError> {
+        let settings = match (whereabouts, container) {
+            (Whereabouts::Url(url), _) => of_url(url)?,
+            (Whereabouts::Service { .. }, Some(container)) => inside(container, whereabouts)?.settings,
+            (Whereabouts::Service { service, .. }, None) => {
+                return Err(ReachError::NotRunning { service: service.clone() });
+            }
+        };
+        Ok(Server::new(settings))
+    }
+}
+
+fn running<'c>(
+    service: &ServiceName,
+    stack: &StackName,
+    containers: &'c [Container],
+) -> Result<&'c Container, ReachError> {
+    let is_it = |one: &&Container| one.stack.as_ref() == Some(stack) && one.service.as_ref() == Some(service);
+    let mut running = containers.iter().filter(is_it).filter(|one| !one.one_off && one.state == State::Running);
+    running.next().ok_or_else(|| ReachError::NotRunning { service: service.clone() })
 }
 
 fn of_url(url: &Hidden) -> Result<Settings, ReachError> {

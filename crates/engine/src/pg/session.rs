@@ -17,12 +17,16 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(500);
 /// Nobody waits for an answer to a page here: a server under load gets its time.
 const CONNECT: Duration = Duration::from_secs(30);
+/// Where a look waits for it, somebody does.
+const CONNECT_FOR_A_LOOK: Duration = Duration::from_secs(3);
 
 /// A server that can be reached, and as whom.
 #[derive(Clone, Debug)]
 pub struct Server {
     way: Way,
     application: String,
+    /// For so long it is asked again.
+    patience: Duration,
 }
 
 /// How it is reached.
@@ -38,17 +42,17 @@ impl Server {
     pub fn new(settings: Settings) -> Server {
         let connect_timeout = settings.connect_timeout.max(CONNECT);
         let settings = Settings { connect_timeout, ..settings };
-        Server { way: Way::Address(Box::new(settings)), application: NAME.to_owned() }
+        Server { way: Way::Address(Box::new(settings)), application: NAME.to_owned(), patience: PATIENCE }
     }
 
     pub(super) fn inside(tunnel: Tunnel) -> Server {
-        Server { way: Way::Inside(tunnel), application: NAME.to_owned() }
+        Server { way: Way::Inside(tunnel), application: NAME.to_owned(), patience: PATIENCE }
     }
 
     /// The same server, for sessions that call themselves so.
     #[must_use]
     pub fn called(&self, application: impl Into<String>) -> Server {
-        Server { way: self.way.clone(), application: application.into() }
+        Server { application: application.into(), ..self.clone() }
     }
 
     /// The same server, and another database of it.
@@ -68,6 +72,16 @@ impl Server {
             Way::Address(settings) => Some(settings),
             Way::Inside(_) => None,
         }
+    }
+
+    /// The same, asked once and for a short time.
+    #[must_use]
+    pub fn for_a_look(mut self) -> Server {
+        if let Way::Address(settings) = &mut self.way {
+            settings.connect_timeout = CONNECT_FOR_A_LOOK;
+        }
+        self.patience = Duration::ZERO;
+        self
     }
 
     /// What may be shown of it.
@@ -93,7 +107,7 @@ impl Server {
                 // Both pass by themselves: many runners at once, a server that has just been started.
                 Err(failure)
                     if matches!(failure.kind, Kind::TooManyConnections | Kind::StartingUp)
-                        && began.elapsed() < PATIENCE =>
+                        && began.elapsed() < self.patience =>
                 {
                     tokio::time::sleep(PAUSE).await;
                 }

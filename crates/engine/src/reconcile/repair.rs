@@ -157,6 +157,7 @@ impl<W: Watched> Holding<'_, W> {
             declared: None,
             made: Default::default(),
             teller: &teller,
+            by: "the loop",
             cancel: &never,
             manner: Manner::Repair { cause: cause.words.clone(), evidence },
         }

@@ -23,7 +23,7 @@ use crate::secrets::{Namespace, Secrets, SecretsError};
 pub use disk::Disk;
 use find::Found;
 pub use find::sibling;
-pub use sql_files::sql_files;
+pub use sql_files::{carry_sql, sql_files};
 pub use texts::{Texts, texts};
 
 /// Which stack, in the words of the flags; everything absolute or relative to `working_directory`.

@@ -3,8 +3,30 @@
 use std::io;
 use std::path::Path;
 
+use mainstay_model::declared::{Declared, SqlFile};
+
 /// No migration is longer; what is, is data, or no migration at all.
 const LARGEST: u64 = 32 * 1024 * 1024;
+
+/// Reads the files of every database that has migrations into its declaration, so that what is shown is what is applied.
+/// A folder that cannot be read matters where a release is to apply it.
+///
+/// # Errors
+/// The name of such a database, and what is wrong with its folder.
+pub fn carry_sql(declared: &mut Declared) -> Result<(), (String, io::Error)> {
+    for (name, database) in &mut declared.databases {
+        let Some(migrations) = &mut database.migrations else { continue };
+        match sql_files(Path::new(&migrations.dir)) {
+            Ok(files) => {
+                let files = files.into_iter().map(|(name, bytes)| SqlFile::new(name, bytes));
+                migrations.files = Some(files.collect());
+            }
+            Err(error) if migrations.release => return Err((name.clone(), error)),
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
 
 /// Name and bytes of every file in a folder whose name ends with `.sql`; folders in it are not looked into.
 ///

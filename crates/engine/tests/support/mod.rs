@@ -120,6 +120,8 @@ impl Stack {
             declared: Some(Arc::new(self.declared.clone())),
             made: BTreeMap::new(),
             redactions: Default::default(),
+            by: "a test".into(),
+            cancel: Default::default(),
         }
     }
 

@@ -1,9 +1,10 @@
 //! What one look has to bring: a stack, and the things outside of it that the stack names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::database::LedgerPlace;
 use crate::declared::{Declared, NetworkMode, warnings};
 use crate::identity::{StackName, container_name};
 
@@ -25,6 +26,9 @@ pub struct Scope {
     /// Look at the edge too, and at its container.
     #[serde(default)]
     pub edge: bool,
+    /// Databases whose ledger is asked for, by name. Holds passwords, as a declaration does.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub databases: BTreeMap<String, LedgerPlace>,
 }
 
 impl Scope {
@@ -39,10 +43,19 @@ impl Scope {
             members: false,
             hosts: BTreeSet::new(),
             edge: false,
+            databases: BTreeMap::new(),
         }
     }
 
-    /// What a plan for the whole declaration needs to see.
+    /// The same, and the ledgers of the databases that have migrations: for plans that may apply some.
+    #[must_use]
+    pub fn with_ledgers(mut self, declared: &Declared) -> Self {
+        let places = declared.databases.iter().filter_map(|(name, one)| Some((name.clone(), LedgerPlace::of(one)?)));
+        self.databases.extend(places);
+        self
+    }
+
+    /// What a plan for the whole declaration needs to see of the engine.
     pub fn of(declared: &Declared) -> Self {
         let mut scope = Scope::of_stack(declared.stack.clone());
         for service in declared.services.values() {

@@ -1,6 +1,7 @@
 //! What a person has to agree to before a plan is applied. Consent is given to a plan's digest.
 
 use super::{Action, Impact, Order, Plan};
+use crate::postgres::migration::is_production;
 
 /// The reason for which an order and its plan need consent; `None` when the order itself says enough.
 ///
@@ -9,6 +10,7 @@ use super::{Action, Impact, Order, Plan};
 pub fn needed(order: &Order, plan: &Plan) -> Option<String> {
     let destroyed = names(plan, |action, impact| match action {
         Action::RemoveVolume { name } if impact == Impact::Destroy => Some(format!("volume `{name}`")),
+        Action::Migrate { database, .. } if impact == Impact::Destroy => Some(format!("rows of `{database}`")),
         action if impact == Impact::Destroy => action.target().map(|target| format!("`{}`", target.name)),
         _ => None,
     });
@@ -27,6 +29,21 @@ pub fn needed(order: &Order, plan: &Plan) -> Option<String> {
     }
     let verb = if stopped.len() == 1 { "is" } else { "are" };
     Some(format!("{} {verb} stopped while running", stopped.join(", ")))
+}
+
+/// The reason for which its migrations need consent, as they do by themselves: where it may be production. A database
+/// that the plan makes has nothing to be harmed.
+pub fn needed_for_migrations(order: &Order, plan: &Plan) -> Option<String> {
+    let Order::Up { options, .. } = order else { return None };
+    if !is_production(options.env.as_deref()) {
+        return None;
+    }
+    let migrated = names(plan, |action, _| match action {
+        Action::Migrate { database, is_new: false, files, .. } if !files.is_empty() => Some(format!("`{database}`")),
+        _ => None,
+    });
+    let are = if migrated.len() == 1 { "is" } else { "are" };
+    (!migrated.is_empty()).then(|| format!("{} {are} migrated, and may be production", migrated.join(", ")))
 }
 
 fn names(plan: &Plan, of: impl Fn(&Action, Impact) -> Option<String>) -> Vec<String> {

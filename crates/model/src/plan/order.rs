@@ -8,6 +8,7 @@ use crate::declared::{Attachment, Declared};
 use crate::identity::{ServiceName, StackName};
 use crate::observed::{Observed, State};
 use crate::plan::preflight::Part;
+use crate::postgres::migration::SchemaLevel;
 
 /// An order for one stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -162,6 +163,10 @@ pub struct UpOptions {
     /// The number of the release that this goes back to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub back_to: Option<u32>,
+    /// How far the migrations of the databases were, as far as that is recorded: at the end of the release that is gone
+    /// back to, else of the one that serves.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub schema_then: BTreeMap<String, SchemaLevel>,
     /// Images that were promoted, by service; the declaration has them already in the place of those of the files.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub promoted: BTreeMap<ServiceName, String>,

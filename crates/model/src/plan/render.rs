@@ -154,6 +154,23 @@ fn phrase(action: &Action, quote: &str) -> String {
         }
         Action::KeepLogs { target } => format!("keep the logs of {}", q(&target.name)),
         Action::Unroute { addresses } => format!("take {} off the edge", all(addresses)),
+        Action::Migrate { database, files, .. } if files.is_empty() => {
+            format!("look that no migration of {} is pending", q(database))
+        }
+        Action::Migrate { database, files, is_certain, is_new, .. } => {
+            let names: Vec<String> = files.iter().map(|planned| planned.file.clone()).collect();
+            // Of a new database everything is pending.
+            let which = match (names.as_slice(), *is_certain || *is_new) {
+                ([], _) => "nothing".to_owned(),
+                ([_] | [_, _] | [_, _, _], true) => all(&names),
+                ([first, .., last], true) => format!("{} files from {} to {}", names.len(), q(first), q(last)),
+                ([one], false) => format!("{}, where it is pending", q(one)),
+                ([first, .., last], false) => {
+                    format!("what is pending of {} files from {} to {}", names.len(), q(first), q(last))
+                }
+            };
+            format!("migrate {} by {which}", q(database))
+        }
         Action::Smoke { stage, checks, .. } => {
             let what = match checks.as_slice() {
                 [one] => format!("smoke check {}", q(&one.shown)),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Impact, Order, Plan, Step, StepId, Target, TargetContainer, describe};
+use super::{Action, Impact, Order, Plan, PlannedMigration, Step, StepId, Target, TargetContainer, describe};
 use crate::identity::ServiceName;
 
 /// What a step is about, whatever it does to it.
@@ -19,6 +19,7 @@ enum Thing<'a> {
     Place(&'a ServiceName, u32),
     /// A container that stands for no service.
     Container(&'a str),
+    Database(&'a str),
     /// Which containers serve.
     Release,
 }
@@ -40,6 +41,7 @@ impl<'a> Thing<'a> {
             | Action::Probe { target, .. }
             | Action::Drain { target, .. }
             | Action::KeepLogs { target } => Thing::of_target(target),
+            Action::Migrate { database, .. } => Thing::Database(database),
             Action::Commit { .. }
             | Action::Unroute { .. }
             | Action::Smoke { .. }
@@ -65,7 +67,8 @@ pub fn beyond<'p>(order: &Order, shown: &Plan, now: &'p Plan) -> Option<&'p Step
     now.steps.iter().find(|step| {
         let shown_impact = spoken_of.get(&Thing::of(&step.action)).copied();
         match (order, step.impact) {
-            (_, Impact::Destroy) => shown_impact != Some(Impact::Destroy),
+            (_, Impact::Destroy) if shown_impact != Some(Impact::Destroy) => true,
+            _ if applies_more(&step.action, shown) => true,
             (Order::Up { .. }, impact) => {
                 let called_unchanged = || step.action.service().is_some_and(|name| shown.unchanged.contains(name));
                 let least = if called_unchanged() { Some(Impact::Live) } else { None };
@@ -76,6 +79,18 @@ pub fn beyond<'p>(order: &Order, shown: &Plan, now: &'p Plan) -> Option<&'p Step
             _ => false,
         }
     })
+}
+
+/// Whether a step applies a file that was not shown.
+fn applies_more(action: &Action, shown: &Plan) -> bool {
+    let Action::Migrate { database, files, .. } = action else { return false };
+    let is_shown = |file: &PlannedMigration| {
+        shown.steps.iter().any(|step| match &step.action {
+            Action::Migrate { database: other, files, .. } => other == database && files.contains(file),
+            _ => false,
+        })
+    };
+    !files.iter().all(is_shown)
 }
 
 /// What the steps of a plan are about, and how grave the gravest of them is. A network that somebody joins is spoken of.

@@ -192,6 +192,20 @@ pub enum Action {
         /// As people write them.
         addresses: Vec<String>,
     },
+    /// Applies what is pending of these files to a database, in order, each with its row in the ledger. What was applied
+    /// stays, whatever becomes of the release.
+    Migrate {
+        /// Its name in the declaration.
+        database: String,
+        /// The container that it is in; `None` for a server elsewhere.
+        at: Option<Target>,
+        files: Vec<PlannedMigration>,
+        /// Whether all of them are pending. Else the ledger cannot be read before the step begins, and those that turn
+        /// out to be pending are applied.
+        is_certain: bool,
+        /// Whether this plan makes the database, so that it holds nothing that could be lost.
+        is_new: bool,
+    },
     /// Asks smoke checks of the stack until each holds or its time is over. Fails when one does not hold.
     Smoke {
         stage: Stage,
@@ -211,6 +225,13 @@ pub enum Action {
     },
     /// Closes the edge's private door to a release that does not come.
     ClosePreview,
+}
+
+/// A migration as a plan knows it; its text stays in the declaration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedMigration {
+    pub file: String,
+    pub sha256: String,
 }
 
 /// When smoke checks are asked.
@@ -297,6 +318,7 @@ impl Action {
     /// The same, for the planner's own numbering.
     pub(super) fn targets_mut(&mut self) -> Vec<&mut Target> {
         match self {
+            Action::Migrate { at, .. } => at.iter_mut().collect(),
             Action::Commit { routes, .. } => routes.iter_mut().flat_map(|route| &mut route.to).collect(),
             Action::Smoke { checks, preview, .. } => {
                 let of_checks = checks.iter_mut().flat_map(|check| &mut check.answered_by);

@@ -5,6 +5,7 @@
 mod down;
 mod hold;
 mod laws;
+mod migrate;
 mod notation;
 mod preflight;
 mod reader;
@@ -30,7 +31,11 @@ pub fn check(name: &str, stack: &str, world: &str, order: impl FnOnce(&notation:
         Some(reason) => format!("needs consent: {reason}\n"),
         None => String::new(),
     };
-    let shown = format!("{}\n{}---\n{}{consent}", trimmed(stack), trimmed(world), render(&plan));
+    let migrations = match consent::needed_for_migrations(&order, &plan) {
+        Some(reason) => format!("needs consent: {reason}\n"),
+        None => String::new(),
+    };
+    let shown = format!("{}\n{}---\n{}{consent}{migrations}", trimmed(stack), trimmed(world), render(&plan));
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!(name, shown);
     });

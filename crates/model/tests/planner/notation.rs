@@ -5,13 +5,15 @@
 //! (`:restart`, `:optional`), `on=default,front`, `alias=front:api`, `ip=front:10.0.0.9`, `share=db`, `ipc=db`,
 //! `volume=data` (`volume=:/cache` has no name), `env=KEY:value`, `port=8080`, `check`, `restart`, `route=shop.localhost:80` (or
 //! `route=a.localhost>https://b.localhost`), `probe=/health`, `rollout=rolling|stop-first`, `drain=0`; and
-//! `smoke https://shop.localhost edge` (`inside`, `outside`).
+//! `smoke https://shop.localhost edge` (`inside`, `outside`); and `database crm in=db files=1.sql,2.sql` (without `in=` it is
+//! elsewhere) with `by-hand` (no release applies them), `drops=2.sql` (a file that takes data away), `faulty=2.sql`.
 //!
 //! A world, a line each, in the order in which it happened: `image web:1`, `image web:1 volume /data`, `network name [foreign|compose]`,
 //! `volume name [foreign|compose]`, `container name [foreign|compose] [service=web number=1] [on=net] [member]`,
 //! `up` (the stack was brought up), `up with …` (with the service lines that follow the word, for an older
 //! declaration), `steps 3` (only so many of the next `up`), and what befell: `stop x`, `exit x 1`, `crash x`,
 //! `pause x`, `sick x`, `remove x`, `rename x y`, `disconnect x net`, `renew net`, `lose net`, `rebuild image`,
+//! `ledger crm 1.sql 2.sql` (what a database was migrated by), `unseen crm` (it does not answer),
 //! `edge` (one that answers), `edge away`, `taken shop.localhost` (another stack's route), `confused` (the edge shows
 //! something else than it was told), `blur x` (fingerprint lost), `compose x` (as if `docker compose` had made it).
 
@@ -21,16 +23,18 @@ use mainstay_model::declared::container::{
     Healthcheck, Hidden, Mount, MountKind, Port, Restart, VolumesFrom, VolumesSource,
 };
 use mainstay_model::declared::{
-    Attachment, Build, Condition, ContainerSpec, Declared, Dependency, Network, NetworkMode, PullPolicy, Service,
-    Volume,
+    Attachment, Build, Condition, ContainerSpec, Database, Declared, Dependency, Migrations, Network, NetworkMode,
+    PullPolicy, Service, SqlFile, Volume, Whereabouts,
 };
 use mainstay_model::declared::{Probe, Route, Strategy, route};
 use mainstay_model::edge::wanted;
 use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::observed::{
-    Container, Endpoint, Health, Maker, Member, Observed, ObservedEdge, ObservedNetwork, ObservedVolume, State,
+    Container, Endpoint, Health, Ledger, Maker, Member, Observed, ObservedDatabase, ObservedEdge, ObservedNetwork,
+    ObservedVolume, State,
 };
 use mainstay_model::plan::{HeldService, Order, StackOrder, UpOptions, decide};
+use mainstay_model::postgres::migration::{LedgerName, LedgerRow, MigrationSet, Target};
 use mainstay_model::sim;
 use mainstay_model::smoke::{Address, Check, Expected, Tls, Whence};
 
@@ -155,12 +159,59 @@ fn declare(declared: &mut Declared, line: &str) {
             declared.volumes.insert(key.into(), volume);
         }
         ["smoke", url, from] => declared.smoke.push(smoke(url, from)),
+        ["database", name, ref words @ ..] => {
+            declared.databases.insert(name.into(), database(words));
+        }
         ["service", name, ref words @ ..] => {
             let service = service(declared, name, words);
             declared.services.insert(service.name.clone(), service);
         }
         _ => panic!("not a stack line: {line}"),
     }
+}
+
+pub fn database(words: &[&str]) -> Database {
+    let value = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    let file = |name: &str| {
+        let text = match name {
+            name if value("drops") == Some(name) => "drop table old;".to_owned(),
+            name if value("faulty") == Some(name) => "begin; create table b (id int); commit;".to_owned(),
+            name => format!("create table t{} (id int);", name.trim_end_matches(".sql")),
+        };
+        SqlFile::new(name, text.into_bytes())
+    };
+    let files = value("files").unwrap_or_default().split(',').filter(|name| !name.is_empty()).map(file);
+    let migrations = Migrations {
+        dir: "/srv/shop/sql".into(),
+        ledger: LedgerName::default(),
+        release: !words.contains(&"by-hand"),
+        files: Some(files.collect()),
+    };
+    let whereabouts = match value("in") {
+        None => Whereabouts::Url(Hidden::new("postgres://app@elsewhere/crm")),
+        Some(service) => Whereabouts::Service {
+            service: service_name(service),
+            port: 5432,
+            database: "crm".into(),
+            user: "postgres".into(),
+            password: None,
+        },
+    };
+    Database { whereabouts, migrations: Some(migrations), backup: None, image: None, probes: Vec::new() }
+}
+
+/// What a database was migrated by.
+pub fn ledger(declared: &Declared, name: &str, files: &[&str]) -> Ledger {
+    let migrations = declared.databases[name].migrations.as_ref().unwrap();
+    let set = MigrationSet::of(migrations.files.as_ref().unwrap());
+    let row = |file: &&str| LedgerRow {
+        filename: (*file).to_owned(),
+        applied_at: String::new(),
+        sha256: set.files.get(*file).map(|file| file.sha256.clone()),
+        notes: None,
+    };
+    let target = Target { system_identifier: "7".into(), database: name.into(), ledger: migrations.ledger.clone() };
+    Ledger { target, rows: files.iter().map(row).collect(), attempts: BTreeMap::new() }
 }
 
 pub fn plain_service(name: &str) -> Service {
@@ -382,6 +433,14 @@ fn happen(declared: &Declared, world: &mut Observed, line: &str) {
             let container = container(declared, world, name, words);
             world.containers.push(container);
         }
+        ["ledger", name, ref files @ ..] => {
+            let seen = ObservedDatabase::Seen(ledger(declared, name, files));
+            world.databases.insert(name.into(), seen);
+        }
+        ["unseen", name] => {
+            let unseen = ObservedDatabase::Unseen { why: "nothing listens there".into() };
+            world.databases.insert(name.into(), unseen);
+        }
         ["edge"] => {
             let mut container = container(declared, world, EDGE_NAME, &["service=caddy", "number=1"]);
             container.stack = Some(stack_name("edge"));
@@ -412,6 +471,8 @@ fn happen(declared: &Declared, world: &mut Observed, line: &str) {
 }
 
 fn walk(declared: &Declared, wanted: &Declared, world: &mut Observed, steps: usize) {
+    // How databases stand is told by lines of their own.
+    let wanted = &Declared { databases: BTreeMap::new(), ..wanted.clone() };
     let order = Order::Up { declared: Box::new(wanted.clone()), options: UpOptions::default() };
     let plan = decide(&order, world);
     assert_eq!(plan.refusals().count(), 0, "{:?} of {}", plan.findings, declared.stack);

@@ -83,7 +83,10 @@ async fn declared(boot: &Boot, name: Option<&str>) -> Result<Entry, Problem> {
         }
     };
     match (found.map(|(name, database)| (name.clone(), database.clone())), name) {
-        (Some((name, database)), _) => Ok(Entry { name, database, declared }),
+        (Some((name, database)), _) => {
+            boot.ui.redactions.learn(&database.whereabouts.password());
+            Ok(Entry { name, database, declared })
+        }
         (None, Some(name)) => {
             let problem =
                 Problem::usage("no-such-database", format!("`{}` declares no database `{name}`", declared.stack));

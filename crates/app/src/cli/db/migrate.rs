@@ -19,7 +19,7 @@ use crate::problem::{Outcome, Problem};
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "Examples:\n  mainstay db migrate status --check              ends with 6 when something is pending\n  mainstay db migrate plan\n  CONFIRM_PROD=1 mainstay db migrate apply\n  mainstay db migrate adopt 0001_init.sql         its work was done by hand\n\nFiles are applied in the byte order of their names, each in one transaction with its row in the\nledger (docs/MIGRATIONS.md)."
+    after_help = "Examples:\n  mainstay db migrate status --check              ends with 6 when something is pending\n  mainstay db migrate plan\n  CONFIRM_PROD=1 mainstay db migrate apply\n  mainstay db migrate adopt 0001_init.sql         its work was done by hand\n\nFiles are applied in the byte order of their names, each in one transaction with its row in the\nledger. With `migrations: { release: true }` every `mainstay up` applies what is pending (docs/MIGRATIONS.md)."
 )]
 pub struct Migrate {
     #[command(subcommand)]

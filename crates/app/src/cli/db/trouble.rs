@@ -21,31 +21,10 @@ impl From<PgError> for Problem {
             PgError::Interrupted { .. } => (Kind::Interrupted, "interrupted"),
         };
         let mut problem = Problem::new(kind, code, error.to_string());
-        problem.causes.extend(causes(&error));
+        problem.causes.extend(error.causes());
         problem.exhibit = exhibit(&error);
         problem.hints.extend(error.hints());
         problem
-    }
-}
-
-fn causes(error: &PgError) -> Vec<String> {
-    match error {
-        PgError::Connect { failure, .. } | PgError::Lost { failure, .. } => vec![failure.message.clone()],
-        PgError::Locked { holder: Some(holder), .. } => vec![format!("it is {holder}")],
-        PgError::Statement(failed) => {
-            let mut causes = vec![format!("SQLSTATE {}", failed.sqlstate)];
-            causes.extend(failed.detail.iter().map(|text| format!("detail: {text}")));
-            causes.extend(failed.hint.iter().map(|text| format!("the server's hint: {text}")));
-            causes.extend(failed.context.iter().map(|text| format!("context: {}", text.replace('\n', "; "))));
-            if failed.done > 0 {
-                causes.push(format!(
-                    "{} statements before it ran and stay; the next run goes on with this one",
-                    failed.done
-                ));
-            }
-            causes
-        }
-        _ => Vec::new(),
     }
 }
 

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mainstay_engine::pg::Server;
+use mainstay_model::declared::Whereabouts;
+use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::postgres::migration::LedgerName;
 
 use super::found::Found;
@@ -27,9 +29,19 @@ pub struct Which {
     ledger: Option<String>,
 }
 
+/// Where a database is declared.
+pub struct Declaration {
+    pub stack: StackName,
+    pub database: String,
+    /// The service of the stack that it is in.
+    pub service: Option<ServiceName>,
+}
+
 /// One database with its files.
 pub struct Chosen {
     pub found: Found,
+    /// Whose it is, where a stack declares it; with its name there.
+    pub of: Option<Declaration>,
     pub server: Server,
     pub dir: PathBuf,
     pub ledger: LedgerName,
@@ -54,7 +66,15 @@ impl Which {
             (None, Some(migrations)) => migrations.ledger,
             (None, None) => LedgerName::default(),
         };
-        Ok(Chosen { found, server, dir, ledger })
+        let of = found.declared.as_ref().map(|entry| Declaration {
+            stack: entry.declared.stack.clone(),
+            database: entry.name.clone(),
+            service: match &entry.database.whereabouts {
+                Whereabouts::Service { service, .. } => Some(service.clone()),
+                Whereabouts::Url(_) => None,
+            },
+        });
+        Ok(Chosen { found, of, server, dir, ledger })
     }
 }
 

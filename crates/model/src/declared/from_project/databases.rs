@@ -17,7 +17,7 @@ use crate::postgres::migration::LedgerName;
 
 const WORDS: &[&str] =
     &["service", "port", "database", "user", "password", "url", "migrations", "backup", "image", "probes"];
-const MIGRATION_WORDS: &[&str] = &["dir", "table"];
+const MIGRATION_WORDS: &[&str] = &["dir", "table", "release"];
 const PORT: u16 = 5432;
 const SUPERUSER: &str = "postgres";
 
@@ -132,7 +132,11 @@ fn migrations(project: &Project, place: &Place) -> Option<Migrations> {
             }
         },
     };
-    Some(Migrations { dir: absolute(project, &dir), ledger })
+    let release = match place.child("release") {
+        None => false,
+        Some(release) => release.as_flag()?,
+    };
+    Some(Migrations { dir: absolute(project, &dir), ledger, release, files: None })
 }
 
 #[cfg(test)]
@@ -161,7 +165,18 @@ mod tests {
         let migrations = found.migrations.as_ref().unwrap();
         assert!(migrations.dir.starts_with('/') && migrations.dir.ends_with("/sql"));
         assert_eq!(migrations.ledger.to_string(), "public.pms_schema_migrations");
+        assert!(!migrations.release && migrations.files.is_none());
         assert!(!format!("{found:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_release_can_be_told_to_apply_them() {
+        let of = |word: &str| {
+            let migrations = format!(r#"{{"dir": "sql", "release": {word}}}"#);
+            stack(&format!(r#"{{"crm": {{"service": "db", "migrations": {migrations}}}}}"#))
+        };
+        assert!(declared(&of("true")).databases["crm"].migrations.as_ref().unwrap().release);
+        assert!(refused(&of("\"always\"")).join("\n").contains("x-mainstay.databases.crm.migrations.release"));
     }
 
     #[test]

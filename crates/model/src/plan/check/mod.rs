@@ -9,6 +9,7 @@ mod anonymous;
 mod asked;
 mod containers;
 mod materials;
+mod migrations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,8 +49,10 @@ pub fn check(plan: &Plan, order: &Order, observed: &Observed) -> Vec<Complaint> 
         reader.read_impact(step);
         reader.read_commit(step);
         reader.read_checks(step);
+        reader.read_migration(step);
     }
     reader.read_doubles();
+    reader.read_what_is_not_migrated();
     let mut complaints = reader.complaints;
     complaints.sort();
     complaints.dedup();
@@ -138,6 +141,7 @@ impl<'a> Reader<'a> {
     fn read_impact(&mut self, step: &Step) {
         let least = match &step.action {
             Action::RemoveVolume { .. } | Action::RemoveContainer { volumes: true, .. } => Impact::Destroy,
+            Action::Migrate { .. } if self.loses_data(&step.action) => Impact::Destroy,
             Action::StopContainer { target, .. } => match self.observed_target(target).map(|c| c.state) {
                 Some(_) if self.has_taken_over(step, target) => Impact::Replace,
                 Some(State::Running | State::Paused | State::Restarting) => Impact::Interrupt,
@@ -173,6 +177,7 @@ impl<'a> Reader<'a> {
                 Action::StartContainer { .. }
                     | Action::Await { .. }
                     | Action::Probe { .. }
+                    | Action::Migrate { .. }
                     | Action::Smoke { stage: Stage::BeforeCommit, .. }
             )
         };
@@ -232,6 +237,7 @@ impl<'a> Reader<'a> {
                 Action::Probe { target, .. } => format!("probe {:?}", target.container),
                 Action::Drain { target, .. } => format!("drain {:?}", target.container),
                 Action::KeepLogs { target } => format!("keep {:?}", target.container),
+                Action::Migrate { database, .. } => format!("migrate {database}"),
                 Action::Commit { .. } | Action::Unroute { .. } => "release".to_owned(),
                 Action::Smoke { stage, .. } => format!("smoke {stage:?}"),
                 Action::LeadBack { .. } => "lead back".to_owned(),

@@ -16,6 +16,7 @@ mod draft;
 mod hold;
 mod images;
 mod instances;
+mod migrations;
 mod names;
 mod networks;
 mod orphans;

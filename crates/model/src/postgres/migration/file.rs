@@ -77,9 +77,22 @@ impl MigrationFile {
         if faults.is_empty() { Ok(file) } else { Err(faults) }
     }
 
+    /// Whether one of a file's two hashes is this one; without reading it any further.
+    pub(super) fn has_hash(bytes: &[u8], hash: &str) -> bool {
+        let raw = hex(&Sha256::digest(bytes));
+        let text = || std::str::from_utf8(bytes).ok().map(normalised);
+        hash.eq_ignore_ascii_case(&raw)
+            || text().is_some_and(|text| hash.eq_ignore_ascii_case(&hex(&Sha256::digest(text.as_bytes()))))
+    }
+
     /// The file as it was parsed.
     pub(super) fn parse(&self) -> &Parse<SourceFile> {
         &self.parse
+    }
+
+    /// Whether data goes by one of its statements; see [`Statement::loses_data`].
+    pub fn loses_data(&self) -> bool {
+        self.statements.iter().any(Statement::loses_data)
     }
 
     /// The statement that holds a character which a server counts from 1 in [`text`](Self::text).

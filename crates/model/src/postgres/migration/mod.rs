@@ -5,9 +5,11 @@
 //! holds a set against a ledger; [`plan`](MigrationPlan) says what an apply would do, with a digest that consent is given
 //! to. Nothing here connects to anything.
 
+mod environment;
 mod fault;
 mod file;
 mod ledger;
+mod level;
 mod lint;
 mod place;
 mod plan;
@@ -15,9 +17,11 @@ mod set;
 mod statement;
 mod status;
 
+pub use environment::is_production;
 pub use fault::{Fault, FaultKind};
 pub use file::{MigrationFile, Mode};
 pub use ledger::{LedgerName, LedgerRow, Note};
+pub use level::SchemaLevel;
 pub use lint::{Finding, Severity, findings};
 pub use place::Place;
 pub use plan::{MigrationPlan, Refusal, Step, Target};

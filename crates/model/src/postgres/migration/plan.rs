@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::fault::Fault;
@@ -16,7 +16,7 @@ use super::status::{Drift, Standing, Status};
 const TYPED_DIGITS: usize = 12;
 
 /// The one database that a plan is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The server's own, made when its data folder was: another server with the same name has another one.
     pub system_identifier: String,

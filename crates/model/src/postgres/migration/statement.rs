@@ -59,6 +59,16 @@ impl Statement {
         self.words.windows(words.len()).any(|window| window.iter().zip(words).all(|(one, other)| one == other))
     }
 
+    /// Whether rows, or what holds them, go by it, as far as its own words tell: what a function or a `DO` block does is
+    /// not seen.
+    pub fn loses_data(&self) -> bool {
+        const KEPT_BY: &[&str] = &["CONSTRAINT", "DEFAULT", "NOT", "EXPRESSION", "IDENTITY"];
+        let drops_a_whole = ["TABLE", "SCHEMA", "DATABASE", "OWNED"].iter().any(|what| self.begins(&["DROP", what]));
+        let drops_a_column = self.begins(&["ALTER", "TABLE"])
+            && self.words.windows(2).any(|pair| pair[0] == "DROP" && !KEPT_BY.contains(&pair[1].as_str()));
+        drops_a_whole || drops_a_column || self.begins(&["TRUNCATE"]) || self.begins(&["DELETE"])
+    }
+
     /// Why it cannot run inside a transaction, in words that go on after "`…`"; `None` when it can.
     pub fn outside_transactions(&self) -> Option<&'static str> {
         let concurrently = self.has("CONCURRENTLY");

@@ -66,6 +66,7 @@ impl Status {
         let files = names.into_iter().map(|name| {
             let standing = match (rows.get(name), set.files.get(name)) {
                 (Some(row), Some(file)) => applied(row, file),
+                (Some(row), None) if set.settled.contains(name) => Standing::Applied { at: row.applied_at.clone() },
                 (Some(row), None) if set.faulty.contains_key(name) => Standing::Adopted { at: row.applied_at.clone() },
                 (Some(row), None) => Standing::Unknown { at: row.applied_at.clone() },
                 (None, _) => match &latest {

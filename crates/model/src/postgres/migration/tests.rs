@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::declared::SqlFile;
+
 use super::*;
 
 fn read(text: &str) -> MigrationFile {
@@ -277,6 +279,50 @@ fn a_note_is_found_again_among_other_words() {
     let note = Note { tokens_sha256: Some(file.tokens_sha256.clone()), took_ms: None, by: None };
     assert_eq!(Note::tokens_in(&format!("by hand; {note}")), Some(file.tokens_sha256.as_str()));
     assert_eq!(Note::tokens_in("tokens=short"), None);
+}
+
+#[test]
+fn beside_a_ledger_only_what_is_not_settled_is_read() {
+    let texts = ["select 1;\r\n", "select 2;", "select 3;", "commit;"];
+    let files: Vec<SqlFile> =
+        (1..).zip(texts).map(|(number, text)| SqlFile::new(format!("{number}.sql"), text.into())).collect();
+    let whole = MigrationSet::of(&files);
+    let mut rows = vec![row("1.sql", whole.files.get("1.sql")), row("2.sql", Some(&read("select 22")))];
+    rows.push(row("3.sql", None));
+    let set = MigrationSet::beside(&files, &rows);
+    assert_eq!(set.settled, BTreeSet::from(["1.sql".to_owned()]));
+    assert_eq!(Status::of(&set, &rows), Status::of(&whole, &rows));
+    assert_eq!(plan(&set, &rows, &[], &[]).refusals, plan(&whole, &rows, &[], &[]).refusals);
+    assert_eq!(plan(&set, &rows, &[], &[]).digest, plan(&whole, &rows, &[], &[]).digest);
+    // Two names that differ in their case only are told all the same.
+    let twins = [SqlFile::new("a.sql", b"select 1;".to_vec()), SqlFile::new("A.sql", b"select 1;".to_vec())];
+    let applied = [row("a.sql", MigrationSet::of(&twins[..1]).files.get("a.sql"))];
+    let (set, whole) = (MigrationSet::beside(&twins, &applied), MigrationSet::of(&twins));
+    assert_eq!(Status::of(&set, &applied), Status::of(&whole, &applied));
+}
+
+#[test]
+fn what_takes_data_away_is_known_by_its_words() {
+    for text in [
+        "drop table a",
+        "drop schema s cascade",
+        "truncate a",
+        "delete from a where b",
+        "alter table a drop column b",
+        "alter table a add c int, drop b",
+        "select 1; alter table only a drop if exists b;",
+    ] {
+        assert!(read(text).loses_data(), "{text}");
+    }
+    for text in [
+        "create table a (b int)",
+        "alter table a drop constraint c",
+        "alter table a alter b drop not null, alter c drop default",
+        "drop index i",
+        "-- drop table a\nselect 'drop table a'",
+    ] {
+        assert!(!read(text).loses_data(), "{text}");
+    }
 }
 
 #[test]

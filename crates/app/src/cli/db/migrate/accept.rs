@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mainstay_engine::pg::Patience;
 
+use super::super::recording::Recording;
 use super::super::which::Which;
 use super::Scene;
 use crate::boot::Boot;
@@ -40,7 +41,14 @@ pub async fn run(boot: &Boot, args: Accept) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let interrupt = Interrupt::listen(&boot.ui);
-    let accepted = scene.migrator(boot, Patience::default()).accept(file, &reason, interrupt.token()).await?;
+    let recording = Recording::new(boot, &scene.chosen, "accept", vec![file.name.clone()]);
+    let accepted = scene.migrator(boot, Patience::default()).accept(file, &reason, interrupt.token()).await;
+    match &accepted {
+        Ok(Some(_)) => recording.ends(std::slice::from_ref(&file.name), None).await,
+        Ok(None) => {}
+        Err(error) => recording.ends(&[], Some(error)).await,
+    }
+    let accepted = accepted?;
     boot.ui.talk(&match accepted {
         Some(accepted) => {
             let short = |hash: &str| hash.chars().take(12).collect::<String>();

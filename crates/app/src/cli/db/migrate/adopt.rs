@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mainstay_engine::pg::{Adoption, Patience};
 
+use super::super::recording::Recording;
 use super::super::which::Which;
 use super::Scene;
 use crate::boot::Boot;
@@ -41,15 +42,29 @@ pub async fn run(boot: &Boot, args: Adopt) -> Outcome {
     boot.ui.talk(&scene.shown());
     let migrator = scene.migrator(boot, Patience::default());
     let interrupt = Interrupt::listen(&boot.ui);
+    if boot.settings.dry_run {
+        files.iter().for_each(|file| boot.ui.talk(&format!("would adopt {}", file.name)));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let names = files.iter().map(|file| file.name.clone()).collect();
+    let recording = Recording::new(boot, &scene.chosen, "adopt", names);
+    let mut done = Vec::new();
+    let mut failure = None;
     for file in files {
-        if boot.settings.dry_run {
-            boot.ui.talk(&format!("would adopt {}", file.name));
-            continue;
-        }
-        match migrator.adopt(file, interrupt.token()).await? {
-            Adoption::Adopted => boot.ui.talk(&format!("✔ {}  adopted", file.name)),
-            Adoption::WasThere => boot.ui.talk(&format!("– {}  is in the ledger already", file.name)),
+        match migrator.adopt(file, interrupt.token()).await {
+            Ok(Adoption::Adopted) => {
+                boot.ui.talk(&format!("✔ {}  adopted", file.name));
+                done.push(file.name.clone());
+            }
+            Ok(Adoption::WasThere) => boot.ui.talk(&format!("– {}  is in the ledger already", file.name)),
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    if !done.is_empty() || failure.is_some() {
+        recording.ends(&done, failure.as_ref()).await;
+    }
+    failure.map_or(Ok(ExitCode::SUCCESS), |error| Err(error.into()))
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 use mainstay_engine::pg::{MigrationEvent, Patience};
-use mainstay_model::postgres::migration::MigrationPlan;
+use mainstay_model::postgres::migration::{MigrationPlan, is_production};
 
+use super::super::is_confirmed;
+use super::super::recording::Recording;
 use super::super::which::Which;
 use super::{Scene, duration, must_be_possible, plan};
 use crate::boot::Boot;
@@ -16,9 +18,6 @@ use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::Ui;
 use crate::ui::show::count;
 use crate::ui::since::took;
-
-/// Environments that are known to be none of production.
-const NON_PROD: &[&str] = &["dev", "development", "local", "test", "ci", "staging", "preview", "prod-sim"];
 
 /// Apply what is pending, in order, each file in one transaction with its row in the ledger.
 #[derive(Debug, Args)]
@@ -65,7 +64,19 @@ pub async fn run(boot: &Boot, args: Apply) -> Outcome {
     }
     consent(boot, &plan, args.confirm.is_some())?;
     let interrupt = Interrupt::listen(&boot.ui);
-    let applied = migrator.apply(&scene.set, &plan, interrupt.token(), |event| tell(&boot.ui, &event)).await?;
+    let files = plan.steps.iter().map(|step| step.file.clone()).collect();
+    let recording = Recording::new(boot, &scene.chosen, "apply", files);
+    recording.begins().await;
+    let mut done = Vec::new();
+    let hear = |event: MigrationEvent| {
+        if let MigrationEvent::Done { file, .. } = &event {
+            done.push(file.clone());
+        }
+        tell(&boot.ui, &event);
+    };
+    let ended = migrator.apply(&scene.set, &plan, interrupt.token(), hear).await;
+    recording.ends(&done, ended.as_ref().err()).await;
+    let applied = ended?;
     boot.ui.talk(&match plan.steps.len() - applied {
         0 => format!("applied {}", count(applied, "migration")),
         by_others => format!("applied {}; {by_others} by another run", count(applied, "migration")),
@@ -75,10 +86,8 @@ pub async fn run(boot: &Boot, args: Apply) -> Outcome {
 
 /// In production somebody has to have said so.
 fn consent(boot: &Boot, plan: &MigrationPlan, confirmed: bool) -> Result<(), Problem> {
-    let is_set = |name: &str| boot.environment.get(name).is_some_and(|value| value == "1" || value == "true");
     let env = boot.global.env.as_deref();
-    let is_other = env.is_some_and(|env| NON_PROD.contains(&env));
-    if confirmed || is_other || is_set("CONFIRM_PROD") || is_set("ALLOW_NON_PROD") {
+    if confirmed || !is_production(env) || is_confirmed(boot) {
         return Ok(());
     }
     let what = env.map_or("no `--env` was given, so this counts as production".to_owned(), |env| {
