@@ -5,7 +5,8 @@ mod backups;
 mod found;
 mod migrate;
 mod retention;
-mod shelf;
+pub mod shelf;
+mod status;
 mod trouble;
 mod which;
 
@@ -20,7 +21,7 @@ use crate::problem::Outcome;
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/BACKUPS.md)."
+    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n  mainstay db status                              last backup, last proof, and what is wrong\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/BACKUPS.md)."
 )]
 pub struct Db {
     #[command(subcommand)]
@@ -33,6 +34,7 @@ enum Room {
     Backup(backup::Backup),
     Backups(backups::Backups),
     Retention(retention::Retention),
+    Status(status::Status),
 }
 
 pub async fn run(boot: &Boot, args: Db) -> Outcome {
@@ -41,6 +43,7 @@ pub async fn run(boot: &Boot, args: Db) -> Outcome {
         Room::Backup(args) => backup::run(boot, args).await,
         Room::Backups(args) => backups::run(boot, args).await,
         Room::Retention(args) => retention::run(boot, args).await,
+        Room::Status(args) => status::run(boot, args).await,
     }
 }
 

@@ -17,6 +17,9 @@ pub enum PgError {
     Pooler { target: Box<TargetName> },
     #[error("another migration run holds the lock of `{ledger}` since {}", seconds(.waited))]
     Locked { ledger: LedgerName, waited: Duration, holder: Option<Box<Holder>> },
+    /// A backup holds locks that a migration would wait for, with everybody behind it.
+    #[error("a backup or a cleanup of the database of `{ledger}` is under way since {}", seconds(.waited))]
+    Maintained { ledger: LedgerName, waited: Duration, holder: Option<Box<Holder>> },
     #[error("`{ledger}` is no ledger of migrations: {problem}")]
     NotALedger { ledger: LedgerName, problem: String },
     /// A statement of a file. Nothing of the file was kept, unless it runs without a transaction.
@@ -110,6 +113,9 @@ impl PgError {
                     ));
                 }
                 hints
+            }
+            PgError::Maintained { .. } => {
+                vec!["run it again when that has ended, or wait longer: `--wait 30m`".to_owned()]
             }
             PgError::NotALedger { .. } => vec!["name another table: `--ledger SCHEMA.TABLE`".into()],
             PgError::Statement(error) => error.hints(),

@@ -13,6 +13,7 @@ impl From<PgError> for Problem {
             PgError::Connect { .. } => (Kind::World, "no-database"),
             PgError::Pooler { .. } => (Kind::World, "pooler"),
             PgError::Locked { .. } => (Kind::World, "locked"),
+            PgError::Maintained { .. } => (Kind::World, "busy"),
             PgError::NotALedger { .. } => (Kind::World, "not-a-ledger"),
             PgError::Statement(_) => (Kind::Failed, "statement"),
             PgError::InvalidIndex { .. } => (Kind::Failed, "invalid-index"),
@@ -31,7 +32,9 @@ impl From<PgError> for Problem {
 fn causes(error: &PgError) -> Vec<String> {
     match error {
         PgError::Connect { failure, .. } | PgError::Lost { failure, .. } => vec![failure.message.clone()],
-        PgError::Locked { holder: Some(holder), .. } => vec![format!("it is {holder}")],
+        PgError::Locked { holder: Some(holder), .. } | PgError::Maintained { holder: Some(holder), .. } => {
+            vec![format!("it is {holder}")]
+        }
         PgError::Statement(failed) => {
             let mut causes = vec![format!("SQLSTATE {}", failed.sqlstate)];
             causes.extend(failed.detail.iter().map(|text| format!("detail: {text}")));
