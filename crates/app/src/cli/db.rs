@@ -6,7 +6,8 @@ mod found;
 mod migrate;
 mod recording;
 mod retention;
-mod shelf;
+pub mod shelf;
+mod status;
 mod trouble;
 mod which;
 
@@ -21,7 +22,7 @@ use crate::problem::Outcome;
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/BACKUPS.md)."
+    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n  mainstay db status                              last backup, last proof, and what is wrong\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/BACKUPS.md)."
 )]
 pub struct Db {
     #[command(subcommand)]
@@ -34,6 +35,7 @@ enum Room {
     Backup(backup::Backup),
     Backups(backups::Backups),
     Retention(retention::Retention),
+    Status(status::Status),
 }
 
 /// Whether the environment says that a database may be migrated whatever it is, or that it is none of production.
@@ -48,6 +50,7 @@ pub async fn run(boot: &Boot, args: Db) -> Outcome {
         Room::Backup(args) => backup::run(boot, args).await,
         Room::Backups(args) => backups::run(boot, args).await,
         Room::Retention(args) => retention::run(boot, args).await,
+        Room::Status(args) => status::run(boot, args).await,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use mainstay_engine::timetable;
 use mainstay_model::identity::StackName;
 use mainstay_model::observed::{Container, Health, Scope, State};
 
@@ -79,6 +80,13 @@ pub async fn run(boot: &Boot, args: Ps) -> Outcome {
     }
     let table = table(&containers, &strangers, args.all || names.len() > 1, jiff::Timestamp::now());
     boot.ui.data(&table.render(boot.ui.out, boot.ui.width))?;
+    for memory in timetable::Memory::all(&boot.settings.state_dir) {
+        if names.iter().any(|name| name.as_str() == memory.stack) {
+            for trouble in &memory.troubles {
+                boot.ui.warn(&format!("backups of `{}`: {trouble}; `mainstay db status` shows more", memory.database));
+            }
+        }
+    }
     let left_out = table.left_out(boot.ui.width);
     if !left_out.is_empty() {
         boot.ui.note(&format!("no room here for {}: a wider terminal or `--json` has them", left_out.join(", ")));

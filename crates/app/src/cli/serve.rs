@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use mainstay_engine::docker::Docker;
 use mainstay_engine::journal::{EntryKind, HistoryFilter};
+use mainstay_engine::timetable::Timetable;
 use mainstay_engine::{Keeper, Machine};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Api, Running, router};
 use crate::boot::interrupt::Signals;
 use crate::boot::{Boot, engine, notify, socket};
+use crate::cli::db::shelf;
 use crate::client::served::Served;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::Ui;
@@ -71,6 +73,7 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     let mut tasks = Tasks::start(ui, &api, listener);
     ui.say(&format!("mainstay {} serves on {}", env!("CARGO_PKG_VERSION"), boot.settings.socket.display()));
     ui.say(&format!("engine {} (API {})", api.engine.version, api.engine.api_version));
+    tasks.loops.push(keep_timetable(boot, &api));
     if let Some(outside) = outside {
         outside.told().iter().for_each(|line| ui.say(line));
         tasks.loops.push(outside.serve(boot, api.stopping.clone()));
@@ -84,6 +87,16 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     let _ = std::fs::remove_file(&boot.settings.socket);
     ui.say("stopped; the stacks run on, and nothing holds their attachments until the next `mainstay serve`");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Backups by their schedules, beside everything else.
+fn keep_timetable(boot: &Boot, api: &Api) -> JoinHandle<()> {
+    let environment = boot.environment.clone();
+    let keys = Arc::new(move |to| shelf::with_keys(to, &environment));
+    let (keeper, state_dir) = (api.keeper.acting_for("schedule"), boot.settings.state_dir.clone());
+    let timetable = Timetable::new(keeper, boot.secrets(), state_dir, env!("CARGO_PKG_VERSION"), keys);
+    let stopping = api.stopping.clone();
+    tokio::spawn(async move { timetable.keep(stopping).await })
 }
 
 /// Tries until the engine answers, and says so once for each new reason. An address that is none never will.

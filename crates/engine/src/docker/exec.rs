@@ -133,27 +133,33 @@ impl Exec {
     ///
     /// # Errors
     /// When the engine does not know it.
-    pub async fn never_began(&self) -> Result<bool, WorldError> {
-        let seen = timed(ANSWER_WITHIN, self.docker.client.inspect_exec(&self.id)).await;
-        let seen = seen.map_err(|error| Refusal::new("the program could not be looked at").explain(error))?;
-        // One that has just begun may have no number yet, and runs.
-        Ok(seen.running == Some(false) && seen.pid.unwrap_or_default() == 0)
+    pub fn never_began(&self) -> impl Future<Output = Result<bool, WorldError>> + Send + use<> {
+        let (docker, id) = (self.docker.clone(), self.id.clone());
+        async move {
+            let seen = timed(ANSWER_WITHIN, docker.client.inspect_exec(&id)).await;
+            let seen = seen.map_err(|error| Refusal::new("the program could not be looked at").explain(error))?;
+            // One that has just begun may have no number yet, and runs.
+            Ok(seen.running == Some(false) && seen.pid.unwrap_or_default() == 0)
+        }
     }
 
     /// The program's exit code; ask when the output has ended.
     ///
     /// # Errors
     /// When the engine does not know it, or the program goes on without output.
-    pub async fn exit_code(&self) -> Result<i64, WorldError> {
-        // The engine ends the output a moment before it has the code.
-        for wait_millis in [0, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000] {
-            tokio::time::sleep(Duration::from_millis(wait_millis)).await;
-            let seen = timed(ANSWER_WITHIN, self.docker.client.inspect_exec(&self.id)).await;
-            let seen = seen.map_err(|error| Refusal::new("the exit code could not be read").explain(error))?;
-            if let (Some(false), Some(code)) = (seen.running, seen.exit_code) {
-                return Ok(code);
+    pub fn exit_code(&self) -> impl Future<Output = Result<i64, WorldError>> + Send + use<> {
+        let (docker, id, container) = (self.docker.clone(), self.id.clone(), self.container.clone());
+        async move {
+            // The engine ends the output a moment before it has the code.
+            for wait_millis in [0, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000] {
+                tokio::time::sleep(Duration::from_millis(wait_millis)).await;
+                let seen = timed(ANSWER_WITHIN, docker.client.inspect_exec(&id)).await;
+                let seen = seen.map_err(|error| Refusal::new("the exit code could not be read").explain(error))?;
+                if let (Some(false), Some(code)) = (seen.running, seen.exit_code) {
+                    return Ok(code);
+                }
             }
+            Err(WorldError::new(format!("the program in `{container}` goes on without output")))
         }
-        Err(WorldError::new(format!("the program in `{}` goes on without output", self.container)))
     }
 }

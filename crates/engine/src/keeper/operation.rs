@@ -14,6 +14,7 @@ use super::rounds::{Rounds, Story};
 use super::{Keeper, KeeperError, known};
 use crate::apply::Teller;
 use crate::journal::{Beginning, EntryKind, Journal, JournalError, KnownChange, NewEntry, NewRelease, verdict_text};
+use crate::secrets::Namespace;
 use crate::world::World;
 
 pub(super) struct Running<'a, W> {
@@ -88,6 +89,7 @@ impl<W: World + Clone> Running<'_, W> {
     fn changes(&self, verdict: Verdict, story: &Story) -> Vec<KnownChange> {
         match verdict {
             Verdict::Done | Verdict::Unchanged => {
+                self.keep_timetable();
                 // What cannot be read is written anew.
                 let before = self.keeper.journal.stack(&self.plan.stack).ok().flatten();
                 let own = known::change_after(self.order, &story.walked, before);
@@ -95,6 +97,22 @@ impl<W: World + Clone> Running<'_, W> {
             }
             Verdict::Failed | Verdict::Cancelled => Vec::new(),
         }
+    }
+
+    /// What is done by itself from now on. A server wakes by the entry that is written next.
+    fn keep_timetable(&self) {
+        let Some(secrets) = &self.keeper.secrets else { return };
+        // One that cannot be written now is written by the next order; its backups would be told as late.
+        let _ = match self.order {
+            Order::Up { declared, options } => Namespace::new(declared.stack.clone(), options.env.as_deref())
+                .and_then(|namespace| secrets.keep_timetable(&namespace, declared)),
+            Order::Down(down) if down.services.is_empty() => {
+                let env = self.keeper.journal.stack(&down.stack).ok().flatten().and_then(|known| known.env);
+                Namespace::new(down.stack.clone(), env.as_deref())
+                    .and_then(|namespace| secrets.forget_timetable(&namespace))
+            }
+            _ => Ok(()),
+        };
     }
 
     fn ending(&self, verdict: Verdict, story: &Story, failure: Option<&Failure>, took: Duration) -> NewEntry {

@@ -17,6 +17,9 @@ pub enum PgError {
     Pooler { target: Box<TargetName> },
     #[error("another migration run holds the lock of `{ledger}` since {}", seconds(.waited))]
     Locked { ledger: LedgerName, waited: Duration, holder: Option<Box<Holder>> },
+    /// A backup holds locks that a migration would wait for, with everybody behind it.
+    #[error("a backup or a cleanup of the database of `{ledger}` is under way since {}", seconds(.waited))]
+    Maintained { ledger: LedgerName, waited: Duration, holder: Option<Box<Holder>> },
     #[error("`{ledger}` is no ledger of migrations: {problem}")]
     NotALedger { ledger: LedgerName, problem: String },
     /// A statement of a file. Nothing of the file was kept, unless it runs without a transaction.
@@ -94,7 +97,9 @@ impl PgError {
     pub fn causes(&self) -> Vec<String> {
         match self {
             PgError::Connect { failure, .. } | PgError::Lost { failure, .. } => vec![failure.message.clone()],
-            PgError::Locked { holder: Some(holder), .. } => vec![format!("it is {holder}")],
+            PgError::Locked { holder: Some(holder), .. } | PgError::Maintained { holder: Some(holder), .. } => {
+                vec![format!("it is {holder}")]
+            }
             PgError::Statement(failed) => failed.causes(),
             _ => Vec::new(),
         }
@@ -123,6 +128,9 @@ impl PgError {
                     ));
                 }
                 hints
+            }
+            PgError::Maintained { .. } => {
+                vec!["run it again when that has ended, or wait longer: `--wait 30m`".to_owned()]
             }
             PgError::NotALedger { .. } => vec!["name another table: `--ledger SCHEMA.TABLE`".into()],
             PgError::Statement(error) => error.hints(),

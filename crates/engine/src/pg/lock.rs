@@ -73,6 +73,41 @@ impl Lock {
         }
     }
 
+    /// Keeps backups and cleanups of the database away as long as this lock is held; several migrations may share it.
+    pub async fn keep_maintenance_away(
+        &self,
+        ledger: &LedgerName,
+        patience: Duration,
+        cancelled: &CancellationToken,
+        mut told: impl FnMut(&Holder),
+    ) -> Result<(), Refused> {
+        let began = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut last: Option<i32> = None;
+        loop {
+            let sql = format!("SELECT pg_try_advisory_lock_shared({CLASS}, {MAINTENANCE})");
+            if self.session.one(&sql, "taking the lock of the database").await?.get(0) {
+                return Ok(());
+            }
+            let holder = holder(&self.session, MAINTENANCE).await?;
+            if let Some(holder) = holder.as_ref().filter(|holder| last != Some(holder.pid)) {
+                told(holder);
+                last = Some(holder.pid);
+            }
+            if began.elapsed() + pause > patience {
+                let ledger = ledger.clone();
+                return Err(
+                    PgError::Maintained { ledger, waited: began.elapsed(), holder: holder.map(Box::new) }.into()
+                );
+            }
+            tokio::select! {
+                () = tokio::time::sleep(jittered(pause)) => {}
+                () = cancelled.cancelled() => return Err(Refused::Cancelled),
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
     /// Makes sure that both sessions are sessions. A pooler in transaction mode gives a process of the server for the length
     /// of a transaction, one of those that are free. Who begins first and who ends first is changed, so that whichever of
     /// them it prefers, the one that was free first or the one that was free last, somebody gets another process than

@@ -183,6 +183,13 @@ impl Migrator {
             Err(Refused::Error(error)) => return Err(error),
             Err(Refused::Cancelled) => return Err(PgError::Interrupted { file: first.file.clone() }),
         };
+        let waiting = |holder: &Holder| told(MigrationEvent::Waiting { holder: holder.clone() });
+        let away = lock.keep_maintenance_away(&self.ledger, self.patience.runner, cancelled, waiting).await;
+        match away {
+            Ok(()) => {}
+            Err(Refused::Error(error)) => return Err(error),
+            Err(Refused::Cancelled) => return Err(PgError::Interrupted { file: first.file.clone() }),
+        }
         let work = self.server.open().await?;
         lock.must_be_alone_with(&work, &self.server).await?;
         ledger::make(&work.client, &self.ledger).await?;

@@ -16,6 +16,7 @@ mod redactions;
 mod released;
 mod seals;
 mod sheet;
+mod timetables;
 mod token;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -36,6 +36,8 @@ pub struct Opening {
 pub struct Shelf {
     pub found: Found,
     pub vault: Vault,
+    /// Not another one that `--to` names.
+    pub is_declared_place: bool,
     /// As declared.
     pub backup: Option<Backup>,
     pub stack: Option<String>,
@@ -87,6 +89,7 @@ impl Opening {
 pub fn shelf(boot: &Boot, found: Found, to: Option<&str>) -> Result<Shelf, Problem> {
     let env = boot.global.env.clone();
     let backup = found.declared.as_ref().and_then(|entry| entry.database.backup.clone());
+    let is_declared_place = to.is_none();
     let to = match (to, &backup) {
         (Some(text), _) => named(boot, text)?,
         (None, Some(backup)) => backup.to.clone(),
@@ -110,7 +113,7 @@ pub fn shelf(boot: &Boot, found: Found, to: Option<&str>) -> Result<Shelf, Probl
     };
     let env = env.filter(|_| stack.is_some());
     let vault = Vault::open(&to, &owner, env.as_deref(), &name, seals)?;
-    Ok(Shelf { found, vault, backup, stack, env, name })
+    Ok(Shelf { found, vault, is_declared_place, backup, stack, env, name })
 }
 
 fn named(boot: &Boot, text: &str) -> Result<Destination, Problem> {

@@ -13,6 +13,7 @@ impl From<PgError> for Problem {
             PgError::Connect { .. } => (Kind::World, "no-database"),
             PgError::Pooler { .. } => (Kind::World, "pooler"),
             PgError::Locked { .. } => (Kind::World, "locked"),
+            PgError::Maintained { .. } => (Kind::World, "busy"),
             PgError::NotALedger { .. } => (Kind::World, "not-a-ledger"),
             PgError::Statement(_) => (Kind::Failed, "statement"),
             PgError::InvalidIndex { .. } => (Kind::Failed, "invalid-index"),

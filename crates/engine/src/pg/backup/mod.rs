@@ -18,3 +18,6 @@ pub use make::{BackupEvent, Hearing, Order, Source, back_up};
 pub use snapshot::{Alone, Snapshot};
 pub use tools::{Running, Tools};
 pub use vault::{Listing, Shelved, Unusable, Vault};
+
+#[cfg(test)]
+mod tests;

@@ -138,12 +138,13 @@ impl Running {
     /// # Errors
     /// When it failed, with its own words.
     pub async fn end(self) -> Result<(), BackupError> {
-        let code = self.exec.exit_code().await?;
+        let (code, never_began) = (self.exec.exit_code(), self.exec.never_began());
+        let code = code.await?;
         if code == 0 {
             return Ok(());
         }
         let words = String::from_utf8_lossy(&self.words).trim().to_owned();
-        if matches!(code, 126 | 127) && self.exec.never_began().await? {
+        if matches!(code, 126 | 127) && never_began.await? {
             return Err(BackupError::NoProgram { program: self.program, container: self.container });
         }
         Err(BackupError::Dump { program: self.program, code, words })

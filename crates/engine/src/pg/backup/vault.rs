@@ -132,11 +132,18 @@ impl Vault {
     /// When the store does not answer. One that cannot be read is in the list of those.
     pub async fn list(&self) -> Result<Listing, BackupError> {
         let found = self.found().await?;
-        let mut read: Vec<_> = stream::iter(found.iter().filter(|(_, parts)| parts.contains_key(&Part::Manifest)))
-            .map(|(id, parts)| async move { (id.clone(), self.shelved(id, parts).await) })
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
+        // Each owns what it needs, so that the whole can be sent between threads.
+        let mut reading = Vec::new();
+        for (id, parts) in found {
+            if parts.contains_key(&Part::Manifest) {
+                let vault = self.clone();
+                reading.push(async move {
+                    let shelved = vault.shelved(&id, &parts).await;
+                    (id, shelved)
+                });
+            }
+        }
+        let mut read: Vec<_> = stream::iter(reading).buffer_unordered(AT_ONCE).collect().await;
         read.sort_by(|(one, _), (other, _)| other.cmp(one));
         let mut listing = Listing::default();
         for (id, shelved) in read {

@@ -1,5 +1,7 @@
 //! What came of restoring a backup.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::Difference;
@@ -44,5 +46,22 @@ impl Proof {
 
     pub fn text(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Proven => f.write_str("proven"),
+            Verdict::Different(differences) => {
+                write!(f, "what was restored is not what was backed up: ")?;
+                match differences.as_slice() {
+                    [] => f.write_str("nobody wrote down in what"),
+                    [one] => write!(f, "{one}"),
+                    [one, rest @ ..] => write!(f, "{one}, and {} more", rest.len()),
+                }
+            }
+            Verdict::Failed { doing, words } => write!(f, "{doing} failed: {words}"),
+        }
     }
 }

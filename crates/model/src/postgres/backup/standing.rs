@@ -1,5 +1,7 @@
 //! Whether a database has the backups that it should have.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// What is known, all times in seconds since 1970.
@@ -35,6 +37,19 @@ pub enum Trouble {
     ProofLate { due: i64 },
     /// The last drill did not hold.
     ProofFailed { words: String },
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::NoBackup => f.write_str("there is none"),
+            Trouble::Late { .. } => f.write_str("the one that was due did not come"),
+            Trouble::Failed { words } => write!(f, "the last attempt failed: {words}"),
+            Trouble::NeverProven => f.write_str("none was ever restored: nothing is proven"),
+            Trouble::ProofLate { .. } => f.write_str("the drill that was due has not held"),
+            Trouble::ProofFailed { words } => write!(f, "the last drill did not hold: {words}"),
+        }
+    }
 }
 
 /// For so long after it was due, one that is not there may still be under way.

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use clap::Args;
 use mainstay_engine::pg::{MigrationEvent, Patience};
+use mainstay_model::postgres::backup::Reason;
 use mainstay_model::postgres::migration::{MigrationPlan, is_production};
 
+use super::super::found::Found;
 use super::super::is_confirmed;
 use super::super::recording::Recording;
 use super::super::which::Which;
+use super::super::{backup, shelf};
 use super::{Scene, duration, must_be_possible, plan};
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
@@ -22,7 +25,7 @@ use crate::ui::since::took;
 /// Apply what is pending, in order, each file in one transaction with its row in the ledger.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay db migrate apply --env dev\n  mainstay db migrate plan && mainstay db migrate apply --confirm 3f9a1c07b2de\n  CONFIRM_PROD=1 mainstay db migrate apply\n  mainstay db migrate apply --dry-run\n\nWithout `--env`, or with `--env prod`, it is production: CONFIRM_PROD=1 or `--confirm` with the digest that\n`plan` showed. ALLOW_NON_PROD=1 says that it is not. Several runners may start at once: one applies, the\nothers wait. Ctrl-C cancels the statement that runs; files before it stay applied."
+    after_help = "Examples:\n  mainstay db migrate apply --env dev\n  mainstay db migrate plan && mainstay db migrate apply --confirm 3f9a1c07b2de\n  CONFIRM_PROD=1 mainstay db migrate apply\n  mainstay db migrate apply --dry-run\n\nWithout `--env`, or with `--env prod`, it is production: CONFIRM_PROD=1 or `--confirm` with the digest that\n`plan` showed. ALLOW_NON_PROD=1 says that it is not. A\nproduction whose database declares `backup` is backed up just before. Several runners may start at once: one applies, the\nothers wait. Ctrl-C cancels the statement that runs; files before it stay applied."
 )]
 pub struct Apply {
     #[command(flatten)]
@@ -45,6 +48,9 @@ pub struct Apply {
     /// Drop an invalid index that a file makes, left by an attempt that was broken off, before the file runs
     #[arg(long)]
     rebuild_invalid: bool,
+    /// In production, make no backup before, although the database declares `backup`
+    #[arg(long)]
+    no_backup: bool,
 }
 
 pub async fn run(boot: &Boot, args: Apply) -> Outcome {
@@ -64,6 +70,10 @@ pub async fn run(boot: &Boot, args: Apply) -> Outcome {
     }
     consent(boot, &plan, args.confirm.is_some())?;
     let interrupt = Interrupt::listen(&boot.ui);
+    let mut scene = scene;
+    if counts_as_production(boot) && !args.no_backup {
+        back_up_first(boot, &mut scene, args.wait, &interrupt).await?;
+    }
     let files = plan.steps.iter().map(|step| step.file.clone()).collect();
     let recording = Recording::new(boot, &scene.chosen, "apply", files);
     recording.begins().await;
@@ -86,16 +96,45 @@ pub async fn run(boot: &Boot, args: Apply) -> Outcome {
 
 /// In production somebody has to have said so.
 fn consent(boot: &Boot, plan: &MigrationPlan, confirmed: bool) -> Result<(), Problem> {
-    let env = boot.global.env.as_deref();
-    if confirmed || !is_production(env) || is_confirmed(boot) {
+    if confirmed || !counts_as_production(boot) || is_confirmed(boot) {
         return Ok(());
     }
+    let env = boot.global.env.as_deref();
     let what = env.map_or("no `--env` was given, so this counts as production".to_owned(), |env| {
         format!("`--env {env}` counts as production")
     });
     Err(Problem::new(Kind::Consent, "confirm-prod", format!("{what}; nothing was applied"))
         .hint(format!("to apply exactly this: `--confirm {}`", plan.short_digest()))
         .hint("or `CONFIRM_PROD=1`; where it is none: `ALLOW_NON_PROD=1`, or `--env dev`"))
+}
+
+/// What has no way back but a backup.
+fn counts_as_production(boot: &Boot) -> bool {
+    let is_none = boot.environment.get("ALLOW_NON_PROD").is_some_and(|value| value == "1" || value == "true");
+    is_production(boot.global.env.as_deref()) && !is_none
+}
+
+/// The way back, where the database declares how it is backed up. Without it nothing is applied.
+async fn back_up_first(
+    boot: &Boot,
+    scene: &mut Scene,
+    patience: Duration,
+    interrupt: &Interrupt,
+) -> Result<(), Problem> {
+    let entry = scene.chosen.found.declared.as_ref();
+    if entry.is_none_or(|entry| entry.database.backup.is_none()) {
+        return Ok(());
+    }
+    let found = std::mem::replace(&mut scene.chosen.found, Found { declared: None });
+    let shelf = shelf::shelf(boot, found, None)?;
+    backup::make(boot, &shelf, Reason::Before("migration".into()), patience, interrupt).await.map_err(
+        |mut problem| {
+            problem.message = format!("no backup before the migration, so nothing was applied: {}", problem.message);
+            problem.hint("when there is another way back: `--no-backup`")
+        },
+    )?;
+    scene.chosen.found = shelf.found;
+    Ok(())
 }
 
 fn other_plan(plan: &MigrationPlan, typed: &str) -> Problem {
