@@ -354,6 +354,58 @@ fn retention_shows_its_plan_and_keeps_all_until_one_is_proven() {
     assert_eq!(listed(&scene)["backups"].as_array().map(Vec::len), Some(3));
 }
 
+#[test]
+fn a_schedule_makes_backups_and_what_fails_is_an_open_problem_until_it_is_mended() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("bkcron", "postgres:15", "./backups");
+    let compose = scene.dir("one").join("compose.yaml");
+    let text = fs::read_to_string(&compose).expect("the Compose file");
+    fs::write(&compose, text.replace("keep:", "schedule: \"* * * * *\", zone: UTC, keep:")).expect("it");
+    let _server = scene.serve();
+    // Nothing of the containers changes: that what is declared does, is enough.
+    scene.on("one", &["up", "--yes"]).ok();
+    scene.on("one", &["db", "status", "--check"]).code(6).says("there is none");
+    let scheduled = || listed(&scene)["backups"].as_array().expect("backups").iter().any(|one| one["reason"] == "scheduled");
+    eventually("a scheduled backup is there", LONG, || scheduled().then_some(()));
+    eventually("it is in the history", SOON, || {
+        scene.history(&[]).iter().any(|entry| entry["summary"].as_str().unwrap_or_default().starts_with("backup 2")).then_some(())
+    });
+    scene.on("one", &["db", "status", "--check"]).ok();
+
+    docker_ok(&["stop", "-t", "2", &scene.container("one", "db")]);
+    eventually("the failure is an open problem", LONG, || scene.on("one", &["ps"]).stderr.contains("the last attempt failed").then_some(()));
+    assert!(scene.history_of("problem").iter().any(|entry| entry.to_string().contains("scheduled backup of `crm` failed")));
+    docker_ok(&["start", &scene.container("one", "db")]);
+    eventually("the next one mends it", LONG, || (!scene.on("one", &["ps"]).stderr.contains("the last attempt failed")).then_some(()));
+}
+
+#[test]
+fn a_migration_in_production_is_backed_up_first_or_not_applied() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("bkmig", "postgres:15", "./backups");
+    let compose = scene.dir("one").join("compose.yaml");
+    let text = fs::read_to_string(&compose).expect("the Compose file");
+    fs::write(&compose, text.replace("backup: {", "migrations: { dir: ./sql }, backup: {")).expect("it");
+    scene.file("one", "sql/0001_guests.sql", "create table guests (id int)");
+    let recipient = scene.state_dir().join("recovery.recipient");
+    let kept = fs::read(&recipient).expect("the public half");
+    fs::remove_file(&recipient).expect("the public half");
+    let plan = scene.on("one", &["db", "migrate", "plan", "--json"]).ok().json();
+    let digest = &plan["digest"].as_str().expect("a digest")[..12];
+    let apply = ["db", "migrate", "apply", "--confirm", digest];
+    scene.on("one", &apply).code(2).says("no backup before the migration, so nothing was applied").says("--no-backup");
+    assert_eq!(sql(&scene, "select to_regclass('public.guests')"), "");
+    fs::write(&recipient, kept).expect("the public half");
+    scene.on("one", &apply).ok().says("applied 1 migration");
+    let backups = listed(&scene);
+    assert_eq!(backups["backups"][0]["reason"], "before migration");
+    assert_eq!(backups["backups"].as_array().map(Vec::len), Some(1));
+}
+
 /// An S3 server beside the scene, with its buckets as folders.
 struct S3 {
     name: String,
