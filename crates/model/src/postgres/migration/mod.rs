@@ -19,6 +19,7 @@ mod status;
 
 pub use environment::is_production;
 pub use fault::{Fault, FaultKind};
+pub(crate) use file::hex;
 pub use file::{MigrationFile, Mode};
 pub use ledger::{LedgerName, LedgerRow, Note};
 pub use level::SchemaLevel;
