@@ -3,6 +3,7 @@
 mod backup;
 mod backups;
 mod found;
+mod drift;
 mod migrate;
 mod recording;
 mod retention;
@@ -17,11 +18,11 @@ use clap::{Args, Subcommand};
 use crate::boot::Boot;
 use crate::problem::Outcome;
 
-/// Migrate a database, and back it up.
+/// Migrate a database, compare it with its migrations, and back it up.
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/BACKUPS.md)."
+    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db drift                               what the schema is, against what the files make\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/DRIFT.md, docs/BACKUPS.md)."
 )]
 pub struct Db {
     #[command(subcommand)]
@@ -31,6 +32,7 @@ pub struct Db {
 #[derive(Debug, Subcommand)]
 enum Room {
     Migrate(migrate::Migrate),
+    Drift(drift::Drift),
     Backup(backup::Backup),
     Backups(backups::Backups),
     Retention(retention::Retention),
@@ -48,6 +50,7 @@ pub async fn run(boot: &Boot, args: Db) -> Outcome {
         Room::Backup(args) => backup::run(boot, args).await,
         Room::Backups(args) => backups::run(boot, args).await,
         Room::Retention(args) => retention::run(boot, args).await,
+        Room::Drift(args) => drift::run(boot, args).await,
     }
 }
 

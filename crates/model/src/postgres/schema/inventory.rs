@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::compare::Judged;
+use super::ignore::Ignore;
 use super::object::{Facets, ObjectKey, ObjectKind};
-use crate::postgres::migration::hex;
+use crate::postgres::migration::{LedgerName, hex};
 
 /// Everything but the server's own, and what extensions bring.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,14 @@ impl Inventory {
 
     pub fn has(&self, key: &ObjectKey) -> bool {
         self.objects.contains_key(key)
+    }
+
+    /// Everything but a ledger, and what stands beside it.
+    #[must_use]
+    pub fn without(mut self, ledger: &LedgerName) -> Inventory {
+        let ignore = Ignore::default().and_ledger(ledger);
+        self.objects.retain(|key, _| !ignore.meets(key));
+        self
     }
 
     /// The parts of a relation or function, of one kind.
