@@ -2,6 +2,7 @@
 //! away ([`ThrowawayServer`]) to prove what was backed up, and tells what a schema is and what files make of an empty
 //! database ([`sides`]).
 
+mod adoption;
 pub mod backup;
 mod catalogue;
 mod drift;
@@ -20,6 +21,7 @@ mod throwaway;
 mod tool;
 mod tunnel;
 
+pub use adoption::Adopting;
 pub use drift::{ReplayEvent, Sides, Wanted, look, major, sides};
 pub use error::{Holder, PgError};
 pub use migrator::{Accepted, Adoption, MigrationEvent, Migrator, Patience};
