@@ -2,6 +2,7 @@
 
 use mainstay_model::postgres::migration::{LedgerName, MigrationFile, MigrationSet, Mode};
 use mainstay_model::postgres::schema::{Inventory, Replay};
+use standing_pool::schema::{Expectation, Shortfall};
 use tokio_util::sync::CancellationToken;
 
 use super::error::PgError;
@@ -63,6 +64,15 @@ pub async fn major(server: &Server) -> Result<i32, PgError> {
     let row =
         session.one("SELECT current_setting('server_version_num')::int / 10000", "asking for the version").await?;
     Ok(row.get(0))
+}
+
+/// Asks the questions that a service asks of its schema.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn shortfalls(server: &Server, expectation: &Expectation) -> Result<Vec<Shortfall>, PgError> {
+    let session = server.open().await?;
+    expectation.ask(&session.client).await.map_err(PgError::lost("asking for the schema"))
 }
 
 /// Runs the files on a scratch database, looking after each, and reads the schema as it is. The scratch database is gone

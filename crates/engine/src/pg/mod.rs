@@ -22,7 +22,7 @@ mod tool;
 mod tunnel;
 
 pub use adoption::Adopting;
-pub use drift::{ReplayEvent, Sides, Wanted, look, major, sides};
+pub use drift::{ReplayEvent, Sides, Wanted, look, major, shortfalls, sides};
 pub use error::{Holder, PgError};
 pub use migrator::{Accepted, Adoption, MigrationEvent, Migrator, Patience};
 pub use reach::{Inside, ReachError, Reached, reach};

@@ -2,20 +2,21 @@
 //! real one on its server.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use mainstay_model::declared::Hidden;
 use mainstay_model::postgres::migration::MigrationSet;
-use standing_pool::tokio_postgres::{Client, Config};
+use standing_pool::tokio_postgres::Client;
 use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
 use super::error::PgError;
 use super::ground::{self, Ground};
 use super::session::{Server, Session, literal, name};
-use super::tunnel;
+use super::tunnel::Tunnel;
 use crate::WorldError;
 use crate::docker::{Docker, Likeness, LogStream, Throwaway, ThrowawayWanted};
 
@@ -65,7 +66,7 @@ pub(super) struct Scratch {
 }
 
 enum Place {
-    Container(Throwaway),
+    Container(Arc<Throwaway>),
     Server { server: Server, database: String },
 }
 
@@ -107,7 +108,7 @@ impl Scratch {
         let Scratch { session, root, place, .. } = self;
         drop((session, root));
         match place {
-            Place::Container(container) => Ok(container.remove().await?),
+            Place::Container(container) => Ok(container.let_go().await?),
             Place::Server { server, database } => {
                 let session = server.open().await?;
                 Ok(drop_database(&session, &database).await?)
@@ -190,22 +191,25 @@ async fn in_container(
         user: "postgres".into(),
         memory: None,
     };
-    let container = docker.throw_away(wanted).await?;
+    let container = Arc::new(docker.throw_away(wanted).await?);
     let made = async {
         start(&container, &likeness.environment, &tape, ground).await?;
-        let connect = |database: &str| {
-            let mut config = Config::new();
-            config.user(&ground.superuser).dbname(database).application_name("mainstay");
-            config
+        let connect = async |database: &str| {
+            let (container, user) = (container.clone(), ground.superuser.clone());
+            let tunnel = Tunnel { container, database: database.to_owned(), user };
+            tunnel
+                .connect()
+                .await
+                .map_err(|failure| PgError::Connect { target: Box::new(tunnel.name()), failure: Box::new(failure) })
         };
-        let first = tunnel::connect(&container, &connect("postgres")).await?;
+        let first = connect("postgres").await?;
         ground::make(&first, &ground.of_server).await?;
         make_database(&first, &target.database).await?;
-        let second = tunnel::connect(&container, &connect(&target.database)).await?;
+        let second = connect(&target.database).await?;
         ground::make(&second, &ground.of_database).await?;
         // Holds for sessions that begin after it.
         path_of(&second, &role, &target.database).await?;
-        let third = tunnel::connect(&container, &connect(&target.database)).await?;
+        let third = connect(&target.database).await?;
         let role_there = (role != ground.superuser).then(|| role.clone());
         Ok::<_, ScratchError>((Session::of(third, role_there).await?, Session::of(second, None).await?))
     };
@@ -219,7 +223,7 @@ async fn in_container(
     match made {
         Ok((session, root)) => Ok(Scratch { session, role, root: Some(root), place: Place::Container(container) }),
         Err(error) => {
-            let _ = container.remove().await;
+            let _ = container.let_go().await;
             Err(error)
         }
     }

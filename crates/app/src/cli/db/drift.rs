@@ -36,6 +36,9 @@ pub struct Drift {
     /// Write what a service needs of the schema, and which file brings it; the database is not compared
     #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "expectation"])]
     write_expectation: Option<PathBuf>,
+    /// With `--write-expectation`: the command that the service names when a migration is missing
+    #[arg(long, value_name = "TEXT", requires = "write_expectation", default_value = "mainstay db migrate apply")]
+    command: String,
     /// Ask only for what is in this file, which `--write-expectation` wrote; no files are run
     #[arg(long, value_name = "FILE")]
     expectation: Option<PathBuf>,
@@ -69,7 +72,7 @@ pub async fn run(boot: &Boot, args: Drift) -> Outcome {
     let chosen = args.which.choose(boot).await?;
     let replayed = Replayed::of(boot, &chosen, &args.scratching).await?;
     if let Some(file) = &args.write_expectation {
-        return expectation::write(boot, &chosen, &replayed, file);
+        return expectation::write(boot, &chosen, &replayed, file, &args.command);
     }
     let Replayed { sides, judged, set, .. } = &replayed;
     let migrator =
@@ -84,7 +87,8 @@ pub async fn run(boot: &Boot, args: Drift) -> Outcome {
     }
     if args.check && !differences.is_empty() {
         let message = show::tally(&differences);
-        return Err(Problem::new(Kind::Drift, "schema-drift", message));
+        return Err(Problem::new(Kind::Drift, "schema-drift", message)
+            .hint("what is meant to be so is passed over: `--ignore PATTERN`, `drift: { ignore: [PATTERN] }`"));
     }
     Ok(ExitCode::SUCCESS)
 }

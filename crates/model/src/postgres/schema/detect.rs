@@ -43,6 +43,8 @@ pub struct Effect {
     #[serde(flatten)]
     pub key: ObjectKey,
     pub effect: EffectState,
+    /// Whether the object is there at all.
+    pub is_there: bool,
     /// Of what is there otherwise.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
@@ -116,7 +118,7 @@ fn effect(key: &ObjectKey, states: &[State<'_>], at: usize, live: Option<&Facets
     let before = at.checked_sub(1).and_then(|before| states[before].1);
     let (after, later) = (states[at].1, &states[at..]);
     let is_gone_later = later.iter().any(|(_, state)| state.is_none());
-    let told = |effect, changes| Some(Effect { key: key.clone(), effect, changes });
+    let told = |effect, changes| Some(Effect { key: key.clone(), effect, is_there: live.is_some(), changes });
     match (before, after) {
         // Privileges come and go with roles; only that they are there is asked.
         (None, Some(after)) => match live {
@@ -191,7 +193,8 @@ impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.effect {
             EffectState::There => write!(f, "{} is there", self.key),
-            EffectState::NotThere => write!(f, "{} is not as the file makes it", self.key),
+            EffectState::NotThere if !self.is_there => write!(f, "{} is missing", self.key),
+            EffectState::NotThere => write!(f, "{} is as it was before the file", self.key),
             EffectState::Otherwise => {
                 let changes: Vec<String> = self.changes.iter().map(ToString::to_string).collect();
                 write!(f, "{}: {}", self.key, changes.join("; "))

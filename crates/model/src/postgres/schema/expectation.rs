@@ -10,6 +10,10 @@ use super::inventory::Inventory;
 use super::object::{Facet, Facets, ObjectKey, ObjectKind};
 use super::replay::Replay;
 use super::severity::of_missing;
+use super::types::is_narrower;
+
+/// Types that may hold all that another one does.
+const PLAIN_TYPES: &[&str] = &["integer", "bigint", "numeric", "double precision", "text", "timestamp with time zone"];
 
 /// The version of the format.
 pub const FORMAT: u32 = 1;
@@ -54,6 +58,9 @@ pub struct Column {
     pub name: String,
     #[serde(rename = "type")]
     pub sort: String,
+    /// Types that hold all that it holds, with or without a length.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepts: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_null: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,9 +114,12 @@ fn relation(replay: &Replay, wanted: &Inventory, key: &ObjectKey, facets: &Facet
     let parts = |kind| wanted.parts(&key.schema, &key.name, kind);
     let column = |(key, facets): (&ObjectKey, &Facets)| {
         let (file, type_file) = (replay.brings(key), replay.sets(key, Facet::Type));
+        let sort = facets.get(&Facet::Type).cloned().unwrap_or_default();
+        let wider = PLAIN_TYPES.iter().filter(|other| is_narrower(&sort, other));
         Column {
             name: key.name.clone(),
-            sort: facets.get(&Facet::Type).cloned().unwrap_or_default(),
+            accepts: wider.map(|other| (*other).to_owned()).collect(),
+            sort,
             not_null: facets.contains_key(&Facet::NotNull),
             type_file: type_file.filter(|other| Some(other) != file.as_ref()),
             file,

@@ -123,7 +123,6 @@ pub fn show(
         ]);
     }
     boot.ui.data(&table.render(boot.ui.out, boot.ui.width))?;
-    boot.ui.talk(&tally(differences));
     advise(boot, status, differences);
     Ok(())
 }
@@ -136,6 +135,7 @@ fn makes(files: usize) -> String {
 }
 
 fn advise(boot: &Boot, status: &Status, differences: &[Difference]) {
+    boot.ui.talk(&tally(differences));
     let pending = differences.iter().filter(|one| command(status, one).is_some()).count();
     if pending > 0 {
         boot.ui.talk(&format!(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mainstay_engine::pg::{Adopting, Patience};
 use mainstay_model::postgres::migration::{Standing, Status};
-use mainstay_model::postgres::schema::{EffectState, Trace, TracedFile, adoptable, detect};
+use mainstay_model::postgres::schema::{Effect, EffectState, ObjectKey, Trace, TracedFile, adoptable, detect};
 use serde::Serialize;
 
 use super::super::super::drift::replayed::{Replayed, Scratching};
@@ -96,7 +96,13 @@ fn words(one: &TracedFile) -> String {
     if !matches!(one.trace, Trace::Partly | Trace::Conflict) {
         return String::new();
     }
-    let mut told: Vec<_> = one.effects.iter().filter(|effect| effect.effect != EffectState::There).collect();
+    let is_missing = |key: &ObjectKey| one.effects.iter().any(|effect| effect.key == *key && !effect.is_there);
+    // Of a relation that is missing, its parts are too.
+    let says_more = |effect: &&Effect| {
+        let parent = effect.key.parent();
+        effect.effect != EffectState::There && !parent.is_some_and(|parent| is_missing(&parent))
+    };
+    let mut told: Vec<_> = one.effects.iter().filter(says_more).collect();
     told.sort_by_key(|effect| std::cmp::Reverse(effect.effect));
     let mut words: Vec<String> = told.iter().take(NAMED).map(ToString::to_string).collect();
     if told.len() > NAMED {
