@@ -253,6 +253,93 @@ fn a_role_that_is_no_superuser_is_judged_by_what_it_may() {
 }
 
 #[test]
+fn what_the_image_makes_at_its_first_start_is_there_before_the_files() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("ground");
+    scene.stack(
+        "one",
+        "services:
+  db:
+    image: postgres:17
+    environment: { POSTGRES_PASSWORD: it is a secret, POSTGRES_DB: crm, TENANT: a name with 'quotes' }
+    volumes: ['./init:/docker-entrypoint-initdb.d:ro']
+    stop_grace_period: 2s
+    healthcheck:
+      test: [CMD, pg_isready, -h, 127.0.0.1, -U, postgres]
+      interval: 500ms
+      retries: 60
+x-mainstay:
+  databases:
+    crm: { service: db, migrations: { dir: ./sql } }
+",
+    );
+    scene.file("one", ".env.dev", "");
+    scene.file(
+        "one",
+        "init/1_auth.sql",
+        "create role anon; create schema auth; create extension pgcrypto; \
+         create function auth.uid() returns text language sql stable as $$ select current_user::text $$;",
+    );
+    let tenant = "psql -v ON_ERROR_STOP=1 -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" -v tenant=\"$TENANT\" \
+                  <<<\"create table tenants as select :'tenant'::text as name\"\n";
+    scene.file("one", "init/2_tenant.sh", tenant);
+    scene.file(
+        "one",
+        "sql/1.sql",
+        "alter table tenants alter name set not null; alter table tenants add made timestamptz default now(); \
+        alter table tenants enable row level security; create policy own on tenants to anon using (name = auth.uid());",
+    );
+    scene.on("one", &["up", "--yes"]).ok();
+    assert_eq!(sql(&scene, "select name from tenants"), "a name with 'quotes'");
+    applied(&scene);
+    scene.on("one", &["db", "drift", "--check"]).ok().says("schema public");
+    sql(&scene, "alter policy own on tenants using (true); drop function if exists auth.nothing()");
+    assert_eq!(differences(&scene, &[]), ["critical different policy own of relation public.tenants [1.sql applied]"]);
+    // What extensions bring is nobody's, and `auth` is not the files'.
+    assert_eq!(differences(&scene, &["--schema", "public", "--schema", "auth"]).len(), 1);
+    nothing_is_left(&scene);
+}
+
+#[test]
+fn a_replica_in_recovery_is_compared_as_any_other() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("replica", "postgres:15", "");
+    applied(&scene);
+    let container = scene.container("one", "db");
+    let admit = "echo 'host replication all all scram-sha-256' >> \"$PGDATA/pg_hba.conf\"";
+    docker_ok(&["exec", &container, "bash", "-c", admit]);
+    sql(&scene, "select pg_reload_conf()");
+    let follow =
+        "until pg_basebackup -h db -U postgres -D /tmp/standby -R; do sleep 0.2; done; exec postgres -D /tmp/standby";
+    let files = std::fs::read_to_string(scene.dir("one").join("compose.yaml")).expect("it was written");
+    let standby = format!(
+        "  standby:
+    image: postgres:15
+    user: postgres
+    environment: {{ PGPASSWORD: it is a secret }}
+    entrypoint: [bash, -c, \"{follow}\"]
+    stop_grace_period: 2s
+    healthcheck: {{ test: [CMD, pg_isready, -h, 127.0.0.1], interval: 500ms, retries: 60 }}
+x-mainstay:
+  databases:
+    standby: {{ service: standby, user: postgres, database: crm, password: it is a secret, migrations: {{ dir: ./sql }} }}"
+    );
+    scene.file("one", "compose.yaml", &files.replace("x-mainstay:\n  databases:", &standby));
+    scene.on("one", &["up", "--yes"]).ok();
+    let drift = ["db", "drift", "-d", "standby", "--check"];
+    scene.on("one", &drift).ok();
+    sql(&scene, "alter table logs drop details");
+    let there = || scene.on("one", &drift).code.filter(|code| *code == 6);
+    eventually("the replica has it", PATIENCE, there);
+    scene.on("one", &drift).code(6).prints("column details of relation public.logs");
+    nothing_is_left(&scene);
+}
+
+#[test]
 fn files_that_do_not_stand_alone_say_what_they_lack() {
     if !require_engine() {
         return;

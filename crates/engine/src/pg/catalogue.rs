@@ -173,8 +173,9 @@ fn constraints() -> Query {
 }
 
 fn indexes() -> Query {
+    // Without its own name, which stands in front.
     let definition = "CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || \
-         substring(pg_get_indexdef(i.indexrelid) FROM position(' USING ' IN pg_get_indexdef(i.indexrelid)) + 1)";
+         ltrim(substring(pg_get_indexdef(i.indexrelid) FROM ' USING .*'))";
     Query::WithLocks(format!(
         "SELECT 'index', n.nspname::text, c.relname::text, x.relname::text, {} FROM pg_index i \
          JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
