@@ -2,8 +2,8 @@
 
 mod backup;
 mod backups;
-mod found;
 mod drift;
+mod found;
 mod migrate;
 mod recording;
 mod retention;

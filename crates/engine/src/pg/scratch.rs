@@ -26,6 +26,8 @@ const READY: &str = "mainstay: the scratch server is ready";
 const START_WITHIN: Duration = Duration::from_secs(180);
 /// So many of the last lines are told when it does not start.
 const LOG_TAIL: usize = 20;
+/// What sessions in it call themselves.
+const SESSION: &str = "mainstay db drift";
 /// Databases that are made on a server of somebody's are known by it, and by the words beside it.
 const PREFIX: &str = "mainstay_scratch_";
 const COMMENT: &str = "made by mainstay to compare with, and dropped after it";
@@ -156,7 +158,7 @@ async fn on_server(server: &Server, live: &Session, ground: &Ground, role: Strin
     let prepared = async {
         let comment = format!("COMMENT ON DATABASE {} IS {}", name(&database), literal(COMMENT));
         live.simple(&comment, "preparing the scratch database").await?;
-        let session = server.open_in(&database).await?;
+        let session = server.of_database(&database).open().await?;
         // What is said of the database by its name is said of another one; the rest is not.
         let of_it = ground.of_database.iter().filter(|one| !one.contains(" DATABASE ")).cloned().collect::<Vec<_>>();
         ground::make(&session.client, &of_it).await?;
@@ -211,7 +213,8 @@ async fn in_container(
         path_of(&second, &role, &target.database).await?;
         let third = connect(&target.database).await?;
         let role_there = (role != ground.superuser).then(|| role.clone());
-        Ok::<_, ScratchError>((Session::of(third, role_there).await?, Session::of(second, None).await?))
+        let of = |client, role| Session::of(client, SESSION.to_owned(), role);
+        Ok::<_, ScratchError>((of(third, role_there).await?, of(second, None).await?))
     };
     let made = tokio::select! {
         made = tokio::time::timeout(START_WITHIN, made) => made.unwrap_or_else(|_| {

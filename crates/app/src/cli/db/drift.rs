@@ -76,7 +76,7 @@ pub async fn run(boot: &Boot, args: Drift) -> Outcome {
     }
     let Replayed { sides, judged, set, .. } = &replayed;
     let migrator =
-        Migrator::new(chosen.server.clone(), chosen.ledger.clone(), Patience::default(), boot.environment.user());
+        Migrator::new(chosen.server.to_look_at(), chosen.ledger.clone(), Patience::default(), boot.environment.user());
     let status = Status::of(set, &migrator.rows().await?);
     let mut differences = compare(&sides.replay, &sides.live, judged);
     differences.retain(|one| one.severity >= args.level.into());

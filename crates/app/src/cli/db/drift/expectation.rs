@@ -57,7 +57,7 @@ pub async fn check(boot: &Boot, which: &Which, file: &Path, must_hold: bool) -> 
         bad(format!("`{}` is not as `--write-expectation` writes it", path.display())).caused_by(&error)
     })?;
     let chosen = which.choose(boot).await?;
-    let shortfalls = shortfalls(&chosen.server, &expectation).await?;
+    let shortfalls = shortfalls(&chosen.server.to_look_at(), &expectation).await?;
     let ready = shortfalls.iter().all(|one| one.gravity < Gravity::NotReady);
     if boot.ui.json {
         boot.ui.json_document(&Told { ready, shortfalls: &shortfalls })?;

@@ -60,7 +60,8 @@ impl Replayed {
         if !faults.is_empty() {
             return Err(refused(&faults));
         }
-        let rules = chosen.declared.as_ref().and_then(|database| database.drift.clone()).unwrap_or_default();
+        let declared = chosen.found.declared.as_ref().map(|entry| &entry.database);
+        let rules = declared.and_then(|database| database.drift.clone()).unwrap_or_default();
         let before = before(boot, args, &rules)?;
         let ways = ways(boot, chosen, args, &rules).await?;
         let wanted = Wanted { set: &set, ledger: &chosen.ledger, before: before.as_ref(), role: args.role.as_deref() };
@@ -74,7 +75,8 @@ impl Replayed {
                 ));
             }
         };
-        let both = sides(&chosen.server, &ways, &wanted, interrupt.token(), told).await;
+        let server = chosen.server.to_look_at();
+        let both = sides(&server, &ways, &wanted, interrupt.token(), told).await;
         let sides = both.map_err(|error| not_replayed(error, before.is_some()))?;
         let judged = judged(chosen, args, &rules, &sides);
         Ok(Replayed { sides, judged, set })
@@ -97,13 +99,21 @@ async fn ways(boot: &Boot, chosen: &Chosen, args: &Scratching, rules: &DriftRule
         Some(image) => Some(ScratchWish::Image(image.to_owned())),
         None => rules.scratch.clone(),
     };
-    let image = match (wish, &chosen.container) {
-        (Some(ScratchWish::Server), _) => return Ok(Ways::OnServer),
-        (None, Some(container)) => {
-            return Ok(Ways::Like { docker: Box::new(boot.docker().await?), container: container.clone() });
-        }
-        (Some(ScratchWish::Image(image)), _) => image,
-        (None, None) => format!("postgres:{}", major(&chosen.server).await?),
+    let image = match wish {
+        Some(ScratchWish::Server) => return Ok(Ways::OnServer),
+        Some(ScratchWish::Image(image)) => image,
+        None => match chosen.found.reach(boot).await?.container {
+            Some(inside) => {
+                return Ok(Ways::Like { docker: Box::new(boot.docker().await?), container: inside.container });
+            }
+            None => {
+                let declared = chosen.found.declared.as_ref().and_then(|entry| entry.database.image.clone());
+                match declared {
+                    Some(image) => image,
+                    None => format!("postgres:{}", major(&chosen.server.to_look_at()).await?),
+                }
+            }
+        },
     };
     let docker = boot.docker().await.map_err(|problem| {
         problem.hint("or run the files in a database of its own on the server: `--scratch server`")

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use mainstay_engine::pg::{Adopting, Adoption, Patience};
 use mainstay_model::postgres::migration::Tool;
 
-use super::super::recording::Recording;
 use super::super::drift::replayed::Scratching;
+use super::super::recording::Recording;
 use super::super::which::Which;
 use super::Scene;
 use crate::boot::Boot;
