@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mainstay_e2e::{Scene, binary, docker_json, docker_ok, eventually, logs_of, require_engine, started_at};
@@ -45,6 +45,12 @@ services:
     stop_grace_period: 5s
 networks:
   supabase: { external: true, name: NETWORK }
+x-mainstay:
+  databases:
+    pms:
+      service: supabase-db
+      migrations: { dir: EXAMPLE/migrations, table: public.pms_schema_migrations }
+      drift: { before: EXAMPLE/before.sql }
 ";
 
 const PMS: &str = "
@@ -57,6 +63,7 @@ x-service: &service
     DB_STARTUP_RETRY_INTERVAL_SECONDS: '0.5'
     DB_BACKGROUND_RECONNECT_INTERVAL_SECONDS: '1'
     DB_CHECK_INTERVAL_SECONDS: '1'
+    SCHEMA_CHECK_INTERVAL_SECONDS: '1'
   volumes: ['PROGRAM:/usr/local/bin/pms-backend:ro']
   networks: [default, supabase]
   stop_grace_period: 3s
@@ -72,9 +79,10 @@ networks:
   supabase: { external: true, name: NETWORK }
 ";
 
-/// What the migrations of the example bring, as far as the services look.
-const SCHEMA: &str = "CREATE TABLE bookings (id int); CREATE TABLE channel_sync_logs (status text);
-  CREATE TABLE guests (total_bookings int, first_booking_at timestamptz)";
+/// The folder of the example.
+fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pms").canonicalize().expect("the example")
+}
 
 #[test]
 fn a_booking_system_lives_through_its_database_being_absent_behind_gone_and_back() {
@@ -83,7 +91,10 @@ fn a_booking_system_lives_through_its_database_being_absent_behind_gone_and_back
     }
     let scene = Scene::new("pms");
     let (port, network) = (free_port(), scene.foreign_network("supabase"));
-    scene.stack("db", &DATABASE.replace("NETWORK", &network));
+    let example = example();
+    let folder = example.display().to_string();
+    scene.stack("db", &DATABASE.replace("NETWORK", &network).replace("EXAMPLE", &folder));
+    scene.file("db", ".env.dev", "");
     let program = program().display().to_string();
     let pms = PMS.replace("NETWORK", &network).replace("PROGRAM", &program).replace("PORT", &port.to_string());
     scene.stack("pms", &pms);
@@ -104,15 +115,41 @@ fn a_booking_system_lives_through_its_database_being_absent_behind_gone_and_back
     let starts = || containers.each_ref().map(|container| started_at(container));
     let at_first = starts();
 
-    // There, and behind.
+    // There, and behind: not even what the first migration stands on.
     scene.on("db", &["up"]).ok();
-    let behind = ready("behind", &|status, body| status == 503 && body["component"] == "schema");
-    let reason = behind["reason"].as_str().unwrap_or_default();
-    assert!(reason.contains("20251227000000_create_channel_sync_logs.sql brings it: mainstay db migrate"), "{reason}");
+    let reason = |body: &Value| body["reason"].as_str().unwrap_or_default().to_owned();
+    ready("behind", &|status, body| {
+        status == 503 && body["component"] == "schema" && reason(body).contains("does not exist")
+    });
     let database = scene.container("db", "supabase-db");
-    docker_ok(&["exec", "-u", "postgres", &database, "psql", "-v", "ON_ERROR_STOP=1", "-c", SCHEMA]);
+    let sql =
+        |query: &str| docker_ok(&["exec", "-u", "postgres", &database, "psql", "-v", "ON_ERROR_STOP=1", "-c", query]);
+    sql(&std::fs::read_to_string(example.join("before.sql")).expect("a file of the example"));
+    let first = "schema out of date: relation \"channel_sync_logs\" does not exist; \
+        20251227000000_create_channel_sync_logs.sql brings it: mainstay db migrate apply";
+    ready("the first migration is named", &|_, body| reason(body) == first);
+    scene.on("db", &["db", "migrate", "apply", "--env", "dev"]).ok().says("applied 3 migrations");
     let bookings = || get(port, "/bookings").filter(|(status, _)| *status == 200);
     eventually("the bookings are answered", PATIENCE, bookings);
+
+    // The services were built for what the migrations make.
+    scene.on("db", &["db", "drift", "--check"]).ok();
+    let written = scene.dir("db").join("schema.json");
+    scene.on("db", &["db", "drift", "--write-expectation", written.to_str().expect("text")]).ok();
+    let of = |path: &Path| std::fs::read_to_string(path).expect("an expectation");
+    assert_eq!(of(&written), of(&example.join("backend/schema.json")), "write it anew: examples/pms/README.md");
+
+    // The ledger is full, and the column is gone: looked for as soon as a look is due, and named with its file.
+    sql("ALTER TABLE guests RENAME total_bookings TO bookings_total");
+    let missing = "column \"total_bookings\" of relation \"guests\" does not exist; 20260103120000_ensure_guests_metrics_columns.sql";
+    ready("behind again", &|status, body| status == 503 && reason(body).contains(missing));
+    sql("ALTER TABLE guests RENAME bookings_total TO total_bookings");
+    // A newer version has been here: the older one serves, and says so.
+    sql("INSERT INTO pms_schema_migrations (filename) VALUES ('20270101000000_later.sql')");
+    let note = |body: &Value| {
+        body["components"][1]["message"].as_str().unwrap_or_default().contains("20270101000000_later.sql")
+    };
+    ready("ahead", &|status, body| status == 200 && note(body));
 
     // Gone, and back.
     ready("ready, of the first generation", &|status, body| status == 200 && body["components"][0]["generation"] == 1);

@@ -68,7 +68,7 @@ async fn look_at_schema(db: &mut Lease) -> Result<Condition, tokio_postgres::Err
     }
     Ok(Condition::SchemaBehind(SchemaBehind {
         file: "0001_create_bookings.sql".into(),
-        missing: "relation bookings".into(),
+        missing: "relation \"bookings\" does not exist".into(),
         command: "mainstay db migrate apply".into(),
     }))
 }

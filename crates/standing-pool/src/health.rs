@@ -26,7 +26,7 @@ pub use router::router;
 pub struct SchemaBehind {
     /// The migration that brings what is missing.
     pub file: String,
-    /// What is missing: a relation, a column of a relation.
+    /// What is missing, as the server says it: `relation "channel_sync_logs" does not exist`.
     pub missing: String,
     /// The command that applies the migration.
     pub command: String,
@@ -35,7 +35,7 @@ pub struct SchemaBehind {
 impl fmt::Display for SchemaBehind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let SchemaBehind { file, missing, command } = self;
-        write!(f, "schema out of date: {missing} is missing; {file} brings it: {command}")
+        write!(f, "schema out of date: {missing}; {file} brings it: {command}")
     }
 }
 

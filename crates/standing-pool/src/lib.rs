@@ -8,6 +8,8 @@
 //! - **Connections that are worth having.** Idle ones are asked before they are given out, with a timeout. A connection
 //!   whose error says that it leads nowhere (session ended, server read-only after a failover) goes to nobody else, and
 //!   the server is asked at once. Statements that are older than a change of the schema are prepared anew.
+//! - **The schema that is needed.** [`schema::Expectation`] asks whether it is there, and names the migration that brings what
+//!   is not.
 //! - **Answers from memory.** [`Health`] gives `/health/live`, `/health/ready` and `/health` without ever opening a
 //!   connection. [`StandingPool::report`] is the look inside.
 //!
@@ -34,6 +36,7 @@ mod lease;
 mod pace;
 mod pool;
 mod registry;
+pub mod schema;
 mod settings;
 mod shared;
 mod state;

@@ -2,6 +2,7 @@
 
 mod backup;
 mod backups;
+mod drift;
 mod found;
 mod migrate;
 mod recording;
@@ -18,11 +19,11 @@ use clap::{Args, Subcommand};
 use crate::boot::Boot;
 use crate::problem::Outcome;
 
-/// Migrate a database, and back it up.
+/// Migrate a database, compare it with its migrations, and back it up.
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n  mainstay db status                              last backup, last proof, and what is wrong\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/BACKUPS.md)."
+    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db drift                               what the schema is, against what the files make\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n  mainstay db status                              last backup, last proof, and what is wrong\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/DRIFT.md, docs/BACKUPS.md)."
 )]
 pub struct Db {
     #[command(subcommand)]
@@ -32,6 +33,7 @@ pub struct Db {
 #[derive(Debug, Subcommand)]
 enum Room {
     Migrate(migrate::Migrate),
+    Drift(drift::Drift),
     Backup(backup::Backup),
     Backups(backups::Backups),
     Retention(retention::Retention),
@@ -51,6 +53,7 @@ pub async fn run(boot: &Boot, args: Db) -> Outcome {
         Room::Backups(args) => backups::run(boot, args).await,
         Room::Retention(args) => retention::run(boot, args).await,
         Room::Status(args) => status::run(boot, args).await,
+        Room::Drift(args) => drift::run(boot, args).await,
     }
 }
 

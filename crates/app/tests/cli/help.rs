@@ -56,6 +56,22 @@ fn the_help_of_every_command_must_have_a_purpose_and_examples() {
     }
 }
 
+/// Commands below another one, each with what it has to say of itself.
+const BELOW: &[&[&str]] = &[&["db", "drift"], &["db", "migrate"], &["db", "migrate", "adopt"]];
+
+#[test]
+fn the_help_of_commands_below_others_must_have_examples() {
+    let sealed = Sealed::new();
+    for command in BELOW {
+        let ran = sealed.run(&[command, &["--help"][..]].concat());
+        assert_eq!(ran.code, Some(0), "{command:?}");
+        let own = ran.stdout.split("\nWhich stack:\n").next().unwrap_or_default();
+        let examples = ran.stdout.split("\nExamples:\n").nth(1).unwrap_or_default();
+        assert!(!examples.is_empty(), "`{}` has no examples", command.join(" "));
+        insta::assert_snapshot!(format!("mainstay-{}", command.join("-")), format!("{own}\nExamples:\n{examples}"));
+    }
+}
+
 #[test]
 fn completions_must_be_made_for_every_shell() {
     let sealed = Sealed::new();

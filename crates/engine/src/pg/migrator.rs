@@ -70,11 +70,11 @@ pub enum MigrationEvent {
 
 /// One database, one ledger.
 pub struct Migrator {
-    server: Server,
-    ledger: LedgerName,
+    pub(super) server: Server,
+    pub(super) ledger: LedgerName,
     patience: Patience,
     /// Who is written into rows.
-    by: String,
+    pub(super) by: String,
     /// Whether invalid indexes that a file makes are dropped before it runs.
     rebuild_invalid: bool,
 }
@@ -355,7 +355,7 @@ impl Migrator {
         Ok(Some(Accepted { before, after: file.sha256.clone() }))
     }
 
-    async fn locked(&self, file: &str, cancelled: &CancellationToken) -> Result<Lock, PgError> {
+    pub(super) async fn locked(&self, file: &str, cancelled: &CancellationToken) -> Result<Lock, PgError> {
         match Lock::take(&self.server, &self.ledger, self.patience.runner, cancelled, |_| {}).await {
             Ok(lock) => Ok(lock),
             Err(Refused::Error(error)) => Err(error),

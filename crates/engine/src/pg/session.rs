@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use standing_pool::tokio_postgres::{Client, Row};
-use standing_pool::{Failure, Kind, Settings, TargetName};
+use standing_pool::{Access, Failure, Kind, Settings, TargetName};
 
 use super::error::PgError;
 use super::tunnel::Tunnel;
@@ -66,6 +66,16 @@ impl Server {
         other
     }
 
+    /// The same server, for a look: one that takes no writes will do.
+    #[must_use]
+    pub fn to_look_at(&self) -> Server {
+        let mut other = self.clone();
+        if let Way::Address(settings) = &mut other.way {
+            settings.access = Access::Any;
+        }
+        other
+    }
+
     /// How it is reached, when that is by its address.
     pub fn settings(&self) -> Option<&Settings> {
         match &self.way {
@@ -116,9 +126,7 @@ impl Server {
                 }
             }
         };
-        let session = Session { client, application: self.application.clone() };
-        session.begin_anew().await?;
-        Ok(session)
+        Session::of(client, self.application.clone(), None).await
     }
 }
 
@@ -126,9 +134,17 @@ impl Server {
 pub(super) struct Session {
     pub client: Client,
     application: String,
+    /// The role that statements run as, where it is another one than that of the connection.
+    role: Option<String>,
 }
 
 impl Session {
+    pub async fn of(client: Client, application: String, role: Option<String>) -> Result<Session, PgError> {
+        let session = Session { client, application, role };
+        session.begin_anew().await?;
+        Ok(session)
+    }
+
     /// As a session begins: what a file before this one has set is gone. A file that was made by `pg_dump` leaves an
     /// empty `search_path` behind.
     pub async fn begin_anew(&self) -> Result<(), PgError> {
@@ -139,7 +155,11 @@ impl Session {
              SET standard_conforming_strings = on; SET client_min_messages = warning",
             literal(&self.application)
         );
-        self.simple(&pins, "preparing the session").await
+        self.simple(&pins, "preparing the session").await?;
+        match &self.role {
+            Some(role) => self.simple(&format!("SET SESSION AUTHORIZATION {}", name(role)), "taking on the role").await,
+            None => Ok(()),
+        }
     }
 
     /// The process of the server that answers now.
@@ -156,6 +176,11 @@ impl Session {
     pub async fn one(&self, sql: &str, doing: &str) -> Result<Row, PgError> {
         self.client.query_one(sql, &[]).await.map_err(PgError::lost(doing))
     }
+}
+
+/// A name as SQL writes it.
+pub(super) fn name(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 /// A text as SQL writes it.

@@ -43,6 +43,20 @@ impl Single<'_> {
         ran
     }
 
+    /// All of it or nothing, and no row.
+    pub async fn without_a_row(&self) -> Result<(), PgError> {
+        self.session.begin_anew().await?;
+        self.session.simple("BEGIN", "beginning a transaction").await?;
+        let sql = format!("{};COMMIT", self.file.text);
+        match self.session.client.batch_execute(&sql).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let _ = self.session.client.batch_execute("ROLLBACK").await;
+                Err(self.failed(&error, None, 0))
+            }
+        }
+    }
+
     async fn within(&self, began: Instant) -> Result<Ran, PgError> {
         let hold = format!(
             "SET LOCAL lock_timeout = {}; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",

@@ -19,6 +19,8 @@ pub struct Database {
     /// What every restored copy is asked.
     #[serde(default)]
     pub probes: Vec<DrillProbe>,
+    #[serde(default)]
+    pub drift: Option<DriftRules>,
 }
 
 /// How it is reached.
@@ -153,4 +155,26 @@ mod tests {
         let file = SqlFile::new("1.sql", b"create role app password 'hunter2'".to_vec());
         assert!(!format!("{file:?}").contains("hunter2"));
     }
+}
+
+/// What a comparison of the schema with its files is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftRules {
+    /// Patterns of objects that are passed over.
+    pub ignore: Vec<String>,
+    /// The schemas that are judged; those that the files touch, when none is said.
+    pub schemas: Vec<String>,
+    /// A file of SQL that makes what was there before the first migration. An absolute path.
+    pub before: Option<String>,
+    pub scratch: Option<ScratchWish>,
+}
+
+/// Where files are tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScratchWish {
+    /// In a database of its own on the server itself.
+    Server,
+    /// In a container of this image.
+    Image(String),
 }

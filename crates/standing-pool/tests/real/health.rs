@@ -118,7 +118,7 @@ async fn a_schema_that_is_behind_is_named_with_its_file_and_the_command() {
             }
             Ok(Condition::SchemaBehind(SchemaBehind {
                 file: "20251227000000_create_channel_sync_logs.sql".into(),
-                missing: "relation channel_sync_logs".into(),
+                missing: "relation \"channel_sync_logs\" does not exist".into(),
                 command: "mainstay db migrate apply".into(),
             }))
         })
@@ -129,7 +129,7 @@ async fn a_schema_that_is_behind_is_named_with_its_file_and_the_command() {
     assert_eq!(ready.status, 503);
     assert_eq!(
         ready.body["reason"],
-        "schema out of date: relation channel_sync_logs is missing; \
+        "schema out of date: relation \"channel_sync_logs\" does not exist; \
          20251227000000_create_channel_sync_logs.sql brings it: mainstay db migrate apply"
     );
     server.sql("CREATE TABLE channel_sync_logs (id int)");

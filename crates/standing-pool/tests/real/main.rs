@@ -9,6 +9,7 @@ mod health;
 mod log;
 mod outage;
 mod processes;
+mod schema;
 mod server;
 mod start;
 mod statements;

@@ -31,7 +31,11 @@ async fn main() -> ExitCode {
 async fn run(is_worker: bool) -> Result<(), Box<dyn Error>> {
     let pool = StandingPool::open(&Settings::from_env()?);
     let health = Health::new().with_pool("database", &pool);
-    health.watch("schema", &pool, Duration::from_secs(30), |db| Box::pin(schema::look(db)));
+    let needed = schema::needed()?;
+    health.watch("schema", &pool, schema::looked_at_every(), move |db| {
+        let needed = needed.clone();
+        Box::pin(async move { needed.look(db).await })
+    });
     let mut routes = Router::new().merge(standing_pool::health::router(health));
     let working = is_worker.then(|| tokio::spawn(work(pool.clone())));
     if !is_worker {

@@ -89,7 +89,7 @@ impl Scene {
 }
 
 /// Every refusal at once, each with what to do about it.
-fn refused(refusals: &[Refusal]) -> Problem {
+pub(super) fn refused(refusals: &[Refusal]) -> Problem {
     let lines: Vec<String> = refusals.iter().map(|one| format!("  {one}\n    {}", one.hint())).collect();
     let message = match refusals {
         [_] => "one thing stands in the way; nothing was applied".to_owned(),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Project;
 use super::backup::backup;
 use super::files::absolute;
 use super::place::Place;
 use super::probes::probes;
 use super::routes::only;
+use super::{Project, drift};
 use crate::compose::Diagnostic;
 use crate::compose::schema::suggest;
 use crate::declared::database::{Database, Migrations, Whereabouts};
@@ -16,7 +16,7 @@ use crate::identity::ServiceName;
 use crate::postgres::migration::LedgerName;
 
 const WORDS: &[&str] =
-    &["service", "port", "database", "user", "password", "url", "migrations", "backup", "image", "probes"];
+    &["service", "port", "database", "user", "password", "url", "migrations", "backup", "image", "probes", "drift"];
 const MIGRATION_WORDS: &[&str] = &["dir", "table", "release"];
 const PORT: u16 = 5432;
 const SUPERUSER: &str = "postgres";
@@ -38,6 +38,7 @@ fn database(project: &Project, entry: &Place, services: &BTreeMap<ServiceName, S
         return None;
     }
     only(entry, WORDS);
+    let drift = entry.child("drift").and_then(|place| drift::drift(project, &place));
     let backup = entry.child("backup").map(|place| backup(project, &place));
     let image = entry.child("image").and_then(|image| {
         if entry.child("service").is_some() {
@@ -67,7 +68,7 @@ fn database(project: &Project, entry: &Place, services: &BTreeMap<ServiceName, S
         None => None,
     };
     let probes = entry.child("probes").map(|place| probes(&place)).unwrap_or_default();
-    Some(Database { whereabouts: whereabouts?, migrations, backup, image, probes })
+    Some(Database { whereabouts: whereabouts?, migrations, backup, image, probes, drift })
 }
 
 /// What the image's own variables say need not be said again.

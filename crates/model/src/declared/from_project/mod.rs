@@ -11,6 +11,7 @@ mod container;
 mod corpus;
 mod databases;
 mod doubts;
+mod drift;
 mod files;
 #[cfg(test)]
 mod from_files;

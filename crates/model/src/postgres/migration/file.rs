@@ -40,6 +40,8 @@ pub struct MigrationFile {
     pub tokens_sha256: String,
     pub mode: Mode,
     pub statements: Vec<Statement>,
+    /// The bytes as they are on disk.
+    pub(super) raw: Vec<u8>,
     parse: Parse<SourceFile>,
 }
 
@@ -68,6 +70,7 @@ impl MigrationFile {
             sha256: hex(&Sha256::digest(text.as_bytes())),
             raw_sha256: hex(&Sha256::digest(bytes)),
             tokens_sha256: hash_of_words(&parse),
+            raw: bytes.to_vec(),
             mode,
             statements,
             parse,
@@ -83,6 +86,13 @@ impl MigrationFile {
         let text = || std::str::from_utf8(bytes).ok().map(normalised);
         hash.eq_ignore_ascii_case(&raw)
             || text().is_some_and(|text| hash.eq_ignore_ascii_case(&hex(&Sha256::digest(text.as_bytes()))))
+    }
+
+    /// The words of a text in order, without comments, spaces and what ends statements.
+    pub(super) fn words_of(text: &str) -> Vec<String> {
+        let parse = SourceFile::parse(text);
+        let statements = Statement::split(text, &parse);
+        statements.into_iter().flat_map(|one| one.words).filter(|word| word != ";").collect()
     }
 
     /// The file as it was parsed.
@@ -222,6 +232,6 @@ pub(super) fn shown(text: &str) -> String {
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -57,7 +57,7 @@ impl fmt::Display for LedgerName {
 }
 
 /// A name as it is written in SQL.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

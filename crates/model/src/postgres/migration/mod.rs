@@ -8,6 +8,7 @@
 mod environment;
 mod fault;
 mod file;
+mod foreign;
 mod ledger;
 mod level;
 mod lint;
@@ -19,7 +20,9 @@ mod status;
 
 pub use environment::is_production;
 pub use fault::{Fault, FaultKind};
+pub(crate) use file::hex;
 pub use file::{MigrationFile, Mode};
+pub use foreign::{ForeignRow, Import, Imported, Proof, Sum, Tool};
 pub use ledger::{LedgerName, LedgerRow, Note};
 pub use level::SchemaLevel;
 pub use lint::{Finding, Severity, findings};
