@@ -3,9 +3,12 @@
 mod backup;
 mod backups;
 mod drift;
+mod drill;
 mod found;
 mod migrate;
 mod recording;
+mod remember;
+mod restore;
 mod retention;
 pub mod shelf;
 mod status;
@@ -19,11 +22,11 @@ use clap::{Args, Subcommand};
 use crate::boot::Boot;
 use crate::problem::Outcome;
 
-/// Migrate a database, compare it with its migrations, and back it up.
+/// Migrate a database, compare it with its migrations, back it up, prove the backups, restore.
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db drift                               what the schema is, against what the files make\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n  mainstay db status                              last backup, last proof, and what is wrong\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/DRIFT.md, docs/BACKUPS.md)."
+    after_help = "Examples:\n  mainstay db migrate status                      which files are applied, pending, changed\n  mainstay db migrate plan                        what would run, and what is wrong with it\n  DATABASE_URL=postgres://… mainstay db migrate apply --dir ./migrations\n  mainstay db drift                               what the schema is, against what the files make\n  mainstay db backup                              all of it, sealed, read back\n  mainstay db backups                             how old, how large, when proven\n  mainstay db drill                               the newest backup, restored elsewhere and compared\n  mainstay db restore                             the whole database, or `--table public.guests`\n  mainstay db status                              last backup, last proof, and what is wrong\n\nA database is declared under `x-mainstay.databases`, or named by DATABASE_URL or PG* (docs/MIGRATIONS.md,\ndocs/DRIFT.md, docs/BACKUPS.md, docs/RESTORE.md)."
 )]
 pub struct Db {
     #[command(subcommand)]
@@ -36,6 +39,8 @@ enum Room {
     Drift(drift::Drift),
     Backup(backup::Backup),
     Backups(backups::Backups),
+    Drill(drill::DrillArgs),
+    Restore(Box<restore::Restore>),
     Retention(retention::Retention),
     Status(status::Status),
 }
@@ -51,6 +56,8 @@ pub async fn run(boot: &Boot, args: Db) -> Outcome {
         Room::Migrate(args) => migrate::run(boot, args).await,
         Room::Backup(args) => backup::run(boot, args).await,
         Room::Backups(args) => backups::run(boot, args).await,
+        Room::Drill(args) => drill::run(boot, args).await,
+        Room::Restore(args) => restore::run(boot, *args).await,
         Room::Retention(args) => retention::run(boot, args).await,
         Room::Status(args) => status::run(boot, args).await,
         Room::Drift(args) => drift::run(boot, args).await,

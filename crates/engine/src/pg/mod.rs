@@ -14,6 +14,7 @@ mod ledger;
 mod lock;
 mod migrator;
 mod reach;
+pub mod restore;
 mod scratch;
 mod session;
 mod single;

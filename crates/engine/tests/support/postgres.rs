@@ -84,7 +84,7 @@ impl Postgres {
 
     pub async fn back_up(&self, vault: &Vault) -> Manifest {
         let order = Order {
-            stack: Some("test".into()),
+            stack: Some(self.name.clone()),
             env: None,
             database: "crm".into(),
             reason: Reason::Manual(None),

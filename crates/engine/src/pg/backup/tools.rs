@@ -78,6 +78,17 @@ impl Tools {
         &self.image
     }
 
+    /// The same, for another database of the server.
+    #[must_use]
+    pub fn of_database(&self, database: &str) -> Tools {
+        let mut other = self.clone();
+        other.variables.retain(|(name, _)| name != "PGDATABASE");
+        other.variables.push(("PGDATABASE".to_owned(), Hidden::new(database)));
+        // Who lent it gives it back.
+        other.is_lent = false;
+        other
+    }
+
     /// Starts a program, which calls itself `application` where it connects. No terminal: that would change bytes.
     ///
     /// # Errors

@@ -5,4 +5,5 @@ mod copy;
 mod prove;
 
 pub use copy::{Failed, RestoredCopy, Wanted};
+pub(crate) use copy::{of_reading, rest_of, words};
 pub use prove::{Drill, Drilled, Told};

@@ -1,0 +1,110 @@
+//! `mainstay db restore`
+
+mod back;
+mod plan;
+mod tables;
+mod whole;
+
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+use mainstay_engine::pg::restore::RestoreError;
+use mainstay_model::identity::BackupId;
+
+use super::drill;
+use super::shelf::{Opening, Shelved};
+use crate::boot::Boot;
+use crate::problem::{Kind, Outcome, Problem};
+
+/// Restore a backup: the whole database beside the one that lives and then in its place, or some of its tables.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mainstay db restore --dry-run                   what would be done, and what was written since\n  mainstay db restore 20261126-030000-x7k2ma\n  mainstay db restore --table public.guests --table public.bookings\n  mainstay db restore --into crm_look             a new database beside it, to look at\n  mainstay db restore --back                      the one before the last restore takes its place again\n  mainstay db restore --confirm 3f9a1c07b2de      exactly the plan that was shown\n\nFirst a backup of the present state is made. The backup is restored into a new database and compared with\nits manifest; only then the names are swapped, in one transaction, and the old database is kept. A table\nis restored into a throw-away server first, and its rows are moved in one transaction. Without `--env`, or\nwith `--env prod`, it is production: CONFIRM_PROD=1 with `--yes`, or `--confirm` (docs/RESTORE.md)."
+)]
+pub struct Restore {
+    #[command(flatten)]
+    shelved: Shelved,
+    #[command(flatten)]
+    opening: Opening,
+    /// Which backup; default: the newest
+    #[arg(value_name = "ID")]
+    id: Option<BackupId>,
+    /// Only this table, with all that is its own; may be repeated
+    #[arg(long = "table", short = 't', value_name = "SCHEMA.TABLE", conflicts_with_all = ["into", "in_place", "back"])]
+    tables: Vec<String>,
+    /// Into a new database of this name, and leave it at that
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["in_place", "back"])]
+    into: Option<String>,
+    /// Over the database itself, in one transaction; to be given twice
+    #[arg(long, action = ArgAction::Count, conflicts_with = "back")]
+    in_place: u8,
+    /// Let the database that was kept before the last restore, or the one of this name, take its place again
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with = "id")]
+    back: Option<String>,
+    /// The digest of the plan that was shown: exactly that is done, or nothing
+    #[arg(long, value_name = "DIGEST")]
+    confirm: Option<String>,
+    /// How long transactions under way may go on before their sessions are ended
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::duration)]
+    wait: Duration,
+    /// Make no backup of the present state first, such as of a database that cannot be read
+    #[arg(long)]
+    no_backup: bool,
+}
+
+pub async fn run(boot: &Boot, args: Restore) -> Outcome {
+    let shelf = args.shelved.find(boot).await?;
+    if args.in_place == 1 {
+        return Err(Problem::usage(
+            "in-place-once",
+            "`--in-place` overwrites the database that lives, and nothing of it is kept; it has to be said twice",
+        )
+        .hint("better: leave it out, and the database before is kept under another name")
+        .hint("if that is what you want: `--in-place --in-place`"));
+    }
+    if let Some(name) = &args.back {
+        return back::run(boot, &args, &shelf, name).await;
+    }
+    let vault = args.opening.apply(boot, shelf.vault.clone())?;
+    let kept = drill::chosen(&vault, args.id.as_ref()).await?;
+    let task = Task { boot, args: &args, shelf: &shelf, vault: &vault, manifest: &kept.manifest };
+    if args.tables.is_empty() { whole::run(&task).await } else { tables::run(&task).await }
+}
+
+/// What the ways of restoring share.
+struct Task<'t> {
+    boot: &'t Boot,
+    args: &'t Restore,
+    shelf: &'t super::shelf::Shelf,
+    vault: &'t mainstay_engine::pg::backup::Vault,
+    manifest: &'t mainstay_model::postgres::backup::Manifest,
+}
+
+impl From<RestoreError> for Problem {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Backup(error) => error.into(),
+            RestoreError::Pg(error) => error.into(),
+            RestoreError::World(error) => error.into(),
+            RestoreError::Tool { doing, words } => {
+                let mut problem =
+                    Problem::new(Kind::Failed, "restore-failed", format!("{doing} failed; the database is as it was"));
+                problem.exhibit = Some(words);
+                problem
+            }
+            RestoreError::Different(differences) => {
+                let message = "what was restored is not what was backed up; the database is as it was";
+                let mut problem = Problem::new(Kind::Failed, "restore-different", message);
+                problem.exhibit = Some(drill::shown(&differences));
+                problem.hint("`mainstay db drill ID` says more; `mainstay db backups` shows which one was proven")
+            }
+            RestoreError::Refused { message, causes, hints } => {
+                let mut problem = Problem::new(Kind::Failed, "restore-refused", message);
+                problem.exhibit = (!causes.is_empty())
+                    .then(|| causes.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"));
+                problem.hints = hints;
+                problem
+            }
+        }
+    }
+}

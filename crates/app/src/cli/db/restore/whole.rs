@@ -1,0 +1,233 @@
+//! A whole database.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mainstay_engine::pg::backup::{BackupError, Source};
+use mainstay_engine::pg::restore::{Changed, RestoreError, Swap, Whole, changed_since, kept_name};
+use mainstay_model::postgres::backup::{Difference, Reason};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{Plan, Step};
+use super::{Restore, Task};
+use crate::boot::Boot;
+use crate::boot::interrupt::Interrupt;
+use crate::cli::db::{backup, remember};
+use crate::problem::{Kind, Outcome, Problem};
+use crate::ui::meter::Meter;
+use crate::ui::show::count;
+use crate::ui::since::ago;
+
+/// How long another backup, migration or cleanup is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// So many tables are shown.
+const SHOWN: usize = 20;
+
+/// As `--json` gives it.
+#[derive(Serialize)]
+struct Told<'t> {
+    backup: &'t str,
+    database: &'t str,
+    /// Of the state before, when one was made.
+    taken_before: Option<String>,
+    kept_as: Option<&'t str>,
+    changed_since: &'t [Changed],
+    roles: &'t [Difference],
+}
+
+pub(super) async fn run(task: &Task<'_>) -> Outcome {
+    let Task { boot, args, shelf, manifest, .. } = *task;
+    let reached = shelf.found.reach(boot).await?;
+    let image = shelf.found.declared.as_ref().and_then(|entry| entry.database.image.clone());
+    let source = Source::open(&boot.docker().await?, reached, image.as_deref(), shelf.vault.of()).await?;
+    let ended = restore(task, &source).await;
+    source.give_back().await;
+    ended.map_err(|problem| {
+        if problem.kind != Kind::Interrupted {
+            return problem;
+        }
+        Problem::new(
+            Kind::Interrupted,
+            "interrupted",
+            format!("interrupted; `{}` of {} is as it was", source.server.name().database, manifest.of()),
+        )
+    })?;
+    let _ = args;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The names that a swap gives.
+struct Names {
+    live: String,
+    new: String,
+    kept: Option<String>,
+}
+
+impl Names {
+    fn of(args: &Restore, live: String) -> Names {
+        let time = Timestamp::now().strftime("%Y%m%d_%H%M%S").to_string();
+        match &args.into {
+            Some(name) => Names { live, new: name.clone(), kept: None },
+            None => Names {
+                new: kept_name(&live, &time).replace("_before_restore_", "_restored_"),
+                kept: Some(kept_name(&live, &time)),
+                live,
+            },
+        }
+    }
+}
+
+async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
+    let Task { boot, args, shelf, vault, manifest } = *task;
+    let interrupt = Interrupt::listen(&boot.ui);
+    let names = Names::of(args, source.server.name().database);
+    let in_place = args.in_place > 1;
+    let changed = match args.into.is_some() {
+        true => Vec::new(),
+        false => changed_since(source, manifest, PATIENCE, interrupt.token()).await?,
+    };
+    let plan = planned(task, source, &names);
+    let age = ago(&manifest.snapshot_at, Timestamp::now());
+    boot.ui.talk(&format!("backup {} of {}, {age} old, at {}", manifest.id, manifest.of(), vault.place()));
+    tell_changed(boot, &changed);
+    plan.show(boot)?;
+    if boot.settings.dry_run {
+        return Ok(());
+    }
+    if args.into.is_none() {
+        plan.agree(boot, args).await?;
+    }
+    let mut before = None;
+    if args.into.is_none() && !args.no_backup {
+        let made = backup::make(boot, shelf, Reason::Before("restore".into()), PATIENCE, &interrupt).await?;
+        before = Some(made.id.to_string());
+    }
+    let meter = Meter::new(&boot.ui);
+    let mut told = |text: String| meter.set(|| text);
+    let whole = Whole { source, vault, manifest };
+    let roles = if in_place {
+        cancellable(interrupt.token(), whole.in_place(&mut told)).await?
+    } else {
+        cancellable(interrupt.token(), whole.beside(&names.new, &mut told)).await?
+    };
+    if let Some(kept) = names.kept.as_ref().filter(|_| !in_place) {
+        let swap = Swap { server: &source.server, live: &names.live, new: &names.new, kept, patience: args.wait };
+        // From here on it is a moment, and done or not done.
+        swap.run(&mut told).await?;
+    }
+    drop(meter);
+    report(task, &names, &changed, before, &roles, in_place).await
+}
+
+/// What is broken off is taken away by the next command, where it is not gone by itself.
+async fn cancellable<T>(
+    cancelled: &CancellationToken,
+    work: impl Future<Output = Result<T, RestoreError>>,
+) -> Result<T, Problem> {
+    tokio::select! {
+        done = work => Ok(done?),
+        () = cancelled.cancelled() => Err(Problem::from(BackupError::Interrupted)),
+    }
+}
+
+fn planned(task: &Task<'_>, source: &Source, names: &Names) -> Plan<Option<String>> {
+    let Task { args, shelf, manifest, .. } = *task;
+    let name = source.server.name();
+    let (live, new) = (&names.live, &names.new);
+    let mut steps = Vec::new();
+    if args.into.is_none() && !args.no_backup {
+        let what = format!("back up `{live}` as it is now to {}", shelf.vault.place());
+        steps.push(Step::new(what, "the way back", "live"));
+    }
+    if args.in_place > 1 {
+        let what = format!("restore backup {} over `{live}`, in one transaction", manifest.id);
+        steps.push(Step::new(what, "it was said twice", "destroy"));
+        steps.push(Step::new("compare it with the manifest", "to know that it is whole", "live"));
+    } else {
+        // The names have the time in them, and the plan is to be the same when it is looked at twice.
+        let shown = if args.into.is_some() { format!("`{new}`") } else { format!("`{live}_restored_TIME`") };
+        let what = format!("restore backup {} as a new database {shown}", manifest.id);
+        steps.push(Step::new(what, "nothing that lives is touched", "live"));
+        steps.push(Step::new("compare it with the manifest", "only what is whole takes the place", "live"));
+    }
+    if names.kept.is_some() && args.in_place == 0 {
+        let what = format!(
+            "end the sessions of `{live}`, rename it to `{live}_before_restore_TIME`, and the new one to `{live}`"
+        );
+        steps.push(Step::new(what, "both renames or none, and the old one is kept", "interrupt"));
+    }
+    Plan {
+        server: format!("{}:{}", name.host, name.port),
+        database: name.database,
+        backup: Some(manifest.id.to_string()),
+        steps,
+        counted: args.into.clone(),
+    }
+}
+
+fn tell_changed(boot: &Boot, changed: &[Changed]) {
+    if changed.is_empty() {
+        return;
+    }
+    boot.ui.warn(&format!("{} not as in the backup; what was written since is not in it:", were(changed.len())));
+    for one in changed.iter().take(SHOWN) {
+        let text = match (one.backed_up, one.now) {
+            (Some(then), Some(now)) if then == now => format!("{}: {then} rows in both, and others", one.table),
+            (Some(then), Some(now)) => format!("{}: {then} rows in the backup, {now} now", one.table),
+            (None, now) => format!("{}: not in the backup, {} rows now", one.table, now.unwrap_or_default()),
+            (then, None) => {
+                format!("{}: {} rows in the backup, and not there now", one.table, then.unwrap_or_default())
+            }
+        };
+        boot.ui.talk(&format!("  {text}"));
+    }
+    if changed.len() > SHOWN {
+        boot.ui.talk(&format!("  and {} more", changed.len() - SHOWN));
+    }
+}
+
+fn were(tables: usize) -> String {
+    if tables == 1 { "1 table is".to_owned() } else { format!("{tables} tables are") }
+}
+
+async fn report(
+    task: &Task<'_>,
+    names: &Names,
+    changed: &[Changed],
+    before: Option<String>,
+    roles: &[Difference],
+    in_place: bool,
+) -> Result<(), Problem> {
+    let Task { boot, args, shelf, manifest, .. } = *task;
+    let kept = names.kept.as_deref().filter(|_| !in_place);
+    let database = if args.into.is_some() { &names.new } else { &names.live };
+    if !roles.is_empty() {
+        boot.ui.note(&format!("{} of roles since the backup; roles are not restored:", count(roles.len(), "change")));
+        for one in roles.iter().take(SHOWN) {
+            boot.ui.talk(&format!("  {one}"));
+        }
+    }
+    let mut sentence = format!("`{database}` is restored from backup {} of {}", manifest.id, manifest.of());
+    if let Some(kept) = kept {
+        sentence += &format!("; the one before it is kept as `{kept}`");
+    }
+    remember::write(boot, shelf, "db restore", &sentence).await;
+    if boot.ui.json {
+        boot.ui.json_document(&Told {
+            backup: manifest.id.as_str(),
+            database,
+            taken_before: before,
+            kept_as: kept,
+            changed_since: changed,
+            roles,
+        })?;
+    }
+    boot.ui.talk(&format!("✔ {sentence}"));
+    if let Some(kept) = kept {
+        boot.ui.note("`mainstay db restore --back` lets that one take its place again");
+        boot.ui.note(&format!("when it is needed no more: DROP DATABASE \"{}\"", kept.replace('"', "\"\"")));
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! A whole database, restored on the server that it came from, or another.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use mainstay_model::postgres::backup::{Difference, Manifest, Place, SchemaText, TableKind, compare};
+use mainstay_model::postgres::restore;
+use tokio_util::io::StreamReader;
+use tokio_util::sync::CancellationToken;
+
+use super::error::RestoreError;
+use crate::pg::backup::{Alone, Snapshot, Source, Vault};
+use crate::pg::drill::{of_reading, rest_of, words};
+use crate::pg::session::Server;
+use crate::pg::tool::{ToolError, run};
+
+pub(super) const APPLICATION: &str = "mainstay db restore";
+
+/// One restore.
+#[derive(Clone, Copy)]
+pub struct Whole<'w> {
+    pub source: &'w Source,
+    pub vault: &'w Vault,
+    pub manifest: &'w Manifest,
+}
+
+/// A table that is not as it was backed up.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Changed {
+    pub table: String,
+    /// None: it is not in the backup.
+    pub backed_up: Option<u64>,
+    /// None: it is not there any more.
+    pub now: Option<u64>,
+}
+
+/// The tables whose rows are others than those that were backed up: what a restore would take away.
+///
+/// # Errors
+/// When the database cannot be read, or a backup, a migration or a cleanup of it is under way and does not end in time.
+pub async fn changed_since(
+    source: &Source,
+    manifest: &Manifest,
+    patience: Duration,
+    cancelled: &CancellationToken,
+) -> Result<Vec<Changed>, RestoreError> {
+    let alone = Alone::Yes { patience };
+    let snapshot = Snapshot::take(&source.server.called(APPLICATION), alone, cancelled, |_| {}).await?;
+    // The schema is not asked for here.
+    let nothing = SchemaText { sha256: String::new(), bytes: 0 };
+    let now = snapshot.contents(nothing, |_, _| {}).await?.tables;
+    let before = &manifest.contents.tables;
+    let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
+    let changed = names.filter_map(|name| {
+        let (was, is) = (before.get(name), now.get(name));
+        let kind = was.or(is)?.kind;
+        let digest = |side: Option<&mainstay_model::postgres::backup::Table>| {
+            side.map(|table| table.digest.clone().unwrap_or_default())
+        };
+        let (was, is) = (digest(was), digest(is));
+        let differs = was != is && !matches!(kind, TableKind::MaterializedView | TableKind::Foreign);
+        differs.then(|| Changed {
+            table: name.clone(),
+            backed_up: was.map(|digest| digest.rows),
+            now: is.map(|digest| digest.rows),
+        })
+    });
+    Ok(changed.collect())
+}
+
+impl Whole<'_> {
+    /// Restores it as a new database of this name, and holds that against the manifest. What was made is taken away again when
+    /// it fails.
+    ///
+    /// # Errors
+    /// When a database of the name is there, the restore fails, or its outcome is not what was backed up. Gives what differs
+    /// and is the server's, not the database's: its roles.
+    pub async fn beside(
+        &self,
+        name: &str,
+        told: &mut (dyn FnMut(String) + Send),
+    ) -> Result<Vec<Difference>, RestoreError> {
+        let admin = administration(&self.source.server, name).open().await?;
+        let taken = admin
+            .client
+            .query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name])
+            .await
+            .map_err(RestoreError::of("looking at the databases"))?;
+        if taken.is_some() {
+            return Err(RestoreError::refused(format!("a database `{name}` is there already; nothing was changed"))
+                .hint("name another one: `--into NAME`"));
+        }
+        let facts = &self.manifest.contents.database;
+        told(format!("making the database `{name}`"));
+        let sql = restore::create_database(facts, name, self.manifest.contents.server.major());
+        admin.client.batch_execute(&sql).await.map_err(RestoreError::of(format!("making the database `{name}`")))?;
+        let filled = self.filled(name, told).await;
+        if filled.is_err() {
+            let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", restore::ident(name));
+            let _ = admin.client.batch_execute(&drop).await;
+        }
+        filled
+    }
+
+    async fn filled(&self, name: &str, told: &mut (dyn FnMut(String) + Send)) -> Result<Vec<Difference>, RestoreError> {
+        told(format!("restoring into `{name}`"));
+        self.fill(&["--exit-on-error", "--dbname", name]).await?;
+        self.finish(name, told).await
+    }
+
+    /// Restores it over the database itself: everything that the backup has is dropped and made anew, in one transaction. What
+    /// it does not have stays.
+    ///
+    /// # Errors
+    /// When anything fails: then nothing was changed.
+    pub async fn in_place(&self, told: &mut (dyn FnMut(String) + Send)) -> Result<Vec<Difference>, RestoreError> {
+        let name = self.source.server.name().database;
+        told(format!("restoring over `{name}`, in one transaction"));
+        self.fill(&["--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--dbname", &name]).await?;
+        self.held_against(&name).await
+    }
+
+    async fn fill(&self, flags: &[&str]) -> Result<(), RestoreError> {
+        let command: Vec<String> =
+            ["pg_restore", "--no-password"].iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+        let running = self.source.tools.start(command, APPLICATION, true).await?;
+        let mut input = StreamReader::new(self.vault.data(self.manifest).await?.map_err(std::io::Error::other));
+        let ran = match run(running.exec, &mut input).await {
+            Ok(ran) => ran,
+            Err(ToolError::World(error)) => return Err(error.into()),
+            Err(ToolError::Input { source, .. }) => return Err(of_reading(source).into()),
+        };
+        // Where the bytes are damaged, that says more than what the tool made of them.
+        rest_of(&mut input).await?;
+        if ran.code != 0 {
+            return Err(RestoreError::Tool { doing: format!("`pg_restore` ({})", ran.code), words: words(&ran) });
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, name: &str, told: &mut (dyn FnMut(String) + Send)) -> Result<Vec<Difference>, RestoreError> {
+        let admin = administration(&self.source.server, name).open().await?;
+        let contents = &self.manifest.contents;
+        for sql in restore::settings(contents, name, false).into_iter().chain(restore::grants(&contents.database, name))
+        {
+            // Holds values, so it is not told.
+            let doing = "setting what the database had set, and its privileges";
+            admin.client.batch_execute(&sql).await.map_err(RestoreError::of(doing))?;
+        }
+        let session = self.source.server.of_database(name).called(APPLICATION).open().await?;
+        told("analyzing".into());
+        session.client.batch_execute("ANALYZE").await.map_err(RestoreError::of("analyzing"))?;
+        told("comparing".into());
+        self.held_against(name).await
+    }
+
+    async fn held_against(&self, name: &str) -> Result<Vec<Difference>, RestoreError> {
+        let schema = self.source.tools.of_database(name).schema_text(None, APPLICATION).await?;
+        let server = self.source.server.of_database(name).called(APPLICATION);
+        let snapshot = Snapshot::take(&server, Alone::No, &CancellationToken::new(), |_| {}).await?;
+        let found = snapshot.contents(schema, |_, _| {}).await?;
+        let all = compare(&self.manifest.contents, &found);
+        let (servers, own): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| is_the_servers(&one.place));
+        if own.is_empty() { Ok(servers) } else { Err(RestoreError::Different(own)) }
+    }
+}
+
+/// Roles go on living beside the database: those of today are not those of the backup, and need not be.
+fn is_the_servers(place: &Place) -> bool {
+    matches!(place, Place::Role(_) | Place::Settings(Some(_)) | Place::Server)
+}
+
+/// Another database of the server, to work on one from outside.
+pub(super) fn administration(server: &Server, not: &str) -> Server {
+    server.of_database(if not == "postgres" { "template1" } else { "postgres" }).called(APPLICATION)
+}
