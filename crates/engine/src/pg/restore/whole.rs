@@ -15,6 +15,8 @@ use crate::pg::session::Server;
 use crate::pg::tool::{ToolError, run};
 
 pub(super) const APPLICATION: &str = "mainstay db restore";
+/// The comment on a database that is not whole yet.
+const HALF: &str = "mainstay: a restore that is under way; what is left of one that was killed, the next restore drops";
 
 /// One restore.
 #[derive(Clone, Copy)]
@@ -94,12 +96,47 @@ impl Whole<'_> {
         told(format!("making the database `{name}`"));
         let sql = restore::create_database(facts, name, self.manifest.contents.server.major());
         admin.client.batch_execute(&sql).await.map_err(RestoreError::of(format!("making the database `{name}`")))?;
-        let filled = self.filled(name, told).await;
+        let filled = async {
+            // What is left over by one that is killed is known by this.
+            let sql = format!("COMMENT ON DATABASE {} IS {}", restore::ident(name), restore::literal(HALF));
+            admin.client.batch_execute(&sql).await.map_err(RestoreError::of("marking the new database"))?;
+            let roles = self.filled(name, told).await?;
+            let sql = format!("COMMENT ON DATABASE {} IS NULL", restore::ident(name));
+            admin.client.batch_execute(&sql).await.map_err(RestoreError::of("marking the new database"))?;
+            Ok(roles)
+        };
+        let filled = filled.await;
         if filled.is_err() {
-            let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", restore::ident(name));
-            let _ = admin.client.batch_execute(&drop).await;
+            self.forget(name).await;
         }
         filled
+    }
+
+    /// Takes a database away that was being restored into.
+    pub async fn forget(&self, name: &str) {
+        let Ok(admin) = administration(&self.source.server, name).open().await else { return };
+        // The next restore takes away what stays.
+        let _ =
+            admin.client.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", restore::ident(name))).await;
+    }
+
+    /// Takes away what restores that were killed have left half done. One that somebody is connected to is left alone.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn sweep(&self) -> Result<Vec<String>, RestoreError> {
+        let admin = administration(&self.source.server, &self.source.server.name().database).open().await?;
+        let sql = "SELECT datname::text FROM pg_database d WHERE shobj_description(oid, 'pg_database') = $1 \
+                   AND NOT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datid = d.oid) ORDER BY 1";
+        let rows = admin.client.query(sql, &[&HALF]).await.map_err(RestoreError::of("looking at the databases"))?;
+        let mut swept = Vec::new();
+        for row in rows {
+            let name: String = row.get(0);
+            if admin.client.batch_execute(&format!("DROP DATABASE {}", restore::ident(&name))).await.is_ok() {
+                swept.push(name);
+            }
+        }
+        Ok(swept)
     }
 
     async fn filled(&self, name: &str, told: &mut (dyn FnMut(String) + Send)) -> Result<Vec<Difference>, RestoreError> {

@@ -38,7 +38,7 @@ struct Told<'t> {
 }
 
 pub(super) async fn run(task: &Task<'_>) -> Outcome {
-    let Task { boot, args, shelf, manifest, .. } = *task;
+    let Task { boot, shelf, manifest, .. } = *task;
     let reached = shelf.found.reach(boot).await?;
     let image = shelf.found.declared.as_ref().and_then(|entry| entry.database.image.clone());
     let source = Source::open(&boot.docker().await?, reached, image.as_deref(), shelf.vault.of()).await?;
@@ -54,7 +54,6 @@ pub(super) async fn run(task: &Task<'_>) -> Outcome {
             format!("interrupted; `{}` of {} is as it was", source.server.name().database, manifest.of()),
         )
     })?;
-    let _ = args;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -110,7 +109,14 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     let roles = if in_place {
         cancellable(interrupt.token(), whole.in_place(&mut told)).await?
     } else {
-        cancellable(interrupt.token(), whole.beside(&names.new, &mut told)).await?
+        for name in whole.sweep().await? {
+            meter.say(&format!("`{name}` was left half done by a restore that was killed; it is dropped"));
+        }
+        let made = cancellable(interrupt.token(), whole.beside(&names.new, &mut told)).await;
+        if made.as_ref().is_err_and(|problem| problem.kind == Kind::Interrupted) {
+            whole.forget(&names.new).await;
+        }
+        made?
     };
     if let Some(kept) = names.kept.as_ref().filter(|_| !in_place) {
         let swap = Swap { server: &source.server, live: &names.live, new: &names.new, kept, patience: args.wait };
@@ -121,7 +127,7 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     report(task, &names, &changed, before, &roles, in_place).await
 }
 
-/// What is broken off is taken away by the next command, where it is not gone by itself.
+/// Ends the work with the first Ctrl-C.
 async fn cancellable<T>(
     cancelled: &CancellationToken,
     work: impl Future<Output = Result<T, RestoreError>>,

@@ -1,0 +1,283 @@
+//! Drills and restores of a stack's database, as a person does them.
+
+use std::time::Duration;
+
+use mainstay_e2e::{Ran, Scene, docker, docker_ok, eventually, require_engine};
+
+/// A stack with a database that is up, and a key that is kept elsewhere.
+fn stack(name: &str, more: &str) -> Scene {
+    let scene = Scene::new(name);
+    scene.stack(
+        "one",
+        &format!(
+            "services:
+  db:
+    image: postgres:15
+    environment: {{ POSTGRES_PASSWORD: it is a secret, POSTGRES_DB: crm }}
+    stop_grace_period: 2s
+    healthcheck:
+      test: [CMD, pg_isready, -h, 127.0.0.1, -U, postgres]
+      interval: 500ms
+      retries: 60
+x-mainstay:
+  databases:
+    crm: {{ service: db, backup: {{ to: ./backups }}{more} }}
+"
+        ),
+    );
+    // There is an environment of this name.
+    scene.file("one", ".env.dev", "");
+    scene.mainstay(&["secret", "recovery-key", scene.folder().join("recovery.txt").to_str().expect("text")]).ok();
+    scene.on("one", &["up", "--yes"]).ok();
+    scene
+}
+
+fn sql(scene: &Scene, query: &str) -> String {
+    of(scene, "crm", query)
+}
+
+fn of(scene: &Scene, database: &str, query: &str) -> String {
+    let container = scene.container("one", "db");
+    let psql = ["exec", &container, "psql", "-U", "postgres", "-d", database, "-XAtq", "-v", "ON_ERROR_STOP=1"];
+    docker_ok(&[psql.as_slice(), &["-c", query]].concat())
+}
+
+fn back_up(scene: &Scene) -> String {
+    scene.on("one", &["db", "backup"]).ok().stdout.trim().to_owned()
+}
+
+fn restore(scene: &Scene, args: &[&str]) -> Ran {
+    scene.on("one", &[&["db", "restore", "--env", "dev", "--to", "./backups", "--yes"], args].concat())
+}
+
+fn drill(scene: &Scene, args: &[&str]) -> Ran {
+    scene.on("one", &[&["db", "drill"], args].concat())
+}
+
+/// The throw-away servers of this scene.
+fn left(scene: &Scene) -> String {
+    let about = format!("label=dev.mainstay.about=crm of {}", scene.name("one"));
+    docker_ok(&["ps", "--all", "--quiet", "--filter", &about])
+}
+
+const GUESTS: &str = r#"create role web login; create table tenants (id int primary key, name text);
+    insert into tenants select n, 'tenant ' || n from generate_series(1, 5) n;
+    create table guests (id bigint generated always as identity primary key, tenant int references tenants, name text not null,
+      shout text generated always as (upper(name)) stored, touched int default 0);
+    insert into guests (tenant, name) select 1 + n % 5, 'guest ' || n from generate_series(1, 100) n;
+    create index by_name on guests (name); comment on table guests is 'who stays';
+    create table bookings (id serial primary key, guest bigint references guests on delete cascade);
+    insert into bookings (guest) select id from guests where id <= 10;
+    create function touch() returns trigger language plpgsql as $$begin new.touched = new.touched + 1; return new; end$$;
+    create trigger touch before update on guests for each row execute function touch();
+    alter table guests enable row level security; create policy own on guests for select to web using (tenant = 1);
+    grant select (id, name) on guests to web;"#;
+
+#[test]
+fn a_drill_proves_the_newest_backup_and_a_planted_corruption_turns_it_red() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("drilled", ", probes: [{ sql: select count(*) from guests, expect: \"100\" }]");
+    sql(&scene, GUESTS);
+    let id = back_up(&scene);
+    drill(&scene, &[]).ok().says(&id).says("is proven: restored in");
+    scene.on("one", &["db", "backups"]).ok().prints(&id);
+    let told = drill(&scene, &["--json", &id]).ok().json();
+    assert!(told["proven"] == true && told["restore_ms"].as_u64().is_some_and(|took| took > 0), "{told}");
+    let recovery = scene.folder().join("recovery.txt");
+    let recovery = recovery.to_str().expect("text");
+    drill(&scene, &["--identity", recovery]).ok().says("is proven");
+    let listed = scene.on("one", &["db", "backups", "--json"]).ok().json();
+    assert!(listed["backups"][0]["restore_ms"].as_u64().is_some(), "{listed}");
+
+    sql(&scene, "insert into guests (tenant, name) values (1, 'one more')");
+    let more = back_up(&scene);
+    drill(&scene, &[]).code(1).says(&more).says("answers `101`, and `100` is expected");
+
+    let stored = scene.dir("one").join("backups").join(scene.name("one")).join("crm").join(format!("{id}.dump.age"));
+    let mut bytes = std::fs::read(&stored).expect("the stored data");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&stored, bytes).expect("it is written");
+    drill(&scene, &[&id]).code(1).says("does not hold: it failed at reading what is stored").says("is damaged");
+    scene.on("one", &["db", "backups"]).ok().prints("failed");
+    assert_eq!(left(&scene), "");
+}
+
+#[test]
+fn a_whole_database_is_restored_beside_it_swapped_in_and_swapped_back() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("whole", "");
+    sql(&scene, GUESTS);
+    sql(&scene, "alter database crm set work_mem = '9MB'; grant create on database crm to web");
+    let id = back_up(&scene);
+    sql(
+        &scene,
+        "delete from bookings; update guests set name = 'nobody' where id = 1; insert into guests (tenant, name) values (1, 'late')",
+    );
+    let planned = restore(&scene, &["--dry-run"]).ok();
+    planned
+        .says("\"public\".\"guests\": 100 rows in the backup, 101 now")
+        .says("\"public\".\"bookings\": 10 rows in the backup, 0 now");
+    assert_eq!(sql(&scene, "select count(*) from guests"), "101");
+    let production = ["db", "restore", "--yes"];
+    scene.on("one", &production).code(5).says("counts as production").says("--confirm ");
+    restore(&scene, &["--in-place"]).code(2).says("said twice");
+
+    // Somebody is connected, and in a transaction.
+    let container = scene.container("one", "db");
+    let busy = "begin; select pg_sleep(2); commit; select pg_sleep(120)";
+    docker_ok(&["exec", "--detach", &container, "psql", "-U", "postgres", "-d", "crm", "-c", busy]);
+    let done = restore(&scene, &[&id]).ok().says("is kept as `crm_before_restore_");
+    assert!(!done.stderr.contains("it is a secret"));
+    assert_eq!(sql(&scene, "select count(*), min(name) from guests"), "100|guest 1");
+    assert_eq!(sql(&scene, "show work_mem"), "9MB");
+    assert_eq!(sql(&scene, "select has_database_privilege('web', 'crm', 'create')"), "t");
+    let databases = "select string_agg(datname, ' ' order by datname) from pg_database where datname like 'crm%'";
+    let names = of(&scene, "postgres", databases);
+    assert!(names.starts_with("crm crm_before_restore_") && names.split(' ').count() == 2, "{names}");
+    let listed = scene.on("one", &["db", "backups"]).ok();
+    listed.prints("before restore");
+    let told = scene.history_of("event").iter().any(|entry| entry["summary"].as_str().is_some_and(|s| s.contains(&id)));
+    assert!(told, "the restore is in the history");
+
+    restore(&scene, &["--back"]).ok().says("is `crm` again");
+    assert_eq!(sql(&scene, "select count(*) from guests"), "101");
+    restore(&scene, &[&id, "--into", "crm_look"]).ok();
+    assert_eq!(of(&scene, "crm_look", "select count(*) from guests"), "100");
+    restore(&scene, &[&id, "--into", "crm_look"]).code(1).says("is there already");
+    restore(&scene, &[&id, "--in-place", "--in-place"]).ok();
+    assert_eq!(sql(&scene, "select count(*), (select count(*) from bookings) from guests"), "100|10");
+}
+
+#[test]
+fn the_rows_of_one_table_come_back_with_what_was_written_since_shown_first() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("rows", "");
+    sql(&scene, GUESTS);
+    back_up(&scene);
+    sql(
+        &scene,
+        "delete from guests where id in (3, 4); update guests set name = 'wrong' where id between 20 and 29; \
+         insert into guests (tenant, name) values (2, 'new'), (2, 'newer')",
+    );
+    let planned = restore(&scene, &["--table", "public.guests", "--dry-run"]).ok();
+    planned
+        .says("100 rows now, 100 in the backup; written since: 2 that are not in the backup, 10 changed; 2 are gone");
+    assert_eq!(sql(&scene, "select count(*) from guests where name = 'wrong'"), "10", "looking changes nothing");
+
+    restore(&scene, &["--table", "guests"]).ok().says("restored from backup");
+    assert_eq!(sql(&scene, "select count(*), sum(id), sum(touched), max(shout) from guests"), "100|5050|0|GUEST 99");
+    // It does not give what it has given.
+    assert_eq!(sql(&scene, "insert into guests (tenant, name) values (1, 'next') returning id"), "103");
+    assert_eq!(sql(&scene, "select tgenabled from pg_trigger where tgname = 'touch'"), "O");
+    restore(&scene, &["--table", "public.tenants"]).ok().says("nothing to do");
+    restore(&scene, &["--table", "public.nowhere"]).code(1).says("the backup has no table `public.nowhere`");
+
+    // Rows that would go with those that go.
+    sql(&scene, "insert into bookings (guest) select max(id) from guests");
+    restore(&scene, &["--table", "public.guests"]).code(1).says("public.bookings").says("nothing was changed");
+    restore(&scene, &["--table", "public.guests", "--table", "public.bookings"]).ok();
+    assert_eq!(sql(&scene, "select count(*), (select count(*) from bookings) from guests"), "100|10");
+    assert_eq!(left(&scene), "");
+}
+
+#[test]
+fn a_table_that_was_dropped_comes_back_with_all_that_is_its_own() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("dropped", "");
+    sql(&scene, GUESTS);
+    sql(
+        &scene,
+        r#"create schema "we ird"; create table "we ird"."tab""le" (id int primary key, at date) partition by range (id)"#,
+    );
+    sql(
+        &scene,
+        r#"create table "we ird"."pa rt" partition of "we ird"."tab""le" default; insert into "we ird"."tab""le" values (1), (2)"#,
+    );
+    let shape = |scene: &Scene| {
+        docker_ok(&[
+            "exec",
+            &scene.container("one", "db"),
+            "sh",
+            "-c",
+            "pg_dump -U postgres -d crm --schema-only | grep -v restrict",
+        ])
+    };
+    let before = shape(&scene);
+    back_up(&scene);
+    sql(&scene, r#"drop table guests cascade; delete from "we ird"."tab""le""#);
+    restore(&scene, &["--table", "public.guests", "--table", r#""we ird"."tab""le""#]).ok();
+    assert_eq!(
+        shape(&scene),
+        before,
+        "keys, indexes, triggers, policies, row security, grants, comments, foreign keys"
+    );
+    assert_eq!(sql(&scene, "select count(*), max(shout) from guests"), "100|GUEST 99");
+    assert_eq!(sql(&scene, r#"select count(*) from "we ird"."tab""le""#), "2");
+    assert_eq!(sql(&scene, "insert into guests (tenant, name) values (1, 'next') returning id"), "101");
+}
+
+#[test]
+fn a_table_whose_row_security_would_differ_is_refused() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("secured", "");
+    sql(&scene, GUESTS);
+    back_up(&scene);
+    sql(&scene, "alter table guests disable row level security; delete from bookings; delete from guests");
+    let refused = restore(&scene, &["--table", "public.guests"]).code(1);
+    refused.says("its row security would differ").says("ENABLE ROW LEVEL SECURITY").says("nothing was changed");
+    assert_eq!(sql(&scene, "select count(*) from guests"), "0");
+    sql(&scene, "alter table guests enable row level security; alter table guests add late int");
+    restore(&scene, &["--table", "public.guests"]).code(1).says("it is made otherwise now").says("late integer");
+    assert_eq!(sql(&scene, "select count(*) from guests"), "0");
+}
+
+#[test]
+fn a_restore_that_is_killed_leaves_the_database_untouched_and_no_server_behind() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("killedrestore", "");
+    sql(&scene, GUESTS);
+    sql(&scene, "create table many as select n, repeat(md5(n::text), 8) t from generate_series(1, 300000) n");
+    back_up(&scene);
+    sql(&scene, "delete from guests where id > 50");
+    for args in
+        [vec!["db", "restore", "--env", "dev", "--yes", "--no-backup", "--table", "public.guests"], vec!["db", "drill"]]
+    {
+        let running = scene.start("one", &args);
+        eventually("a throw-away server runs", Duration::from_secs(60), || (!left(&scene).is_empty()).then_some(()));
+        running.kill();
+        // The very next command, whichever it is.
+        scene.on("one", &["ps"]).ok();
+        eventually("it is gone", Duration::from_secs(20), || left(&scene).is_empty().then_some(()));
+        assert_eq!(sql(&scene, "select count(*) from guests"), "50");
+    }
+    let interrupted = scene.start("one", &["db", "drill"]);
+    eventually("a throw-away server runs", Duration::from_secs(60), || (!left(&scene).is_empty()).then_some(()));
+    interrupted.interrupt();
+    let ran = interrupted.ends(Duration::from_secs(30));
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    eventually("it is gone", Duration::from_secs(20), || left(&scene).is_empty().then_some(()));
+
+    // A whole restore that is killed has made a database at most, and not the one that lives.
+    let running = scene.start("one", &["db", "restore", "--env", "dev", "--yes", "--no-backup"]);
+    let made = "select count(*) from pg_database where datname like 'crm_restored%'";
+    eventually("the new one is there", Duration::from_secs(60), || (of(&scene, "postgres", made) == "1").then_some(()));
+    running.kill();
+    assert_eq!(sql(&scene, "select count(*) from guests"), "50");
+    assert!(docker(&["inspect", &scene.container("one", "db")]).status.success());
+    restore(&scene, &["--no-backup"]).ok();
+    assert_eq!(sql(&scene, "select count(*) from guests"), "100");
+    assert_eq!(of(&scene, "postgres", made), "0", "what was left over is gone");
+}
