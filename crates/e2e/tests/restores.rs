@@ -281,3 +281,55 @@ fn a_restore_that_is_killed_leaves_the_database_untouched_and_no_server_behind()
     assert_eq!(sql(&scene, "select count(*) from guests"), "100");
     assert_eq!(of(&scene, "postgres", made), "0", "what was left over is gone");
 }
+
+#[test]
+fn where_postgres_is_no_superuser_its_own_database_is_drilled_restored_and_swapped() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("supalike");
+    scene.stack(
+        "one",
+        "services:
+  db:
+    image: postgres:17
+    environment: { POSTGRES_USER: supabase_admin, POSTGRES_PASSWORD: it is a secret, POSTGRES_DB: first }
+    stop_grace_period: 2s
+    healthcheck:
+      test: [CMD, pg_isready, -h, 127.0.0.1, -U, supabase_admin]
+      interval: 500ms
+      retries: 60
+x-mainstay:
+  databases:
+    crm: { service: db, database: crm, user: postgres, password: another secret, backup: { to: ./backups } }
+",
+    );
+    scene.file("one", ".env.dev", "");
+    scene.mainstay(&["secret", "recovery-key", scene.folder().join("recovery.txt").to_str().expect("text")]).ok();
+    scene.on("one", &["up", "--yes"]).ok();
+    let admin = |database: &str, query: &str| {
+        let container = scene.container("one", "db");
+        docker_ok(&["exec", &container, "psql", "-U", "supabase_admin", "-d", database, "-XAtq", "-c", query])
+    };
+    // The cluster has a role of this name already, or not: here the first role is another one.
+    admin("first", "create role postgres login createdb createrole bypassrls password 'another secret'");
+    admin("first", "create role anon; create role authenticated; grant anon, authenticated to postgres");
+    admin("first", "create database crm owner postgres");
+    admin(
+        "crm",
+        "set role postgres; create extension pgcrypto; create table notes (id int primary key, owner text); \
+         insert into notes select n, 'n' from generate_series(1, 20) n; alter table notes enable row level security; \
+         alter table notes force row level security; create policy own on notes to authenticated using (owner = 'n'); \
+         grant select on notes to anon, authenticated",
+    );
+    back_up(&scene);
+    drill(&scene, &[]).ok().says("is proven");
+    admin("crm", "delete from notes where id > 5");
+    restore(&scene, &["--table", "notes"]).ok();
+    assert_eq!(admin("crm", "select count(*) from notes"), "20");
+    admin("crm", "drop table notes");
+    restore(&scene, &[]).ok().says("is kept as");
+    assert_eq!(admin("crm", "select count(*), (select count(*) from pg_policy) from notes"), "20|1");
+    restore(&scene, &["--back"]).ok();
+    assert_eq!(admin("crm", "select to_regclass('notes')"), "");
+}

@@ -120,8 +120,14 @@ async fn stored_bytes_that_are_not_as_they_were_fail_with_the_reason_and_another
         broken.push(flipped);
     }
     broken.push(std::fs::read(pg.stored(&other)).unwrap());
-    for bytes in broken {
+    for (index, bytes) in broken.into_iter().enumerate() {
         std::fs::write(&path, bytes).unwrap();
+        // Reading alone finds it; of the drills, that take longer, some are enough.
+        let error = vault.verify(&manifest, |_| {}).await.unwrap_err();
+        assert!(matches!(error, BackupError::Damaged { .. }), "{index}: {error}");
+        if ![0, 4, 6].contains(&index) {
+            continue;
+        }
         let drilled = drill(&docker, &vault, &manifest, &[]).await.unwrap();
         let told = words(&drilled);
         assert!(told.contains("reading what is stored") && told.contains("is damaged"), "{told}");
