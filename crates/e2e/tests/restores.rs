@@ -43,20 +43,20 @@ fn of(scene: &Scene, database: &str, query: &str) -> String {
 }
 
 fn back_up(scene: &Scene) -> String {
-    scene.on("one", &["db", "backup"]).ok().stdout.trim().to_owned()
+    scene.on("one", &["db", "backup", "--env", "dev"]).ok().stdout.trim().to_owned()
 }
 
 fn restore(scene: &Scene, args: &[&str]) -> Ran {
-    scene.on("one", &[&["db", "restore", "--env", "dev", "--to", "./backups", "--yes"], args].concat())
+    scene.on("one", &[&["db", "restore", "--env", "dev", "--yes"], args].concat())
 }
 
 fn drill(scene: &Scene, args: &[&str]) -> Ran {
-    scene.on("one", &[&["db", "drill"], args].concat())
+    scene.on("one", &[&["db", "drill", "--env", "dev"], args].concat())
 }
 
 /// The throw-away servers of this scene.
 fn left(scene: &Scene) -> String {
-    let about = format!("label=dev.mainstay.about=crm of {}", scene.name("one"));
+    let about = format!("label=dev.mainstay.about=crm of {} (dev)", scene.name("one"));
     docker_ok(&["ps", "--all", "--quiet", "--filter", &about])
 }
 
@@ -82,26 +82,31 @@ fn a_drill_proves_the_newest_backup_and_a_planted_corruption_turns_it_red() {
     sql(&scene, GUESTS);
     let id = back_up(&scene);
     drill(&scene, &[]).ok().says(&id).says("is proven: restored in");
-    scene.on("one", &["db", "backups"]).ok().prints(&id);
+    scene.on("one", &["db", "backups", "--env", "dev"]).ok().prints(&id);
     let told = drill(&scene, &["--json", &id]).ok().json();
     assert!(told["proven"] == true && told["restore_ms"].as_u64().is_some_and(|took| took > 0), "{told}");
     let recovery = scene.folder().join("recovery.txt");
     let recovery = recovery.to_str().expect("text");
     drill(&scene, &["--identity", recovery]).ok().says("is proven");
-    let listed = scene.on("one", &["db", "backups", "--json"]).ok().json();
+    let listed = scene.on("one", &["db", "backups", "--env", "dev", "--json"]).ok().json();
     assert!(listed["backups"][0]["restore_ms"].as_u64().is_some(), "{listed}");
 
     sql(&scene, "insert into guests (tenant, name) values (1, 'one more')");
     let more = back_up(&scene);
     drill(&scene, &[]).code(1).says(&more).says("answers `101`, and `100` is expected");
 
-    let stored = scene.dir("one").join("backups").join(scene.name("one")).join("crm").join(format!("{id}.dump.age"));
+    let stored = scene
+        .dir("one")
+        .join("backups")
+        .join(format!("{}@dev", scene.name("one")))
+        .join("crm")
+        .join(format!("{id}.dump.age"));
     let mut bytes = std::fs::read(&stored).expect("the stored data");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&stored, bytes).expect("it is written");
     drill(&scene, &[&id]).code(1).says("does not hold: it failed at reading what is stored").says("is damaged");
-    scene.on("one", &["db", "backups"]).ok().prints("failed");
+    scene.on("one", &["db", "backups", "--env", "dev"]).ok().prints("failed");
     assert_eq!(left(&scene), "");
 }
 
@@ -123,7 +128,10 @@ fn a_whole_database_is_restored_beside_it_swapped_in_and_swapped_back() {
         .says("\"public\".\"guests\": 100 rows in the backup, 101 now")
         .says("\"public\".\"bookings\": 10 rows in the backup, 0 now");
     assert_eq!(sql(&scene, "select count(*) from guests"), "101");
+    // Of another environment are other backups.
     let production = ["db", "restore", "--yes"];
+    scene.on("one", &production).code(2).says("there is no backup");
+    scene.on("one", &["db", "backup"]).ok();
     scene.on("one", &production).code(5).says("counts as production").says("--confirm ");
     restore(&scene, &["--in-place"]).code(2).says("said twice");
 
@@ -139,7 +147,7 @@ fn a_whole_database_is_restored_beside_it_swapped_in_and_swapped_back() {
     let databases = "select string_agg(datname, ' ' order by datname) from pg_database where datname like 'crm%'";
     let names = of(&scene, "postgres", databases);
     assert!(names.starts_with("crm crm_before_restore_") && names.split(' ').count() == 2, "{names}");
-    let listed = scene.on("one", &["db", "backups"]).ok();
+    let listed = scene.on("one", &["db", "backups", "--env", "dev"]).ok();
     listed.prints("before restore");
     let told = scene.history_of("event").iter().any(|entry| entry["summary"].as_str().is_some_and(|s| s.contains(&id)));
     assert!(told, "the restore is in the history");
@@ -252,9 +260,10 @@ fn a_restore_that_is_killed_leaves_the_database_untouched_and_no_server_behind()
     sql(&scene, "create table many as select n, repeat(md5(n::text), 8) t from generate_series(1, 300000) n");
     back_up(&scene);
     sql(&scene, "delete from guests where id > 50");
-    for args in
-        [vec!["db", "restore", "--env", "dev", "--yes", "--no-backup", "--table", "public.guests"], vec!["db", "drill"]]
-    {
+    for args in [
+        vec!["db", "restore", "--env", "dev", "--yes", "--no-backup", "--table", "public.guests"],
+        vec!["db", "drill", "--env", "dev"],
+    ] {
         let running = scene.start("one", &args);
         eventually("a throw-away server runs", Duration::from_secs(60), || (!left(&scene).is_empty()).then_some(()));
         running.kill();
@@ -263,7 +272,7 @@ fn a_restore_that_is_killed_leaves_the_database_untouched_and_no_server_behind()
         eventually("it is gone", Duration::from_secs(20), || left(&scene).is_empty().then_some(()));
         assert_eq!(sql(&scene, "select count(*) from guests"), "50");
     }
-    let interrupted = scene.start("one", &["db", "drill"]);
+    let interrupted = scene.start("one", &["db", "drill", "--env", "dev"]);
     eventually("a throw-away server runs", Duration::from_secs(60), || (!left(&scene).is_empty()).then_some(()));
     interrupted.interrupt();
     let ran = interrupted.ends(Duration::from_secs(30));

@@ -67,20 +67,35 @@ impl RestoredCopy {
         let server = start(wanted).await?;
         let database = manifest.contents.database.name.clone();
         let copy = RestoredCopy { tools: server.tools(&database).await?, server, database, took: began.elapsed() };
-        copy.prepare(&manifest.contents).await?;
+        match copy.complete(vault, manifest, told).await {
+            Ok(()) => Ok(RestoredCopy { took: began.elapsed(), ..copy }),
+            Err(failed) => {
+                // It would go by itself a moment later.
+                let _ = copy.remove().await;
+                Err(failed)
+            }
+        }
+    }
+
+    async fn complete(
+        &self,
+        vault: &Vault,
+        manifest: &Manifest,
+        told: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), Failed> {
+        self.prepare(&manifest.contents).await?;
         told("restoring");
-        copy.fill(vault, manifest).await?;
-        let session = copy.server.server("template1").called(APPLICATION).open().await?;
-        for sql in restore::settings(&manifest.contents, &copy.database, true) {
+        self.fill(vault, manifest).await?;
+        let session = self.server.server("template1").called(APPLICATION).open().await?;
+        for sql in restore::settings(&manifest.contents, &self.database, true) {
             // It holds a value, so it is not told.
             let doing = || "setting what roles and the database had set".to_owned();
             session.client.batch_execute(&sql).await.map_err(|error| refused(doing(), &error))?;
         }
-        each(&session, restore::grants(&manifest.contents.database, &copy.database)).await?;
+        each(&session, restore::grants(&manifest.contents.database, &self.database)).await?;
         told("analyzing");
-        let analyzed = copy.server().open().await?;
-        analyzed.client.batch_execute("ANALYZE").await.map_err(|error| refused("analyzing".into(), &error))?;
-        Ok(RestoredCopy { took: began.elapsed(), ..copy })
+        let analyzed = self.server().open().await?;
+        analyzed.client.batch_execute("ANALYZE").await.map_err(|error| refused("analyzing".into(), &error))
     }
 
     /// Roles, and the empty database.
