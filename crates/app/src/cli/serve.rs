@@ -9,7 +9,8 @@ use std::time::Duration;
 use clap::Args;
 use mainstay_engine::docker::Docker;
 use mainstay_engine::journal::{EntryKind, HistoryFilter};
-use mainstay_engine::timetable::Timetable;
+use mainstay_engine::pg::drill::scheduled;
+use mainstay_engine::timetable::{Drilling, Timetable};
 use mainstay_engine::{Keeper, Machine};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
@@ -60,6 +61,7 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
         docker = reach_engine(boot) => docker?,
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
+    let drilling = scheduled(docker.clone(), env!("CARGO_PKG_VERSION"));
     let machine = Machine::new(docker, &boot.settings.state_dir);
     let keeper = Keeper::open(boot.settings.state_dir.clone(), machine).await?.with_secrets(boot.secrets());
     // Before anybody can order anything.
@@ -73,7 +75,7 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     let mut tasks = Tasks::start(ui, &api, listener);
     ui.say(&format!("mainstay {} serves on {}", env!("CARGO_PKG_VERSION"), boot.settings.socket.display()));
     ui.say(&format!("engine {} (API {})", api.engine.version, api.engine.api_version));
-    tasks.loops.push(keep_timetable(boot, &api));
+    tasks.loops.push(keep_timetable(boot, &api, drilling));
     if let Some(outside) = outside {
         outside.told().iter().for_each(|line| ui.say(line));
         tasks.loops.push(outside.serve(boot, api.stopping.clone()));
@@ -89,12 +91,13 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Backups by their schedules, beside everything else.
-fn keep_timetable(boot: &Boot, api: &Api) -> JoinHandle<()> {
+/// Backups and drills by their schedules, beside everything else.
+fn keep_timetable(boot: &Boot, api: &Api, drilling: Drilling) -> JoinHandle<()> {
     let environment = boot.environment.clone();
     let keys = Arc::new(move |to| shelf::with_keys(to, &environment));
     let (keeper, state_dir) = (api.keeper.acting_for("schedule"), boot.settings.state_dir.clone());
     let timetable = Timetable::new(keeper, boot.secrets(), state_dir, env!("CARGO_PKG_VERSION"), keys);
+    let timetable = timetable.drilling(drilling);
     let stopping = api.stopping.clone();
     tokio::spawn(async move { timetable.keep(stopping).await })
 }
