@@ -1,5 +1,6 @@
 //! Releases: what each `up` that made something made, and which end it came to.
 
+use mainstay_model::declared::Promoted;
 use mainstay_model::identity::{OperationId, ServiceName, StackName};
 use mainstay_model::plan::SettleOrder;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -28,7 +29,7 @@ pub struct NewRelease {
     /// The release that this one goes back to.
     pub back_to: Option<u32>,
     /// Service to the image that was promoted in the place of the one of the files.
-    pub promoted: BTreeMap<ServiceName, String>,
+    pub promoted: BTreeMap<ServiceName, Promoted>,
 }
 
 /// A release as it was recorded.
@@ -57,7 +58,7 @@ pub struct Release {
     pub back_to: Option<u32>,
     /// Service to the image that was promoted in the place of the one of the files; in effect while the release serves.
     #[serde(default)]
-    pub promoted: BTreeMap<ServiceName, String>,
+    pub promoted: BTreeMap<ServiceName, Promoted>,
     /// RFC 3339, UTC: the whole stack was taken down, so it serves no longer.
     #[serde(default)]
     pub down_at: Option<String>,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use mainstay_model::declared::Promoted;
 use mainstay_model::identity::{OperationId, ServiceName, StackName, digest};
 use mainstay_model::observed::{Observed, Scope, State};
 use mainstay_model::operation::{Failure, Verdict, What};
@@ -55,11 +56,11 @@ pub(super) fn of(
     })
 }
 
-fn told_promoted(images: &BTreeMap<ServiceName, String>) -> String {
+fn told_promoted(images: &BTreeMap<ServiceName, Promoted>) -> String {
     if images.is_empty() {
         return "no promoted image any more".to_owned();
     }
-    let each = images.iter().map(|(service, image)| format!("`{image}` for `{service}`"));
+    let each = images.iter().map(|(service, promoted)| format!("`{}` for `{service}`", promoted.image));
     format!("promoted {}", each.collect::<Vec<_>>().join(", "))
 }
 
