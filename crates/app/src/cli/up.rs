@@ -201,7 +201,7 @@ impl Up {
 
 /// One `up`. After a pull that was asked for, a second plan replaces the containers whose image turned out newer:
 /// that could not be known before, and it is shown before it is done, as any plan is.
-async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<(), Problem> {
+pub(super) async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<(), Problem> {
     let plans = walk.carry_out(vec![order.clone()]).await?;
     let may_be_newer = plans.iter().flat_map(|plan| &plan.findings).any(|finding| finding.code == PULLED_IMAGE);
     if let (Order::Up { declared, options }, true) = (order, may_be_newer) {

@@ -106,7 +106,11 @@ impl<W: World + Clone> Running<'_, W> {
         } else {
             (ReleaseState::Failed, failure)
         };
-        let ids = self.keeper.image_ids(&self.plan.stack).await;
+        // Of one that was taken back nothing runs: what does is of the release before it.
+        let ids = match state {
+            ReleaseState::Undone => BTreeMap::new(),
+            _ => self.keeper.image_ids(&self.plan.stack).await,
+        };
         let ended = self.keeper.journal.release_ends(self.operation, state, ids).await;
         self.keeper.keep_ways_back(&self.plan.stack).await;
         (failure, ended)
@@ -294,7 +298,10 @@ impl<W: World + Clone> Keeper<W> {
             plan = decided(&order, &observed);
         }
         self.carry_out_settling(&order, &plan, operation, &release.operation).await?;
-        let ids = self.image_ids(&release.stack).await;
+        let ids = match state {
+            ReleaseState::Undone => BTreeMap::new(),
+            _ => self.image_ids(&release.stack).await,
+        };
         let ended = self.journal.release_ends(&release.operation, state, ids).await;
         ended.map_err(|trouble| failure_of_journal(&trouble))?;
         self.keep_ways_back(&release.stack).await;

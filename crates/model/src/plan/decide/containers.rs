@@ -220,8 +220,8 @@ impl<'a> Up<'a> {
         };
         let there = self.world.images.get(&service.image);
         let mut changed = changed_fields(before, &service.fields());
-        if there == Some(&container.image_id) && !self.images.is_fetched(&service.image) {
-            // Another name for the very image that it runs.
+        if there == Some(&container.image_id) {
+            // Another name for the very image that it runs. Whether a pull brings another one is for the plan after it.
             changed.retain(|field| field != "image");
         }
         if !changed.is_empty() {
