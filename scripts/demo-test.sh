@@ -2,7 +2,7 @@
 # Walks through the demo as its README tells a newcomer to, and checks each claim on the engine itself:
 # three healthy stacks behind five addresses over HTTPS; a release that fails is seen by nobody, and told in one screen;
 # promote and rollback; a lost attachment is back by the next request; nothing was restarted; the demo can be run twice;
-# demo-down leaves nothing.
+# demo-down leaves nothing; and `--env prod-sim` is the whole of production on a laptop.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -127,4 +127,7 @@ make demo
 say 'and down'
 trap - EXIT
 scripts/demo-down.sh
+
+say 'the same as production on a laptop'
+scripts/prod-sim-test.sh
 say 'passed'

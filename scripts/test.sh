@@ -25,7 +25,7 @@ run_tests() {
 
 section 'engine and test images'
 scripts/engine.sh
-images/build.sh tiny caddy postgres postgres17 pgbouncer node rclone
+images/build.sh tiny caddy postgres postgres17 pgbouncer node rclone registry
 (cd examples/connected-repo && npm ci --ignore-scripts --omit=dev --prefer-offline --no-audit --no-fund)
 
 section 'an ssh server, which the tests of --host start by themselves'

@@ -2,6 +2,9 @@
 # Gives each stack of the example its .env with secrets that were made here. Values that are already there stay; the
 # three files agree on the values they share. The files are for their owner only, and git ignores them.
 #
+#   examples/pontea/make-env.sh            for production: .env
+#   examples/pontea/make-env.sh prod-sim   for `--env prod-sim`: .env.prod-sim, with other secrets, to be thrown away
+#
 # HTTPS_PORT, when it is set, is the edge's port for HTTPS: another one than 443 stands in the links and redirects.
 set -euo pipefail
 
@@ -9,14 +12,14 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v python3 >/dev/null || { echo "make-env: python3 is needed, to sign the keys" >&2; exit 1; }
 
 # Python, so that no secret is ever an argument of a program, where everybody on the machine could read it.
-exec python3 - "$HERE" <<'PYTHON'
+exec python3 - "$HERE" ".env${1:+.$1}" <<'PYTHON'
 import base64, hashlib, hmac, json, os, pathlib, secrets, sys, time
 
-here = pathlib.Path(sys.argv[1])
+here, file_name = pathlib.Path(sys.argv[1]), sys.argv[2]
 
 
 def read(stack):
-    path = here / stack / ".env"
+    path = here / stack / file_name
     lines = path.read_text().splitlines() if path.exists() else []
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith("#"))
     return {name.strip(): value.strip() for name, value in pairs}
@@ -24,7 +27,7 @@ def read(stack):
 
 def write(stack, values):
     """Fills in the example file; a name that the example does not have keeps its line at the end."""
-    path = here / stack / ".env"
+    path = here / stack / file_name
     lines, left = [], dict(values)
     for line in (here / stack / ".env.example").read_text().splitlines():
         name = line.split("=", 1)[0]
@@ -35,7 +38,7 @@ def write(stack, values):
     text = "\n".join(lines) + "\n"
     if path.exists() and path.read_text() == text:
         return
-    fresh = path.with_name(".env.new")
+    fresh = path.with_name(f"{file_name}.new")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
     fresh.replace(path)

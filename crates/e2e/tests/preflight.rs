@@ -104,6 +104,46 @@ fn a_release_without_a_way_back_is_warned_about_and_refused_where_asked() {
     scene.on("one", &["up", "--yes"]).ok().says(gone);
 }
 
+#[test]
+fn a_stranger_under_a_name_of_the_stack_is_told_before_anything_is_touched() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("stranger");
+    let files = |word: &str| {
+        let text = format!(
+            "services:\n  db: {{ image: 'mainstay-test/tiny:1', stop_grace_period: 1s, environment: {{ WORD: {word} }} }}\n"
+        );
+        scene.stack("one", &text);
+    };
+    files("first");
+    scene.on("one", &["up"]).ok();
+    let stranger = scene.name("by-hand");
+    let network = scene.network("one");
+    docker_ok(&[
+        "run",
+        "--detach",
+        "--name",
+        &stranger,
+        "--network",
+        &network,
+        "--network-alias",
+        "db",
+        "mainstay-test/tiny:1",
+    ]);
+    // What has nothing to do looks no further.
+    let quiet = scene.on("one", &["up"]).ok().says("nothing to do");
+    assert!(!quiet.stderr.contains("is answered"), "{}", quiet.stderr);
+    files("second");
+    let clash = format!("`db` is answered on `{network}` by the service `db` and by the container `{stranger}`");
+    scene.on("one", &["plan"]).ok().prints(&clash);
+    scene.on("one", &["up", "--yes"]).ok().says(&clash);
+    docker_ok(&["rm", "--force", &stranger]);
+    files("third");
+    let alone = scene.on("one", &["up", "--yes"]).ok();
+    assert!(!alone.stderr.contains("is answered"), "{}", alone.stderr);
+}
+
 /// Of the second engine: an image of this name in which one variable differs.
 fn make_image(engine: &SecondEngine, name: &str, word: &str) -> String {
     let container = engine.docker_ok(&["create", "mainstay-test/tiny:1"]);

@@ -36,6 +36,8 @@ fn releases_are_listed_with_what_became_of_them() {
         .collect();
     assert_eq!(seen, [(3, "undone", false), (2, "committed", true), (1, "committed", false)]);
     assert_eq!(releases[1]["changes"][0], "web: `command` differs");
+    assert_eq!(releases[0]["image_ids"], serde_json::json!({}), "nothing of it runs");
+    assert_eq!(releases[1]["image_ids"]["web"], id_of("mainstay-test/tiny:1"));
     let table = scene.on("one", &["releases"]).ok();
     assert!(table.stdout.contains("taken back") && table.stdout.contains("serves"), "{}", table.stdout);
     // Nothing serves any more after the whole stack is taken down, and it can be brought back.

@@ -21,7 +21,7 @@ use mainstay_model::plan::preflight::{Questions, Seen};
 use crate::docker::{Docker, EngineEvent};
 use crate::edge::Edge;
 use crate::reconcile::{Glance, Watched};
-use crate::world::{Acted, Context, KeptImages, Progress, World, WorldError};
+use crate::world::{Acted, Context, KeptImages, Pinned, Progress, World, WorldError};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -74,6 +74,10 @@ impl World for Machine {
 
     async fn survey(&self, questions: &Questions) -> Result<Seen, WorldError> {
         self.look_around(questions).await
+    }
+
+    async fn pin(&self, image: &str, local: bool) -> Result<Pinned, WorldError> {
+        self.docker.pinned(image, local).await
     }
 
     async fn keep_images(&self, kept: &KeptImages) -> Result<(), WorldError> {

@@ -13,6 +13,7 @@ use mainstay_model::observed::{Observed, Scope};
 use mainstay_model::operation::BuildNews;
 use mainstay_model::plan::preflight::{Questions, Seen};
 use mainstay_model::plan::{Step, StepId};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::secrets::Redactions;
@@ -47,6 +48,15 @@ pub trait World: Send + Sync + 'static {
         async { Ok(Seen::default()) }
     }
 
+    /// What the tag of an image is now: by its registry, or with `local` on this host alone.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked, or the registry does not answer and the image is not of this host.
+    fn pin(&self, image: &str, _local: bool) -> impl Future<Output = Result<Pinned, WorldError>> + Send {
+        let missing = Pinned::Missing { why: format!("`{image}` is not known here") };
+        async { Ok(missing) }
+    }
+
     /// Gives each image to be kept a name of ours, and takes such names away from those of a stack that are not to be
     /// kept any more. No image goes by that: one without another name is left without any.
     ///
@@ -55,6 +65,18 @@ pub trait World: Send + Sync + 'static {
     fn keep_images(&self, _kept: &KeptImages) -> impl Future<Output = Result<(), WorldError>> + Send {
         async { Ok(()) }
     }
+}
+
+/// What a tag was found to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pinned {
+    /// The registry has this digest under it.
+    Digest(String),
+    /// It is on this host, by the engine's id, and not of a registry; `why` is what its registry said when it was asked.
+    Local { id: String, why: Option<String> },
+    /// There is no such tag.
+    Missing { why: String },
 }
 
 /// The images of the releases of one stack.

@@ -57,7 +57,7 @@ impl Writing {
         let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         match self {
             Writing::AsItIs => text.to_owned(),
-            Writing::Json => serde_json::to_string(text).expect("text").trim_matches('"').to_owned(),
+            Writing::Json => unquoted(&serde_json::to_string(text).expect("text")),
             Writing::JsonAscii => text.encode_utf16().fold(String::new(), |mut out, unit| {
                 let _ = match u8::try_from(unit) {
                     Ok(byte) if byte.is_ascii_alphanumeric() => write!(out, "{}", char::from(byte)),
@@ -65,7 +65,7 @@ impl Writing {
                 };
                 out
             }),
-            Writing::Debug => format!("{text:?}").trim_matches('"').to_owned(),
+            Writing::Debug => unquoted(&format!("{text:?}")),
             Writing::Percent => escaped(text, unreserved, true),
             Writing::PercentSmall => escaped(text, |byte| unreserved(byte) || b"!'()*:@/".contains(&byte), false),
             Writing::PercentAll => escaped(text, |_| false, true),
@@ -81,6 +81,11 @@ impl Writing {
     fn is_base64(self) -> bool {
         matches!(self, Writing::Base64 | Writing::Base64Url | Writing::Base64NoPad | Writing::Base64UrlNoPad)
     }
+}
+
+/// Without the quotes around it: a secret may end in one of its own.
+fn unquoted(text: &str) -> String {
+    text[1..text.len() - 1].to_owned()
 }
 
 /// As people, programs and pass phrases make them.

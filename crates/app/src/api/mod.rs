@@ -4,6 +4,7 @@ mod apply;
 pub mod door;
 mod error;
 mod history;
+mod images;
 mod operations;
 mod plan;
 mod releases;
@@ -42,6 +43,7 @@ pub struct Api<W = Machine> {
 pub fn router<W: World + Clone>(api: Api<W>) -> Router {
     Router::new()
         .route("/v1/version", get(version::show::<W>))
+        .route("/v1/images/pin", post(images::pin::<W>))
         .route("/v1/plan", post(plan::decide::<W>))
         .route("/v1/apply", post(apply::apply::<W>))
         .route("/v1/operations/{id}/cancel", post(operations::cancel::<W>))

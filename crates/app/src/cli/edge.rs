@@ -13,6 +13,7 @@ use mainstay_model::identity::StackName;
 use mainstay_model::plan::{Order, StackOrder, UpOptions};
 
 use super::required::Wanted;
+use super::up;
 use super::walk::Walk;
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
@@ -20,7 +21,7 @@ use crate::problem::{Outcome, Problem};
 /// The proxy in front of every stack that has routes: Caddy, with automatic HTTPS.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay edge up                                         ports 80 and 443, public certificates where a name is public\n  mainstay edge up --http-port 8080 --https-port 8443      where another program has 80 and 443\n  mainstay edge up --certificates internal                 its own authority for every name\n  mainstay edge status                                     what it serves, and whether it does\n  sudo mainstay edge trust                                 let this host trust its own authority\n  sudo mainstay edge trust --remove                        and no longer\n\n`mainstay up` of a stack with routes brings the edge up by itself. Its settings are kept in the state folder."
+    after_help = "Examples:\n  mainstay edge up                                         ports 80 and 443, public certificates where a name is public\n  mainstay edge up --http-port 8080 --https-port 8443      where another program has 80 and 443\n  mainstay edge up --certificates internal                 its own authority for every name\n  mainstay edge up --pull                                  a newer Caddy, where there is one\n  mainstay edge status                                     what it serves, and whether it does\n  sudo mainstay edge trust                                 let this host trust its own authority\n  sudo mainstay edge trust --remove                        and no longer\n\n`mainstay up` of a stack with routes brings the edge up by itself. Its settings are kept in the state folder."
 )]
 pub struct EdgeArgs {
     #[command(subcommand)]
@@ -69,6 +70,9 @@ struct EdgeUp {
     /// Another ACME directory than Let's Encrypt's
     #[arg(long, value_name = "URL")]
     acme_directory: Option<String>,
+    /// Pull the image of Caddy even when it is there, and take what is newer
+    #[arg(long)]
+    pull: bool,
     /// The image of Caddy (2.8 or later)
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
@@ -118,7 +122,7 @@ pub fn of(boot: &Boot) -> Edge {
 
 pub async fn run(boot: &Boot, args: EdgeArgs) -> Outcome {
     match args.command {
-        EdgeCommand::Up(args) => up(boot, args).await,
+        EdgeCommand::Up(args) => bring(boot, args).await,
         EdgeCommand::Down => down(boot).await,
         EdgeCommand::Status => status::run(boot).await,
         EdgeCommand::Certificate => {
@@ -129,9 +133,10 @@ pub async fn run(boot: &Boot, args: EdgeArgs) -> Outcome {
     }
 }
 
-async fn up(boot: &Boot, args: EdgeUp) -> Outcome {
+async fn bring(boot: &Boot, args: EdgeUp) -> Outcome {
     let edge = of(boot);
     let before = edge.settings()?;
+    let pull = args.pull;
     let settings = args.settings(before.clone())?;
     let walk = Walk::begin(boot, "edge up").await?;
     if settings.name != before.name && edge.answers().await {
@@ -142,12 +147,19 @@ async fn up(boot: &Boot, args: EdgeUp) -> Outcome {
     if !boot.settings.dry_run {
         edge.keep_settings(&settings)?;
     }
-    walk.carry_out(vec![order]).await?;
+    up::bring_up(&walk, with_pull(order, pull)).await?;
     if !boot.settings.dry_run {
         // The redirect to HTTPS names the port, and who signs is part of the routes.
         edge.change(nothing_new(&settings)?).await?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn with_pull(order: Order, pull: bool) -> Order {
+    match order {
+        Order::Up { declared, options } => Order::Up { declared, options: UpOptions { pull, ..options } },
+        other => other,
+    }
 }
 
 /// A change that changes no route, so that what is served is told again.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
+use mainstay_engine::Pinned;
 use mainstay_engine::secrets::Released;
-use mainstay_model::declared::{Declared, ImageName, Service};
+use mainstay_model::declared::{Declared, ImageName, Pin, Promoted, PullPolicy, Service};
 use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::plan::{Order, UpOptions};
 
@@ -19,7 +20,7 @@ use crate::problem::{Outcome, Problem};
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("what").required(true).args(["tag", "clear"]),
-    after_help = "Examples:\n  mainstay promote --tag 1.4.2                         where all tagged images are of one repository\n  mainstay promote --tag 1.4.2 --image ghcr.io/acme/shop\n  mainstay promote --tag 1.4.2 --service web --service worker\n  mainstay promote --tag 1.4.2 --dry-run               only show what would be done\n  mainstay promote --clear                             the images of the files again\n\nThe image is pulled first where it is not there. The tag stays in effect for every later `up`, which\nsays so, until the next `promote`. `mainstay rollback` goes back to what served before, its images\nincluded (docs/RELEASES.md)."
+    after_help = "Examples:\n  mainstay promote --tag 1.4.2                         where all tagged images are of one repository\n  mainstay promote --tag 1.4.2 --image ghcr.io/acme/shop\n  mainstay promote --tag 1.4.2 --service web --service worker\n  mainstay promote --tag 1.4.2 --dry-run               only show what would be done\n  mainstay promote --tag 1.4.2 --local                 the image as it is on this host\n  mainstay promote --clear                             the images of the files again\n\nThe registry is asked first what the tag is, and exactly that digest is shown, pulled and run, however\nthe tag moves meanwhile; a tag that it does not have is refused before anything is touched. An image\nthat is of no registry is pinned by its id on this host. What is promoted stays in effect for every\nlater `up`, which says so, until the next `promote`. `mainstay rollback` goes back to what served before, its images\nincluded (docs/RELEASES.md)."
 )]
 pub struct Promote {
     /// The tag
@@ -34,8 +35,11 @@ pub struct Promote {
     /// Go back to the images of the files
     #[arg(long, conflicts_with = "image")]
     clear: bool,
-    /// Pull the image even when it is there: the tag may have moved
-    #[arg(long)]
+    /// Take the image as it is on this host, and ask no registry
+    #[arg(long, conflicts_with = "clear")]
+    local: bool,
+    /// Taken for the sake of scripts from before the registry was asked each time
+    #[arg(long, hide = true)]
     pull: bool,
     /// Seconds that a service may take to become ready; 300 when nothing is said
     #[arg(long, value_name = "SECONDS")]
@@ -56,6 +60,9 @@ pub struct Promotion {
     tag: Option<String>,
     services: BTreeSet<ServiceName>,
     repositories: Vec<String>,
+    local: bool,
+    /// What the tag was found to be, by image.
+    pins: BTreeMap<String, Pin>,
 }
 
 pub async fn run(boot: &Boot, args: Promote) -> Outcome {
@@ -64,9 +71,14 @@ pub async fn run(boot: &Boot, args: Promote) -> Outcome {
             "a tag has letters, digits, `_`, `.` and `-`, and is what follows the `:` of an image: `--tag 1.4.2`",
         ));
     }
-    let promotion = Promotion { tag: args.tag, services: services(&args.service), repositories: args.image };
+    let promotion = Promotion {
+        tag: args.tag,
+        services: services(&args.service),
+        repositories: args.image,
+        local: args.local,
+        pins: BTreeMap::new(),
+    };
     let up = Up {
-        pull: args.pull,
         ready_within: args.ready_within,
         no_smoke: args.no_smoke,
         require_way_back: args.require_way_back,
@@ -74,14 +86,14 @@ pub async fn run(boot: &Boot, args: Promote) -> Outcome {
         ..Up::default()
     };
     if let Some(stack) = chosen::known_without_files(boot).await? {
-        return from_release(boot, &stack, &promotion, &up).await;
+        return from_release(boot, &stack, promotion, &up).await;
     }
-    up::bring(boot, "promote", up, Some(&promotion)).await
+    up::bring(boot, "promote", up, Some(promotion)).await
 }
 
 /// A stack whose files are not on this host any more: what the release that serves declared is kept, and stands in their
 /// place.
-async fn from_release(boot: &Boot, stack: &StackName, promotion: &Promotion, up: &Up) -> Outcome {
+async fn from_release(boot: &Boot, stack: &StackName, mut promotion: Promotion, up: &Up) -> Outcome {
     let gone = |why: &str| {
         Problem::files("no-declaration", format!("the files of `{stack}` are not on this host any more, and {why}"))
             .hint("bring it up from its files: `mainstay up`")
@@ -98,6 +110,9 @@ async fn from_release(boot: &Boot, stack: &StackName, promotion: &Promotion, up:
     boot.ui.redactions.learn(declared.secrets.values.values());
     let number = serving.number;
     boot.ui.note(&format!("the files of `{stack}` are not here any more: it stays as release {number} declared it"));
+    as_in_files(&mut declared, &serving.promoted);
+    promotion.pin(&walk, &declared).await?;
+    let promotes = Some(promotion.services(&declared)?);
     let promoted = promotion.images(&declared, &serving.promoted)?;
     serving::put_in_place(&mut declared, &promoted);
     let has_routes = declared.services.values().any(|service| !service.routes.is_empty());
@@ -109,7 +124,7 @@ async fn from_release(boot: &Boot, stack: &StackName, promotion: &Promotion, up:
     }
     let options = UpOptions {
         promoted,
-        pull: up.pull,
+        promotes,
         edge_comes,
         ready_within_secs: up.ready_within.or(options.ready_within_secs),
         no_smoke: up.no_smoke,
@@ -130,17 +145,67 @@ impl Promotion {
     pub fn images(
         &self,
         declared: &Declared,
-        before: &BTreeMap<ServiceName, String>,
-    ) -> Result<BTreeMap<ServiceName, String>, Problem> {
+        before: &BTreeMap<ServiceName, Promoted>,
+    ) -> Result<BTreeMap<ServiceName, Promoted>, Problem> {
+        let meant = self.meant(declared)?;
+        let mut promoted = before.clone();
+        if self.tag.is_none() {
+            promoted.retain(|name, _| !self.services.is_empty() && !self.services.contains(name));
+        }
+        promoted.extend(meant.into_iter().map(|(name, image)| {
+            let pin = self.pins.get(&image).cloned();
+            (name, Promoted { image, pin })
+        }));
+        Ok(promoted)
+    }
+
+    /// The services whose images are promoted; none when that is ended.
+    ///
+    /// # Errors
+    /// See [`Promotion::images`].
+    pub fn services(&self, declared: &Declared) -> Result<BTreeSet<ServiceName>, Problem> {
+        Ok(self.meant(declared)?.into_keys().collect())
+    }
+
+    /// Finds out what the tag is now, of every image that is meant, before anything is touched.
+    ///
+    /// # Errors
+    /// When there is no such tag for one of them, or a registry does not tell.
+    pub async fn pin(&mut self, walk: &Walk<'_>, declared: &Declared) -> Result<(), Problem> {
+        let mut services: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (service, image) in self.meant(declared)? {
+            services.entry(image).or_default().push(format!("`{service}`"));
+        }
+        let (mut missing, mut silent) = (Vec::new(), None);
+        for (image, services) in services {
+            match walk.client.pin(&image, self.local).await {
+                Ok(Pinned::Digest(digest)) => {
+                    self.pins.insert(image, Pin::Digest(digest));
+                }
+                Ok(Pinned::Local { id, why }) => {
+                    if let Some(why) = why {
+                        walk.boot.ui.note(&format!("no registry told what `{image}` is ({why}); it is on this host"));
+                    }
+                    self.pins.insert(image, Pin::Local(id));
+                }
+                Ok(Pinned::Missing { why }) => missing.push(format!("{why}, for {}", services.join(", "))),
+                Err(problem) => silent = silent.or(Some(problem)),
+            }
+        }
+        match (missing.is_empty(), silent) {
+            (true, None) => Ok(()),
+            (true, Some(problem)) => Err(problem.hint("nothing was touched")),
+            (false, _) => Err(no_such_tag(self.tag.as_deref().unwrap_or_default(), missing)),
+        }
+    }
+
+    /// By service, what is promoted now, as `REPOSITORY:TAG`.
+    fn meant(&self, declared: &Declared) -> Result<BTreeMap<ServiceName, String>, Problem> {
         if let Some(missing) = self.services.iter().find(|name| !declared.services.contains_key(*name)) {
             let stack = std::iter::once(&declared.stack);
             return Err(chosen::no_such_service(stack, missing, declared.services.keys()));
         }
-        let mut promoted = before.clone();
-        let Some(tag) = &self.tag else {
-            promoted.retain(|name, _| !self.services.is_empty() && !self.services.contains(name));
-            return Ok(promoted);
-        };
+        let Some(tag) = &self.tag else { return Ok(BTreeMap::new()) };
         let all: Vec<&Service> = declared.services.values().collect();
         let named = all.iter().filter(|service| self.services.contains(&service.name));
         if let Some(without) = named.clone().find(|service| repository(service).is_none()) {
@@ -164,8 +229,7 @@ impl Promotion {
             .copied()
             .collect();
         self.must_be_clear(declared, &meant)?;
-        promoted.extend(meant.iter().map(|(service, one)| (service.name.clone(), format!("{one}:{tag}"))));
-        Ok(promoted)
+        Ok(meant.iter().map(|(service, one)| (service.name.clone(), format!("{one}:{tag}"))).collect())
     }
 
     /// A tag of the shop's image is none of the database's: of several repositories the meant ones are to be named.
@@ -192,6 +256,22 @@ impl Promotion {
             self.tag.as_deref().unwrap_or_default()
         )))
     }
+}
+
+/// What is promoted is pinned, and stands in the place of an image that the files give a tag.
+fn as_in_files(declared: &mut Declared, promoted: &BTreeMap<ServiceName, Promoted>) {
+    for (name, one) in promoted {
+        if let Some(service) = declared.services.get_mut(name).filter(|service| service.image == one.reference()) {
+            service.image.clone_from(&one.image);
+            service.pull_policy = PullPolicy::Missing;
+        }
+    }
+}
+
+fn no_such_tag(tag: &str, missing: Vec<String>) -> Problem {
+    let mut problem = Problem::usage("no-such-tag", format!("`{tag}` cannot be promoted: nothing was touched"));
+    problem.causes = missing;
+    problem.hint("push the image first, or name another tag: what was pushed stands in the log of the CI")
 }
 
 /// The repository of an image whose tag can be replaced. One that the files can also build has a tag when they name it.

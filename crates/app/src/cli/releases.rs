@@ -56,7 +56,7 @@ struct Told<'a> {
     schemas: &'a BTreeMap<String, SchemaLevel>,
     images: &'a BTreeMap<String, String>,
     image_ids: &'a BTreeMap<String, String>,
-    promoted: &'a BTreeMap<ServiceName, String>,
+    promoted: BTreeMap<&'a ServiceName, &'a str>,
     back_to: Option<u32>,
     can_go_back: bool,
     why_not: Option<&'a str>,
@@ -144,7 +144,7 @@ impl Row<'_> {
             schemas: &release.schemas,
             images: &release.images,
             image_ids: &release.image_ids,
-            promoted: &release.promoted,
+            promoted: release.promoted.iter().map(|(service, one)| (service, one.image.as_str())).collect(),
             back_to: release.back_to,
             can_go_back: self.why_not.is_none(),
             why_not: self.why_not.as_deref(),
@@ -211,8 +211,9 @@ impl Row<'_> {
             let id = release.image_ids.get(service).map(|id| format!(" ({})", short(id))).unwrap_or_default();
             line(if number == 0 { "images" } else { "" }, format!("{service}: {image}{id}"));
         }
-        for (number, (service, image)) in release.promoted.iter().enumerate() {
-            line(if number == 0 { "promoted" } else { "" }, format!("{service}: {image}"));
+        for (number, (service, promoted)) in release.promoted.iter().enumerate() {
+            let pin = promoted.pin.as_ref().map(|pin| format!(" ({})", pin.text())).unwrap_or_default();
+            line(if number == 0 { "promoted" } else { "" }, format!("{service}: {}{pin}", promoted.image));
         }
         line("operation", release.operation.to_string());
         line(

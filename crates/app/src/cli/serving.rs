@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mainstay_model::declared::{Declared, PullPolicy};
+use mainstay_model::declared::{Declared, Pin, Promoted, PullPolicy};
 use mainstay_model::identity::ServiceName;
 use mainstay_model::plan::Order;
 
@@ -36,6 +36,7 @@ pub async fn laid_over(
         Some(promotion) => promotion.images(&declared, &before)?,
         None => before,
     };
+    options.promotes = promotion.map(|promotion| promotion.services(&declared)).transpose()?;
     // A service that the files no longer have has no image to be replaced.
     options.promoted.retain(|service, _| declared.services.contains_key(service));
     let differing = put_in_place(&mut declared, &options.promoted);
@@ -49,17 +50,22 @@ pub async fn laid_over(
 }
 
 /// Gives those that differ from the files, in words.
-pub(super) fn put_in_place(declared: &mut Declared, promoted: &BTreeMap<ServiceName, String>) -> Vec<String> {
+pub(super) fn put_in_place(declared: &mut Declared, promoted: &BTreeMap<ServiceName, Promoted>) -> Vec<String> {
     let mut differing = Vec::new();
-    for (name, image) in promoted {
-        let Some(service) = declared.services.get_mut(name).filter(|service| service.image != *image) else { continue };
-        differing.push(format!("`{image}` for `{name}`"));
-        service.image.clone_from(image);
+    for (name, promoted) in promoted {
+        let reference = promoted.reference();
+        let Some(service) = declared.services.get_mut(name).filter(|one| one.image != reference) else { continue };
+        differing.push(format!("`{}` for `{name}`", promoted.image));
+        service.image = reference;
         // Built from what lies here it would be something else under the promoted name.
         service.build = None;
-        if service.pull_policy == PullPolicy::Build {
-            service.pull_policy = PullPolicy::Missing;
-        }
+        service.pull_policy = match (service.pull_policy, &promoted.pin) {
+            // No registry has it.
+            (_, Some(Pin::Local(_))) | (PullPolicy::Never, _) => PullPolicy::Never,
+            (PullPolicy::Always, None) => PullPolicy::Always,
+            // What is pinned never turns out newer.
+            _ => PullPolicy::Missing,
+        };
         // It is no longer what `docker compose up` would make of the files.
         service.compose_hash.clear();
     }

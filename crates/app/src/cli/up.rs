@@ -143,6 +143,7 @@ impl Up {
             back_to: None,
             schema_then: BTreeMap::new(),
             promoted: BTreeMap::new(),
+            promotes: None,
             unchecked: self.preflight.unchecked(),
             way_back_required: self.require_way_back,
         }
@@ -201,7 +202,7 @@ impl Up {
 
 /// One `up`. After a pull that was asked for, a second plan replaces the containers whose image turned out newer:
 /// that could not be known before, and it is shown before it is done, as any plan is.
-async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<(), Problem> {
+pub(super) async fn bring_up(walk: &Walk<'_>, order: Order) -> Result<(), Problem> {
     let plans = walk.carry_out(vec![order.clone()]).await?;
     let may_be_newer = plans.iter().flat_map(|plan| &plan.findings).any(|finding| finding.code == PULLED_IMAGE);
     if let (Order::Up { declared, options }, true) = (order, may_be_newer) {
@@ -222,7 +223,7 @@ pub async fn run(boot: &Boot, args: Up) -> Outcome {
 ///
 /// # Errors
 /// The one problem to report.
-pub async fn bring(boot: &Boot, command: &str, args: Up, promotion: Option<&Promotion>) -> Outcome {
+pub async fn bring(boot: &Boot, command: &str, args: Up, mut promotion: Option<Promotion>) -> Outcome {
     let services = services(&args.services);
     let early = chosen::read_early(boot, &services)?;
     let walk = Walk::begin(boot, command).await?;
@@ -236,8 +237,8 @@ pub async fn bring(boot: &Boot, command: &str, args: Up, promotion: Option<&Prom
     let wanted = args.wanted(boot, reads, &walk.known).await?;
     // Before the edge, or another stack, is touched for one that cannot be done.
     for one in wanted.iter().filter(|one| one.needed_by.is_none()) {
-        if let Some(promotion) = promotion {
-            promotion.images(&one.read.declared, &BTreeMap::new())?;
+        if let Some(promotion) = &mut promotion {
+            promotion.pin(&walk, &one.read.declared).await?;
         }
     }
     // Of all stacks, before the first is touched.
@@ -253,7 +254,7 @@ pub async fn bring(boot: &Boot, command: &str, args: Up, promotion: Option<&Prom
             boot.ui.note(&format!("`{by}` requires `{}`, which is not ready: it comes first", one.read.declared.stack));
         }
         let read = migrations::carried(boot, generated::settled(boot, one.read).await?)?;
-        let promotion = promotion.filter(|_| one.needed_by.is_none());
+        let promotion = promotion.as_ref().filter(|_| one.needed_by.is_none());
         let order = args.order(boot, &Wanted { read, ..one }, edge_comes);
         let order = serving::laid_over(boot, &walk.client.memory(), order, promotion).await?;
         bring_up(&walk, order).await?;

@@ -34,7 +34,7 @@ impl Job {
 
 /// The walk with one client, over as many orders as a command has.
 pub struct Walk<'a> {
-    boot: &'a Boot,
+    pub boot: &'a Boot,
     pub client: Client,
     /// The stacks that the journal knows.
     pub known: Vec<KnownStack>,
@@ -257,7 +257,7 @@ impl<'a> Walk<'a> {
             }
             Verdict::Done => {
                 let steps = show::count(tally.done, "step");
-                ui.talk(&format!("{mark} {} of `{}` is done: {steps} in {elapsed}", plan.verb, plan.stack));
+                ui.talk(&format!("{mark} {} of `{}` is done: {steps} in {elapsed}", plan.noun(), plan.stack));
                 Ok(())
             }
             Verdict::Failed => Err(failed(plan, tally, &self.command)),
@@ -273,7 +273,7 @@ fn refuse(plan: &Plan) -> Result<(), Problem> {
 /// `nothing to do: all 3 services of `x` are as declared`.
 fn nothing_to_do(plan: &Plan) -> String {
     match (plan.verb.as_str(), plan.unchanged.len()) {
-        ("up" | "rollback", 1..) => {
+        ("up" | "promote" | "rollback", 1..) => {
             let services = show::count(plan.unchanged.len(), "service");
             let are = if plan.unchanged.len() == 1 { "is" } else { "are" };
             format!("nothing to do: {services} of `{}` {are} as declared", plan.stack)

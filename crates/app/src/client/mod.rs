@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mainstay_engine::journal::{Entry, HistoryFilter, Journal, KnownStack, Logged, Reading, Release, ReleaseState};
-use mainstay_engine::{Keeper, KeeperError, Machine};
+use mainstay_engine::{Keeper, KeeperError, Machine, Pinned, World as _};
 use mainstay_model::identity::{OperationId, StackName};
 use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Order, Plan};
@@ -110,6 +110,17 @@ impl Client {
         match self {
             Client::Hosted(keeper) => Ok(keeper.plan(order).await?),
             Client::Served(served, _) => served.plan(order).await,
+        }
+    }
+
+    /// What the tag of an image is now, asked by the one who would pull it.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked, or the registry does not tell.
+    pub async fn pin(&self, image: &str, local: bool) -> Result<Pinned, Problem> {
+        match self {
+            Client::Hosted(keeper) => Ok(keeper.docker.pin(image, local).await?),
+            Client::Served(served, _) => served.pin(image, local).await,
         }
     }
 

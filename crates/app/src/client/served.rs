@@ -9,6 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use mainstay_engine::Pinned;
 use mainstay_engine::journal::{Entry, HistoryFilter, KnownStack, Logged};
 use mainstay_model::identity::StackName;
 use mainstay_model::operation::{Event, Verdict};
@@ -22,7 +23,9 @@ use tokio_util::sync::CancellationToken;
 use super::ClientError;
 use crate::config::Settings;
 use crate::problem::{Kind, Problem};
-use crate::wire::{ApplyLine, ApplyRequest, ErrorBody, PlanAnswer, PlanRequest, RecordRequest, Recorded, Version};
+use crate::wire::{
+    ApplyLine, ApplyRequest, ErrorBody, PinRequest, PlanAnswer, PlanRequest, RecordRequest, Recorded, Version,
+};
 
 /// How long a server may take to say which version it is.
 const GREETING: Duration = Duration::from_secs(3);
@@ -62,6 +65,13 @@ impl Served {
         let request = PlanRequest { order: order.clone() };
         let response = self.send(Method::POST, "/v1/plan", Some(&request)).await?;
         Ok(answer::<PlanAnswer>(response).await?.plan)
+    }
+
+    /// # Errors
+    /// What the server answers.
+    pub async fn pin(&self, image: &str, local: bool) -> Result<Pinned, Problem> {
+        let request = PinRequest { image: image.to_owned(), local };
+        answer(self.send(Method::POST, "/v1/images/pin", Some(&request)).await?).await
     }
 
     /// # Errors

@@ -53,6 +53,14 @@ impl From<Plan> for PlanAnswer {
     }
 }
 
+/// `POST /v1/images/pin`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinRequest {
+    pub image: String,
+    /// No registry is asked.
+    pub local: bool,
+}
+
 /// `POST /v1/apply`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ApplyRequest {

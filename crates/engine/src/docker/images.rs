@@ -48,14 +48,19 @@ impl Docker {
     /// # Errors
     /// When the engine or the registry does not answer, or does not know the image.
     pub async fn registry_digest(&self, image: &str) -> Result<String, WorldError> {
+        let refusal =
+            |error: Error| Refusal::new(format!("the registry did not tell the digest of `{image}`")).explain(error);
+        self.ask_registry(image).await.map_err(refusal)
+    }
+
+    pub(super) async fn ask_registry(&self, image: &str) -> Result<String, Error> {
         let logins = Logins::read(self.registry_config()).await;
         let (name, tag) = name_and_tag(image);
         let reference = format!("{name}:{tag}");
         let asked = self.client.inspect_registry_image(&reference, logins.credentials(image));
-        let refusal =
-            |error: Error| Refusal::new(format!("the registry did not tell the digest of `{image}`")).explain(error);
-        let answer = timed(ANSWER_WITHIN, asked).await.map_err(refusal)?;
-        answer.descriptor.digest.ok_or_else(|| WorldError::new(format!("the registry told no digest of `{image}`")))
+        let answer = timed(ANSWER_WITHIN, asked).await?;
+        let untold = || Error::DockerStreamError { error: "the registry told no digest".to_owned() };
+        answer.descriptor.digest.ok_or_else(untold)
     }
 
     /// Pulls an image, even when one of this name is there.

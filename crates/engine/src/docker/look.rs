@@ -36,7 +36,7 @@ struct Containers {
 }
 
 /// A part of the snapshot, and what of it could not be read.
-type Part<T> = (T, Vec<String>);
+pub(crate) type Part<T> = (T, Vec<String>);
 
 impl Docker {
     /// Takes the snapshot that a scope asks for.
@@ -194,6 +194,22 @@ impl Docker {
 
     /// Who is on the networks, and what they answer to: one inspect a network and one a container of other stacks.
     async fn look_at_members(&self, observed: &mut Observed) {
+        let ids = observed.networks.iter().map(|network| network.id.clone()).collect();
+        let (mut members, unread) = self.members_of(ids, &observed.containers, &BTreeSet::new()).await;
+        for network in &mut observed.networks {
+            network.members = members.remove(&network.id).unwrap_or_default();
+        }
+        observed.unreadable.extend(unread);
+    }
+
+    /// The running containers on networks, by the networks' ids; `known` need not be asked for, and `left_out` are of no
+    /// interest.
+    pub(crate) async fn members_of(
+        &self,
+        networks: BTreeSet<String>,
+        known: &[Container],
+        left_out: &BTreeSet<String>,
+    ) -> Part<BTreeMap<String, Vec<Member>>> {
         let one = |id: String| {
             let docker = self.clone();
             async move {
@@ -201,20 +217,24 @@ impl Docker {
                 (id, inspected)
             }
         };
-        let network_ids: Vec<String> = observed.networks.iter().map(|network| network.id.clone()).collect();
-        let mut on_network: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (id, inspected) in side_by_side(network_ids.into_iter().map(one)).await {
+        let mut unreadable = Vec::new();
+        let mut on_network: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
+        for (id, inspected) in side_by_side(networks.into_iter().map(one)).await {
             match inspected {
                 Ok(network) => {
+                    let name = network.name.unwrap_or_default();
                     let members = network.containers.unwrap_or_default();
-                    on_network.insert(id, members.into_keys().filter(|member| is_container_id(member)).collect());
+                    let members =
+                        members.into_keys().filter(|id| is_container_id(id) && !left_out.contains(id)).collect();
+                    on_network.insert(id, (name, members));
                 }
                 Err(error) if is_missing(&error) => {}
-                Err(error) => observed.unreadable.push(unread("network", &id[..id.len().min(12)], &error)),
+                Err(error) => unreadable.push(unread("network", &id[..id.len().min(12)], &error)),
             }
         }
-        let strangers: BTreeSet<String> =
-            on_network.values().flatten().filter(|id| observed.container(id).is_none()).cloned().collect();
+        let is_known = |id: &&String| known.iter().any(|container| container.id == **id);
+        let all = on_network.values().flat_map(|(_, members)| members);
+        let strangers: BTreeSet<String> = all.filter(|id| !is_known(id)).cloned().collect();
         let mut others: BTreeMap<String, Container> = BTreeMap::new();
         for (id, inspected) in self.inspect_all(strangers).await {
             match inspected {
@@ -222,21 +242,16 @@ impl Docker {
                     others.insert(id, container_of(inspected).0);
                 }
                 Err(error) if is_missing(&error) => {}
-                Err(error) => observed.unreadable.push(unread("container", &id[..id.len().min(12)], &error)),
+                Err(error) => unreadable.push(unread("container", &id[..id.len().min(12)], &error)),
             }
         }
-        let known: BTreeMap<&str, &Container> = observed
-            .containers
-            .iter()
-            .chain(others.values())
-            .map(|container| (container.id.as_str(), container))
-            .collect();
-        for network in &mut observed.networks {
-            let ids = on_network.get(&network.id).into_iter().flatten();
-            let members =
-                ids.filter_map(|id| known.get(id.as_str())).map(|container| member_of(container, &network.name));
-            network.members = members.collect();
-        }
+        let known: BTreeMap<&str, &Container> =
+            known.iter().chain(others.values()).map(|container| (container.id.as_str(), container)).collect();
+        let of_network = |(id, (name, members)): (String, (String, BTreeSet<String>))| {
+            let containers = members.iter().filter_map(|member| known.get(member.as_str()));
+            (id, containers.map(|container| member_of(container, &name)).collect())
+        };
+        (on_network.into_iter().map(of_network).collect(), unreadable)
     }
 }
 

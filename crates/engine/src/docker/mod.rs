@@ -28,6 +28,7 @@ mod look;
 mod mounts;
 mod networks;
 mod owner;
+mod pinned;
 mod place;
 mod refusal;
 mod registry;
@@ -63,7 +64,7 @@ pub use throwaway::{Throwaway, ThrowawayWanted};
 use self::acts::Acts;
 use self::refusal::Refusal;
 use self::wire::Wire;
-use crate::world::{Acted, Context, Progress, World, WorldError};
+use crate::world::{Acted, Context, Pinned, Progress, World, WorldError};
 
 /// The oldest engine that is spoken to: 20.10.
 const OLDEST_MINOR: u32 = 41;
@@ -169,6 +170,10 @@ impl World for Docker {
 
     async fn act(&self, step: &Step, context: &Context, progress: &Progress) -> Result<Acted, WorldError> {
         self.do_action(&step.action, context, progress).await
+    }
+
+    async fn pin(&self, image: &str, local: bool) -> Result<Pinned, WorldError> {
+        self.pinned(image, local).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Releases: what each `up` that made something made, and which end it came to.
 
+use mainstay_model::declared::Promoted;
 use mainstay_model::identity::{OperationId, ServiceName, StackName};
 use mainstay_model::plan::SettleOrder;
 use mainstay_model::postgres::migration::SchemaLevel;
@@ -29,7 +30,7 @@ pub struct NewRelease {
     /// The release that this one goes back to.
     pub back_to: Option<u32>,
     /// Service to the image that was promoted in the place of the one of the files.
-    pub promoted: BTreeMap<ServiceName, String>,
+    pub promoted: BTreeMap<ServiceName, Promoted>,
     /// By database: how far its migrations are before it, where that is known. Not written down.
     pub schemas: BTreeMap<String, SchemaLevel>,
 }
@@ -60,7 +61,7 @@ pub struct Release {
     pub back_to: Option<u32>,
     /// Service to the image that was promoted in the place of the one of the files; in effect while the release serves.
     #[serde(default)]
-    pub promoted: BTreeMap<ServiceName, String>,
+    pub promoted: BTreeMap<ServiceName, Promoted>,
     /// By database: how far its migrations were at the end of the release, where that could be seen.
     #[serde(default)]
     pub schemas: BTreeMap<String, SchemaLevel>,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use mainstay_model::declared::Declared;
+use mainstay_model::declared::{Declared, Promoted};
 use mainstay_model::identity::{OperationId, ServiceName, StackName, digest};
 use mainstay_model::observed::{Observed, ObservedDatabase, Scope, State};
 use mainstay_model::operation::{Failure, Verdict, What};
@@ -80,11 +80,11 @@ fn levels(observed: &Observed) -> BTreeMap<String, SchemaLevel> {
     seen.map(|(name, ledger)| (name.clone(), SchemaLevel::of(&ledger.rows))).collect()
 }
 
-fn told_promoted(images: &BTreeMap<ServiceName, String>) -> String {
+fn told_promoted(images: &BTreeMap<ServiceName, Promoted>) -> String {
     if images.is_empty() {
         return "no promoted image any more".to_owned();
     }
-    let each = images.iter().map(|(service, image)| format!("`{image}` for `{service}`"));
+    let each = images.iter().map(|(service, promoted)| format!("`{}` for `{service}`", promoted.image));
     format!("promoted {}", each.collect::<Vec<_>>().join(", "))
 }
 
@@ -140,6 +140,7 @@ impl<W: World + Clone> Running<'_, W> {
             None => failure,
         };
         let seen = seen.map(|observed| seen_at_end(&self.plan.stack, &observed)).unwrap_or_default();
+        let seen = of_itself(seen, state);
         let ended = self.keeper.journal.release_ends(self.operation, state, seen).await;
         self.keeper.keep_ways_back(&self.plan.stack).await;
         (failure, ended)
@@ -335,7 +336,7 @@ impl<W: World + Clone> Keeper<W> {
             plan = decided(&order, &observed);
         }
         self.carry_out_settling(&order, &plan, operation, &release.operation).await?;
-        let seen = self.seen_after(release).await;
+        let seen = of_itself(self.seen_after(release).await, state);
         let ended = self.journal.release_ends(&release.operation, state, seen).await;
         ended.map_err(|trouble| failure_of_journal(&trouble))?;
         self.keep_ways_back(&release.stack).await;
@@ -403,6 +404,14 @@ fn seen_at_end(stack: &StackName, observed: &Observed) -> SeenAtEnd {
     let each = ended.into_iter().chain(up);
     let image_ids = each.filter_map(|c| Some((c.service.as_ref()?.to_string(), c.image_id.clone()))).collect();
     SeenAtEnd { image_ids, schemas: levels(observed) }
+}
+
+/// Of one that was taken back nothing runs: what does is of the release before it. What it has migrated stays.
+fn of_itself(seen: SeenAtEnd, state: ReleaseState) -> SeenAtEnd {
+    match state {
+        ReleaseState::Undone => SeenAtEnd { image_ids: BTreeMap::new(), ..seen },
+        _ => seen,
+    }
 }
 
 /// A release that does not stay leaves the migrations that it has applied.

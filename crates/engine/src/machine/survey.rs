@@ -27,6 +27,10 @@ impl Machine {
         if !questions.ports.is_empty() {
             seen.taken = self.ports(questions, engine).await?;
         }
+        if !questions.networks.is_empty() {
+            // What cannot be read stays out of it.
+            seen.members = self.members_of(questions.networks.clone(), &[], &questions.declared).await.0;
+        }
         if questions.disks {
             seen.disks.extend(disk(DiskOf::State, &existing(&self.state_dir), &self.state_dir));
             if let (Some(pid), Some(folder)) = (engine, self.root_folder().await) {

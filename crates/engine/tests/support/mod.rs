@@ -212,6 +212,14 @@ impl Drop for Stack {
                 let _ = Command::new("docker").args(remove).args(found.split_whitespace()).output();
             }
         }
+        // Names of ours that images of releases have; the images have others.
+        let kept = format!("reference=mainstay/{}/*", self.declared.stack);
+        let format = "{{.Repository}}:{{.Tag}}";
+        let listed = Command::new("docker").args(["images", "--filter", &kept, "--format", format]).output();
+        let names = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        for name in names.split_whitespace() {
+            let _ = Command::new("docker").args(["rmi", "--force", name]).output();
+        }
     }
 }
 

@@ -33,6 +33,8 @@ services:
   {SERVICE}:
     image: {}
     restart: unless-stopped
+    # While one container gives its ports to the next, everybody waits for requests that are under way.
+    stop_grace_period: 3s
     command: [caddy, run, --config, {FOLDER}/caddy.json]
     ports:
       - \"{}:80\"

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::declared::{Attachment, Declared};
+use crate::declared::{Attachment, Declared, Promoted};
 use crate::identity::{ServiceName, StackName};
 use crate::observed::{Observed, State};
 use crate::plan::preflight::Part;
@@ -106,6 +106,7 @@ impl Order {
     pub fn verb(&self) -> &'static str {
         match self {
             Order::Up { options: UpOptions { back_to: Some(_), .. }, .. } => "rollback",
+            Order::Up { options: UpOptions { promotes: Some(_), .. }, .. } => "promote",
             Order::Up { .. } => "up",
             Order::Down(_) => "down",
             Order::Start(_) => "start",
@@ -169,7 +170,10 @@ pub struct UpOptions {
     pub schema_then: BTreeMap<String, SchemaLevel>,
     /// Images that were promoted, by service; the declaration has them already in the place of those of the files.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub promoted: BTreeMap<ServiceName, String>,
+    pub promoted: BTreeMap<ServiceName, Promoted>,
+    /// This is a promotion: of the images of these services, or of none when it goes back to those of the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promotes: Option<BTreeSet<ServiceName>>,
     /// What is not looked at before the first step.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub unchecked: BTreeSet<Part>,

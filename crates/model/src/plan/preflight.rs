@@ -5,6 +5,7 @@
 //! [`find`] says what that means. A plan that starts nothing asks nothing.
 
 mod disk;
+mod name;
 mod port;
 mod way_back;
 
@@ -17,7 +18,7 @@ pub use port::{Holder, HostPort, TakenPort};
 pub use way_back::Last;
 
 use super::{Action, Finding, Order, Plan};
-use crate::observed::Observed;
+use crate::observed::{Member, Observed};
 
 /// A part of it, as it can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,6 +38,10 @@ pub struct Questions {
     pub images: BTreeSet<String>,
     /// How much room is there?
     pub disks: bool,
+    /// Who is on these networks, by the engine's id?
+    pub networks: BTreeSet<String>,
+    /// The containers of declared services, by id: what they answer to is declared.
+    pub declared: BTreeSet<String>,
 }
 
 /// What was seen. What cannot be known (the engine is on another machine, a process is another user's) is not in it.
@@ -46,6 +51,8 @@ pub struct Seen {
     /// Those that are there, with their bytes.
     pub images: BTreeMap<String, u64>,
     pub disks: Vec<Disk>,
+    /// The running containers on the networks that were asked for, by id.
+    pub members: BTreeMap<String, Vec<Member>>,
 }
 
 /// What to look at for this plan; `last` is the release that serves. `None` when there is nothing to ask.
@@ -55,7 +62,13 @@ pub fn questions(order: &Order, plan: &Plan, observed: &Observed, last: Option<&
         return None;
     }
     let asks = |part: Part| !options.unchecked.contains(&part);
-    let mut questions = Questions::default();
+    let mut questions = Questions { networks: name::unseen(declared, observed), ..Questions::default() };
+    if !questions.networks.is_empty() {
+        let ours = observed.containers.iter().filter(|container| container.stack.as_ref() == Some(&declared.stack));
+        let ours =
+            ours.filter(|container| container.service.as_ref().is_some_and(|s| declared.services.contains_key(s)));
+        questions.declared = ours.map(|container| container.id.clone()).collect();
+    }
     if asks(Part::Ports) {
         questions.ports = port::wanted(declared, plan).into_iter().map(|wanted| wanted.port).collect();
     }
@@ -73,7 +86,7 @@ pub fn questions(order: &Order, plan: &Plan, observed: &Observed, last: Option<&
 pub fn find(order: &Order, plan: &Plan, observed: &Observed, last: Option<&Last>, seen: &Seen) -> Vec<Finding> {
     let Order::Up { declared, options } = order else { return Vec::new() };
     let asks = |part: Part| !options.unchecked.contains(&part);
-    let mut found = Vec::new();
+    let mut found = name::find(declared, plan, observed, seen);
     if asks(Part::Ports) {
         found.extend(port::find(declared, plan, observed, &seen.taken));
     }

@@ -54,10 +54,10 @@ pub fn tally(plan: &Plan) -> String {
     let refusals = plan.refusals().count();
     if refusals > 0 {
         let reasons = if refusals == 1 { "1 reason".to_owned() } else { format!("{refusals} reasons") };
-        return format!("{} of `{}` is refused for {reasons}", plan.verb, plan.stack);
+        return format!("{} of `{}` is refused for {reasons}", plan.noun(), plan.stack);
     }
     if plan.is_empty() {
-        return format!("{} of `{}`: nothing to do", plan.verb, plan.stack);
+        return format!("{} of `{}`: nothing to do", plan.noun(), plan.stack);
     }
     let counts: Vec<String> = [Impact::Live, Impact::Replace, Impact::Interrupt, Impact::Destroy]
         .into_iter()
@@ -67,7 +67,7 @@ pub fn tally(plan: &Plan) -> String {
         .collect();
     let steps = if plan.steps.len() == 1 { "step" } else { "steps" };
     let gravest = consequence(plan.impact());
-    format!("{} of `{}`: {} {steps} ({}); {gravest}", plan.verb, plan.stack, plan.steps.len(), counts.join(", "))
+    format!("{} of `{}`: {} {steps} ({}); {gravest}", plan.noun(), plan.stack, plan.steps.len(), counts.join(", "))
 }
 
 /// What a step does, in the present tense, for progress lines and history: "create container `web-1`".

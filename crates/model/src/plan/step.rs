@@ -37,6 +37,14 @@ impl Plan {
         self.steps.is_empty()
     }
 
+    /// The order as a thing: "the promotion of `shop`".
+    pub fn noun(&self) -> &str {
+        match self.verb.as_str() {
+            "promote" => "promotion",
+            verb => verb,
+        }
+    }
+
     pub fn step(&self, id: StepId) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
     }

@@ -108,7 +108,7 @@ jobs:
             echo "::error::this is no tag of an image"
             exit 2
           fi
-          ssh "$SERVER" mainstay promote --stack "$STACK" --tag "$TAG" --pull --yes
+          ssh "$SERVER" mainstay promote --stack "$STACK" --tag "$TAG" --yes
         env:
           TAG: ${{ inputs.tag }}
 "#;

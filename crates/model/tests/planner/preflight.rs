@@ -152,3 +152,45 @@ fn a_plan_that_does_nothing_asks_nothing() {
     let order = up_with(|_| {})(&told);
     assert_eq!(questions(&order, &decide(&order, &told.world), &told.world, None), None);
 }
+
+#[test]
+fn who_answers_to_a_name_of_the_stack_on_its_own_network_is_told() {
+    use mainstay_model::observed::Member;
+    let stack = "network default\nservice web on=default alias=default:api env=A:2";
+    let world = "up with service web on=default alias=default:api env=A:1";
+    let seen = tell(stack, world);
+    let order: Order = up_with(|_| {})(&seen);
+    let plan = decide(&order, &seen.world);
+    let asked = questions(&order, &plan, &seen.world, None).unwrap();
+    let network = seen.world.networks[0].id.clone();
+    assert_eq!(asked.networks, [network.clone()].into());
+    assert_eq!(asked.declared, [seen.world.containers[0].id.clone()].into());
+    let member = |name: &str, stack: Option<&str>, service: Option<&str>| Member {
+        container_id: format!("{name}-id"),
+        container_name: name.into(),
+        stack: stack.map(stack_name),
+        service: service.map(str::to_owned),
+        aliases: vec!["API".into()],
+    };
+    let said = |member: Member| {
+        let members = [(network.clone(), vec![member])].into();
+        lines(&find(&order, &plan, &seen.world, None, &Seen { members, ..Seen::default() }))
+    };
+    let clash = |who: &str| {
+        vec![format!(
+            "warning: `api` is answered on `shop_default` by the service `web` and by {who}: who asks gets one or the other"
+        )]
+    };
+    assert_eq!(said(member("by-hand", None, None)), clash("the container `by-hand`"));
+    let other = member("crm-api-1", Some("crm"), Some("api"));
+    assert_eq!(said(other), clash("the container `crm-api-1` of the stack `crm`"));
+    // An orphan stays, and goes on answering.
+    let orphan = member("shop-old-1", Some("shop"), Some("old"));
+    assert_eq!(said(orphan), clash("the container `shop-old-1` of the stack `shop`"));
+    assert_eq!(said(member("shop-web-1", Some("shop"), Some("web"))), Vec::<String>::new());
+    // An external network is seen anyway.
+    let told = tell("network default\nnetwork x external=y\nservice web on=default,x env=A:2", "network y foreign\nup");
+    let order: Order = up_with(|options| options.force_recreate = true)(&told);
+    let asked = questions(&order, &decide(&order, &told.world), &told.world, None).unwrap();
+    assert!(asked.networks.is_empty());
+}

@@ -3,7 +3,7 @@
 use crate::check;
 use std::collections::BTreeMap;
 
-use crate::notation::{Told, stack_order, tell, up, up_with};
+use crate::notation::{Told, service_name, stack_order, tell, up, up_with};
 use mainstay_model::observed::Observed;
 use mainstay_model::plan::{Action, CANNOT_LEAD_BACK, Order, SettleOrder, check as read, decide, render};
 use mainstay_model::sim;
@@ -202,4 +202,28 @@ fn down_takes_the_routes_off_first_and_the_edge_off_the_network() {
 #[test]
 fn the_edge_joins_again_what_it_lost() {
     check("the_edge_joins_again_what_it_lost", STACK, "edge\nup\ndisconnect edge-caddy-1 shop_default", up);
+}
+
+#[test]
+fn what_a_promoted_tag_is_stands_in_the_plan() {
+    use mainstay_model::declared::{Pin, Promoted};
+    let of = |image: &str, pin: Pin| Promoted { image: image.into(), pin: Some(pin) };
+    let order = up_with(|options| {
+        let digest = Pin::Digest("sha256:9d09".into());
+        options.promoted = [("web", of("acme/web:2", digest.clone())), ("worker", of("acme/web:2", digest))]
+            .into_iter()
+            .chain([
+                ("db", of("mine:2", Pin::Local("sha256:77aa".into()))),
+                ("old", of("old:1", Pin::Local("x".into()))),
+            ])
+            .map(|(name, promoted)| (service_name(name), promoted))
+            .collect();
+        options.promotes = Some(["web", "worker", "db"].map(service_name).into());
+    });
+    check(
+        "what_a_promoted_tag_is_stands_in_the_plan",
+        "stack shop\nservice web\nservice worker\nservice db",
+        "",
+        order,
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::{container_names, own_names};
+use super::names::{container_names, is_redeclared, own_names};
 use crate::declared::Declared;
 use crate::observed::Observed;
 use crate::plan::{Finding, Level};
@@ -39,6 +39,17 @@ pub(super) fn find(declared: &Declared, observed: &Observed) -> Vec<Finding> {
     found
 }
 
+/// The same with somebody who is not declared, on networks that are looked at only when something is about to be done:
+/// most stacks are alone on theirs.
+pub(super) fn with_strangers(declared: &Declared, observed: &Observed) -> Vec<Finding> {
+    let is_stranger = |answerer: &Answerer| matches!(answerer, Answerer::Container { .. });
+    let all = gather(declared, observed).into_iter();
+    let names =
+        all.flat_map(|(network, names)| names.into_iter().map(move |(alias, who)| (network.clone(), alias, who)));
+    let clashes = names.filter(|(_, _, who)| who.iter().any(is_stranger) && !who.iter().all(is_stranger));
+    clashes.map(|(network, alias, who)| clash(&network, &alias, &who)).collect()
+}
+
 fn clash(network: &str, alias: &str, answerers: &BTreeSet<Answerer>) -> Finding {
     let who: Vec<String> = answerers.iter().map(Answerer::words).collect();
     let message =
@@ -65,7 +76,7 @@ fn gather(declared: &Declared, observed: &Observed) -> BTreeMap<String, BTreeMap
         declared.services.values().flat_map(|service| container_names(declared, service)).collect();
     for network in &observed.networks {
         let Some(names) = all.get_mut(&network.name) else { continue };
-        let others = network.members.iter().filter(|member| member.stack.as_ref() != Some(&declared.stack));
+        let others = network.members.iter().filter(|member| !is_redeclared(declared, member));
         let others = others.filter(|member| !wanted.contains(&member.container_name.to_ascii_lowercase()));
         for member in others {
             let who = Answerer::Container {

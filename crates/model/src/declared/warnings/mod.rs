@@ -28,6 +28,11 @@ pub fn find(declared: &Declared, observed: &Observed) -> Vec<Finding> {
     found.into_iter().collect()
 }
 
+/// Names of the stack that somebody else answers to as well, on any network whose members were seen.
+pub fn strangers(declared: &Declared, observed: &Observed) -> Vec<Finding> {
+    clash::with_strangers(declared, observed)
+}
+
 /// Hosts that the stack names and that nothing of the stack answers to. A look that finds out who else has them lets
 /// [`find`] say which network to join; of most stacks there are none, and the look is spared.
 pub fn sought(declared: &Declared) -> BTreeSet<String> {

@@ -53,7 +53,7 @@ impl Answers {
 }
 
 /// A running container of a declared service: what it answers to follows from the declaration.
-fn is_redeclared(declared: &Declared, member: &Member) -> bool {
+pub(super) fn is_redeclared(declared: &Declared, member: &Member) -> bool {
     member.stack.as_ref() == Some(&declared.stack)
         && member
             .service

@@ -218,12 +218,16 @@ impl<'a> Up<'a> {
         let Some(before) = &container.fields else {
             return Some("its fingerprint is missing or cannot be read".into());
         };
-        let changed = changed_fields(before, &service.fields());
+        let there = self.world.images.get(&service.image);
+        let mut changed = changed_fields(before, &service.fields());
+        if there == Some(&container.image_id) {
+            // Another name for the very image that it runs. Whether a pull brings another one is for the plan after it.
+            changed.retain(|field| field != "image");
+        }
         if !changed.is_empty() {
             return Some(format!("{} {}", listed(&changed), plural(changed.len(), "differs", "differ")));
         }
-        let there = self.world.images.get(&service.image)?;
-        (*there != container.image_id)
+        (*there? != container.image_id)
             .then(|| format!("image `{}` is another build than the container's", service.image))
     }
 

@@ -38,7 +38,6 @@ impl<'a> Up<'a> {
         if Up::replicas(service) == 0 || self.options.images_are_fresh || !self.is_meant(&service.name) {
             return;
         }
-        let there = self.world.images.contains_key(&service.image);
         let asked_to_build = self.options.build || service.pull_policy == PullPolicy::Build;
         let asked_to_pull = match service.build {
             // An image that is built here is pulled only when the file itself says so: `--pull` means the others.
@@ -57,7 +56,7 @@ impl<'a> Up<'a> {
                 "`--pull` was given"
             };
             self.fetch(service, false, why);
-            if there && !self.world.of_service(&service.name).is_empty() {
+            if !self.world.of_service(&service.name).is_empty() {
                 let message =
                     format!("`{}` may be newer after the pull; `{}` stays as it is", service.image, service.name);
                 let hint = "the next `up` replaces the containers whose image changed";

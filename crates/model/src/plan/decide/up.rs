@@ -12,7 +12,7 @@ use super::networks::Place;
 use super::ports::Ports;
 use super::routes::Edge;
 use super::{listed, plural};
-use crate::declared::{Condition, Declared, Service};
+use crate::declared::{Condition, Declared, Pin, Promoted, Service};
 use crate::identity::ServiceName;
 use crate::observed::Observed;
 use crate::plan::{Level, StepId, UpOptions};
@@ -68,6 +68,7 @@ pub(super) fn up(declared: &Declared, options: &UpOptions, world: &Observed) -> 
         up.draft.tell(Level::Refusal, "dependency-circle", message, Some("take one `depends_on` of the circle away"));
     }
     up.tell_about_selection();
+    up.tell_about_promotion();
     up.networks();
     up.edge();
     up.volumes();
@@ -145,6 +146,25 @@ impl<'a> Up<'a> {
                     false => self.draft.tell(Level::Note, "missing-dependency", message, None),
                 }
             }
+        }
+    }
+
+    /// What each promoted tag was found to be, before anybody agrees to it.
+    fn tell_about_promotion(&mut self) {
+        let mut by_image: BTreeMap<(&str, &Pin), Vec<&ServiceName>> = BTreeMap::new();
+        for name in self.options.promotes.iter().flatten() {
+            let Some(Promoted { image, pin: Some(pin) }) = self.options.promoted.get(name) else { continue };
+            by_image.entry((image, pin)).or_default().push(name);
+        }
+        for ((image, pin), services) in by_image {
+            let (get, them) = (plural(services.len(), "gets", "get"), listed(&services));
+            let message = match pin {
+                Pin::Digest(digest) => format!("`{image}` is {digest} in its registry; {them} {get} exactly that"),
+                Pin::Local(id) => {
+                    format!("`{image}` is {id} of this host, not of a registry; {them} {get} exactly that")
+                }
+            };
+            self.draft.tell(Level::Note, "promoted-image", message, None);
         }
     }
 

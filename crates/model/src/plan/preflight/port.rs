@@ -121,8 +121,8 @@ pub(super) fn find(declared: &Declared, plan: &Plan, observed: &Observed, taken:
     found
 }
 
-/// Containers that let go of their ports before the plan is at its end.
-fn given_up(plan: &Plan) -> BTreeSet<&str> {
+/// Containers that let go of what they have before the plan is at its end.
+pub(super) fn given_up(plan: &Plan) -> BTreeSet<&str> {
     let ids = plan.steps.iter().filter_map(|step| match &step.action {
         Action::StopContainer { target, .. } | Action::RemoveContainer { target, .. } => match &target.container {
             TargetContainer::Id(id) => Some(id.as_str()),
