@@ -78,11 +78,20 @@ async fn what_was_planted_in_a_copy_is_told_with_its_place() {
     let good = pg.back_up(&vault).await;
     // One damage after the other, so each drill tells those before it, too: one drill a damage is enough for its words.
     for (sql, told) in [
-        ("update guests set f = f + 1e-9 where id = 7", "table \"public\".\"guests\": 2,000 rows in both, and their contents differ"),
-        ("delete from guests where id > 1990", "table \"public\".\"guests\": 2,000 rows in the backup, 1,990 rows in the copy"),
+        (
+            "update guests set f = f + 1e-9 where id = 7",
+            "table \"public\".\"guests\": 2,000 rows in both, and their contents differ",
+        ),
+        (
+            "delete from guests where id > 1990",
+            "table \"public\".\"guests\": 2,000 rows in the backup, 1,990 rows in the copy",
+        ),
         ("drop policy mine on guests", "schema: its text is another"),
         ("alter table guests disable row level security", "row security was on and is off in the copy"),
-        ("select setval('guests_id_seq', 10)", "sequence \"public\".\"guests_id_seq\": would give 11 next in the copy, and 2001"),
+        (
+            "select setval('guests_id_seq', 10)",
+            "sequence \"public\".\"guests_id_seq\": would give 11 next in the copy, and 2001",
+        ),
         ("select lo_put(4711, 0, '\\xbeef')", "large objects: 1 in both, and their contents differ"),
         ("drop table kinds", "table \"public\".\"kinds\": is missing in the copy"),
     ] {

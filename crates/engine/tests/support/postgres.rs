@@ -61,12 +61,8 @@ impl Postgres {
     }
 
     pub async fn source(&self) -> Source {
-        let variables = [
-            ("PGHOST", "127.0.0.1"),
-            ("PGDATABASE", "crm"),
-            ("PGUSER", "postgres"),
-            ("PGPASSWORD", "it is a secret"),
-        ];
+        let variables =
+            [("PGHOST", "127.0.0.1"), ("PGDATABASE", "crm"), ("PGUSER", "postgres"), ("PGPASSWORD", "it is a secret")];
         let variables = variables.map(|(name, value)| (name.to_owned(), Hidden::new(value))).to_vec();
         let id = docker_ok(&["inspect", "--format", "{{.Id}}", &self.name]);
         let inside = Inside { container: id, name: self.name.clone(), variables };

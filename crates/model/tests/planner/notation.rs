@@ -85,13 +85,23 @@ pub fn stack_order(told: &Told) -> StackOrder {
 }
 
 pub fn hold(told: &Told) -> Order {
-    Order::Hold { stack: told.declared.stack.clone(), services: held(&told.declared), returned: BTreeMap::new(), reattached: Default::default() }
+    Order::Hold {
+        stack: told.declared.stack.clone(),
+        services: held(&told.declared),
+        returned: BTreeMap::new(),
+        reattached: Default::default(),
+    }
 }
 
 /// A hold in the moment in which a stack that every service leans on is back.
 pub fn hold_after_return(told: &Told) -> Order {
     let returned = told.declared.services.keys().map(|service| (service.clone(), stack_name("supabase")));
-    Order::Hold { stack: told.declared.stack.clone(), services: held(&told.declared), returned: returned.collect(), reattached: Default::default() }
+    Order::Hold {
+        stack: told.declared.stack.clone(),
+        services: held(&told.declared),
+        returned: returned.collect(),
+        reattached: Default::default(),
+    }
 }
 
 pub fn held(declared: &Declared) -> Vec<HeldService> {

@@ -30,12 +30,7 @@ impl Back<'_> {
 
 const NETWORKS: &str = "its networks are back";
 
-pub(super) fn hold(
-    stack: &StackName,
-    services: &[HeldService],
-    back: &Back<'_>,
-    world: &Observed,
-) -> Draft {
+pub(super) fn hold(stack: &StackName, services: &[HeldService], back: &Back<'_>, world: &Observed) -> Draft {
     let mut draft = Draft::default();
     let mut held: Vec<&HeldService> = services.iter().collect();
     held.sort_by_key(|service| &service.service);
