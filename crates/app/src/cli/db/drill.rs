@@ -63,7 +63,7 @@ struct Failure<'d> {
 pub async fn run(boot: &Boot, args: DrillArgs) -> Outcome {
     let shelf = args.shelved.find(boot).await?;
     let vault = args.opening.apply(boot, shelf.vault.clone())?;
-    let kept = chosen(&vault, args.id.as_ref()).await?;
+    let kept = chosen(&vault, args.id.as_ref(), |_| true).await?;
     if boot.settings.dry_run {
         boot.ui.talk(&format!("would restore {} of {} into a throw-away server", kept.manifest.id, vault.of()));
         return Ok(ExitCode::SUCCESS);
@@ -75,17 +75,18 @@ pub async fn run(boot: &Boot, args: DrillArgs) -> Outcome {
     tell(boot, &drilled, &kept.manifest)
 }
 
-/// The backup that is meant.
+/// The backup that is meant: by its id, else the newest that `fits`, else the newest.
 ///
 /// # Errors
 /// When there is none, or none can be read.
-pub async fn chosen(vault: &Vault, id: Option<&BackupId>) -> Result<Kept, Problem> {
+pub async fn chosen(vault: &Vault, id: Option<&BackupId>, fits: impl Fn(&Manifest) -> bool) -> Result<Kept, Problem> {
     if let Some(id) = id {
         return Ok(vault.get(id).await?);
     }
     let listing = vault.list().await?;
-    if let Some(newest) = listing.backups.into_iter().next() {
-        return Ok(newest);
+    let newest = listing.backups.iter().find(|one| fits(&one.manifest)).or(listing.backups.first());
+    if let Some(newest) = newest {
+        return Ok(newest.clone());
     }
     let (of, place) = (vault.of().to_owned(), vault.place().to_owned());
     let mut problem = Problem::from(BackupError::NoBackup { of, place });

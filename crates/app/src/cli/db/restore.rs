@@ -26,7 +26,7 @@ pub struct Restore {
     shelved: Shelved,
     #[command(flatten)]
     opening: Opening,
-    /// Which backup; default: the newest
+    /// Which backup; default: the newest that was not made before a migration or a restore
     #[arg(value_name = "ID")]
     id: Option<BackupId>,
     /// Only this table, with all that is its own; may be repeated
@@ -66,7 +66,8 @@ pub async fn run(boot: &Boot, args: Restore) -> Outcome {
         return back::run(boot, &args, &shelf, name).await;
     }
     let vault = args.opening.apply(boot, shelf.vault.clone())?;
-    let kept = drill::chosen(&vault, args.id.as_ref()).await?;
+    // What was taken before an operation is the way back from it: that is asked for by its id.
+    let kept = drill::chosen(&vault, args.id.as_ref(), |one| !one.reason.is_way_back()).await?;
     let task = Task { boot, args: &args, shelf: &shelf, vault: &vault, manifest: &kept.manifest };
     if args.tables.is_empty() { whole::run(&task).await } else { tables::run(&task).await }
 }

@@ -205,6 +205,8 @@ impl<'t> Tables<'t> {
     /// Foreign keys of tables that live toward those that were made, which went with them.
     async fn refer_again(&self, live: &Session, made: &[String]) -> Result<(), RestoreError> {
         let of_copy = self.copy.server().open().await?;
+        // Definitions name what is in the path without its schema.
+        of_copy.simple("SET search_path = pg_catalog", "reading foreign keys").await?;
         for name in made {
             let sql = "SELECT format('%I.%I', n.nspname, c.relname), k.conname::text, pg_get_constraintdef(k.oid) \
                        FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
