@@ -10,7 +10,7 @@ mod listing;
 mod manifest;
 
 pub use difference::{Difference, Restoring, restoring};
-pub use layout::{Cellar, Part};
+pub use layout::{CONTENTS, Cellar, Part};
 pub use listing::{Listed, Work, work};
 pub use manifest::{BucketManifest, FORMAT, Object};
 

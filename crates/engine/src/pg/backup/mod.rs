@@ -4,7 +4,7 @@ mod contents;
 mod digest;
 mod dump;
 mod error;
-mod flow;
+pub(crate) mod flow;
 mod keep;
 mod make;
 mod snapshot;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Project;
 use super::place::Place;
 use super::routes::only;
 use crate::compose::Diagnostic;
@@ -16,12 +17,21 @@ const CORS_WORDS: &[&str] = &["origins", "methods", "headers", "expose", "max_ag
 const METHODS: &[&str] = &["GET", "PUT", "POST", "DELETE", "HEAD"];
 const NANOS: u64 = 1_000_000_000;
 
-pub(super) fn buckets(place: &Place, services: &BTreeMap<ServiceName, Service>) -> BTreeMap<String, StackBucket> {
-    let one = |(name, entry): (&str, Place)| Some((name.to_owned(), bucket(name, &entry, services)?));
+pub(super) fn buckets(
+    project: &Project,
+    place: &Place,
+    services: &BTreeMap<ServiceName, Service>,
+) -> BTreeMap<String, StackBucket> {
+    let one = |(name, entry): (&str, Place)| Some((name.to_owned(), bucket(project, name, &entry, services)?));
     place.children().into_iter().filter_map(one).collect()
 }
 
-fn bucket(name: &str, entry: &Place, services: &BTreeMap<ServiceName, Service>) -> Option<StackBucket> {
+fn bucket(
+    project: &Project,
+    name: &str,
+    entry: &Place,
+    services: &BTreeMap<ServiceName, Service>,
+) -> Option<StackBucket> {
     if entry.node.as_map().is_none() {
         let message = format!("`{}` must be a mapping with `service` or `endpoint`", entry.path);
         let hint = "write `{ service: s3, port: 9000, access_key: \"${S3_ACCESS_KEY_ID}\", secret_key: \
@@ -34,6 +44,7 @@ fn bucket(name: &str, entry: &Place, services: &BTreeMap<ServiceName, Service>) 
     let keys = (key(entry, "access_key"), key(entry, "secret_key"));
     let bucket = bucket_name(entry, name);
     let cors = entry.child("cors").map(|place| place.items().iter().filter_map(cors_rule).collect());
+    let backup = entry.child("backup").and_then(|place| super::backup::backup(project, &place));
     let path_style = entry.child("path_style").and_then(|flag| flag.as_flag()).unwrap_or(true);
     Some(StackBucket {
         server: server?,
@@ -43,7 +54,7 @@ fn bucket(name: &str, entry: &Place, services: &BTreeMap<ServiceName, Service>) 
         access_key: keys.0?,
         secret_key: keys.1?,
         cors,
-        backup: None,
+        backup,
     })
 }
 

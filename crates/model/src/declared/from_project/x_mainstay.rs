@@ -75,7 +75,7 @@ pub(super) fn databases(project: &Project, services: &BTreeMap<ServiceName, Serv
 /// The buckets of the stack, by name.
 pub(super) fn buckets(project: &Project, services: &BTreeMap<ServiceName, Service>) -> BTreeMap<String, StackBucket> {
     let place = project.root.child(KEY).and_then(|place| place.child("buckets"));
-    place.map(|place| buckets::buckets(&place, services)).unwrap_or_default()
+    place.map(|place| buckets::buckets(project, &place, services)).unwrap_or_default()
 }
 
 fn stacks(project: &Project, place: &Place) -> Vec<StackName> {
