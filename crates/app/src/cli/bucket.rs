@@ -56,6 +56,8 @@ impl From<BucketError> for Problem {
             BucketError::NoSuchBackup { .. } | BucketError::NoBackup { .. } => (Kind::Usage, "no-such-backup"),
             BucketError::Damaged { .. } | BucketError::Unreadable { .. } => (Kind::Failed, "backup-damaged"),
             BucketError::Objects { .. } => (Kind::Failed, "bucket-unreadable"),
+            BucketError::OneKey { .. } => (Kind::Usage, "one-key"),
+            BucketError::Zone(_) => (Kind::Files, "bad-zone"),
             BucketError::Busy { .. } => (Kind::World, "bucket-busy"),
             BucketError::Blob(_) | BucketError::Away { .. } | BucketError::Refused { .. } => (Kind::World, "bucket"),
         };

@@ -5,7 +5,7 @@ mod backups;
 mod found;
 mod migrate;
 mod recording;
-mod retention;
+pub mod retention;
 pub mod shelf;
 mod status;
 mod trouble;

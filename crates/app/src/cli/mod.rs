@@ -4,6 +4,7 @@ pub mod bridge;
 pub mod chosen;
 pub mod completions;
 pub mod config;
+pub mod bucket;
 pub mod db;
 pub mod down;
 pub mod edge;
@@ -98,6 +99,7 @@ pub enum Command {
     Secret(secret::Secret),
     Token(token::TokenArgs),
     Db(db::Db),
+    Bucket(bucket::BucketArgs),
     Serve(serve::Serve),
     Bridge(bridge::Bridge),
     Init(init::Init),
@@ -138,6 +140,7 @@ impl Command {
             Command::Secret(_) => "secret",
             Command::Token(_) => "token",
             Command::Db(_) => "db",
+            Command::Bucket(_) => "bucket",
             Command::Serve(_) => "serve",
             Command::Bridge(_) => "bridge",
             Command::Init(_) => "init",
@@ -170,6 +173,7 @@ impl Command {
             Command::Secret(args) => secret::run(boot, args).await,
             Command::Token(args) => token::run(boot, args).await,
             Command::Db(args) => db::run(boot, args).await,
+            Command::Bucket(args) => bucket::run(boot, args).await,
             Command::Serve(args) => serve::run(boot, args).await,
             Command::Bridge(args) => bridge::run(boot, args).await,
             Command::Init(args) => init::run(boot, args).await,

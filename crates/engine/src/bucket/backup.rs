@@ -76,6 +76,9 @@ impl Cabinet {
         reason: Reason,
         mut told: impl FnMut(News),
     ) -> Result<Backed, BucketError> {
+        if !self.seals.has_a_second() {
+            return Err(BucketError::OneKey { of: self.of.clone() });
+        }
         let began_at = Timestamp::now().to_string();
         self.sweep().await?;
         let listing = self.list().await?;

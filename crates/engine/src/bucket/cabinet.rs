@@ -72,6 +72,12 @@ impl Cabinet {
         Cabinet { store, cellar, seals, of: of.into() }
     }
 
+    /// With other keys to open with.
+    #[must_use]
+    pub fn opened_with(self, seals: Seals) -> Cabinet {
+        Cabinet { seals, ..self }
+    }
+
     /// What may be shown of where they lie.
     pub fn place(&self) -> &str {
         self.store.place()

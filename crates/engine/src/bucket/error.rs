@@ -25,6 +25,10 @@ pub enum BucketError {
     Away { address: String, doing: &'static str, why: String },
     #[error("`{address}` refused {doing}: {status}{words}")]
     Refused { address: String, doing: &'static str, status: u16, words: String },
+    #[error("{0}")]
+    Zone(String),
+    #[error("only this host could open the backups of {of}: they would be lost with it")]
+    OneKey { of: String },
     #[error("another command is at the backups of {of}")]
     Busy { of: String },
     #[error("the lock `{path}` cannot be had: {why}")]
@@ -48,6 +52,10 @@ impl BucketError {
             BucketError::Refused { status: 501, .. } => {
                 vec!["this server does not have that setting: leave it out".into()]
             }
+            BucketError::OneKey { .. } => vec![
+                "make a second key and keep it elsewhere: `mainstay secret recovery-key`".into(),
+                "or name a recipient that you have: `backup: { recipients: [age1…] }`".into(),
+            ],
             BucketError::Busy { .. } => vec!["try again when it is done".into()],
             _ => Vec::new(),
         }

@@ -7,6 +7,7 @@ mod backup;
 mod cabinet;
 mod drill;
 mod error;
+mod keep;
 mod make;
 mod opening;
 mod restore;
@@ -16,6 +17,7 @@ pub use backup::{Backed, News};
 pub use cabinet::{Cabinet, Listing, Shelved};
 pub use drill::{Proof, Verdict};
 pub use error::BucketError;
+pub use keep::candidates;
 pub use make::{Made, Server};
 pub use restore::Restored;
 

@@ -9,6 +9,7 @@ use mainstay_model::identity::BackupId;
 use super::which::one;
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
+use crate::cli::db::shelf::Opening;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::meter::{Meter, rate, size};
 use crate::ui::show::count;
@@ -32,12 +33,17 @@ pub struct Drill {
     /// Every backup
     #[arg(long, conflicts_with = "id")]
     all: bool,
+    #[command(flatten)]
+    opening: Opening,
 }
 
 pub async fn run(boot: &Boot, args: Drill) -> Outcome {
     boot.refuse_dry_run("bucket drill")?;
     let chosen = one(boot, args.name.as_ref()).await?;
-    let cabinet = chosen.cabinet(boot)?;
+    let mut cabinet = chosen.cabinet(boot)?;
+    if let Some(seals) = args.opening.seals(boot)? {
+        cabinet = cabinet.opened_with(seals);
+    }
     let shelved = if args.all {
         let listing = cabinet.list().await?;
         for (id, why) in &listing.unusable {

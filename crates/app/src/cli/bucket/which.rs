@@ -8,6 +8,7 @@ use mainstay_model::identity::ServiceName;
 use mainstay_model::observed::{Scope, State};
 
 use crate::boot::{Boot, engine};
+use crate::cli::db::shelf::with_keys;
 use crate::cli::{generated, smoke};
 use crate::problem::Problem;
 
@@ -127,10 +128,11 @@ impl Chosen {
     /// When none is declared, or it cannot be used.
     pub fn cabinet(&self, boot: &Boot) -> Result<Cabinet, Problem> {
         let backup = self.backup()?;
-        if let Destination::S3(bucket) = &backup.to {
-            boot.ui.redactions.learn(&bucket.secret_key);
+        let to = with_keys(backup.to.clone(), &boot.environment);
+        if let Destination::S3(Bucket { secret_key: Some(secret), .. }) = &to {
+            boot.ui.redactions.learn([secret]);
         }
-        let store = Store::open(&backup.to).map_err(mainstay_engine::bucket::BucketError::from)?;
+        let store = Store::open(&to).map_err(mainstay_engine::bucket::BucketError::from)?;
         let seals = boot.secrets().seals(&backup.recipients)?;
         let cellar = Cellar::new(self.declared.stack.as_str(), self.env.as_deref(), &self.name);
         Ok(Cabinet::new(store, cellar, seals, self.of()))

@@ -5,7 +5,7 @@ mod digest;
 mod dump;
 mod error;
 pub(crate) mod flow;
-mod keep;
+pub(crate) mod keep;
 mod make;
 mod snapshot;
 mod tools;
