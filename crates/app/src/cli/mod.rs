@@ -1,10 +1,10 @@
 //! The commands, one file each: the arguments first, whose doc comments are the help, then what the command does.
 
 pub mod bridge;
+pub mod bucket;
 pub mod chosen;
 pub mod completions;
 pub mod config;
-pub mod bucket;
 pub mod db;
 pub mod down;
 pub mod edge;

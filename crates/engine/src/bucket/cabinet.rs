@@ -74,8 +74,8 @@ impl Cabinet {
 
     /// With other keys to open with.
     #[must_use]
-    pub fn opened_with(self, seals: Seals) -> Cabinet {
-        Cabinet { seals, ..self }
+    pub fn opened_with(self, keys: &Seals) -> Cabinet {
+        Cabinet { seals: self.seals.opened_with(keys), ..self }
     }
 
     /// What may be shown of where they lie.
@@ -165,8 +165,12 @@ impl Cabinet {
         }
         let mut proofs = Vec::new();
         for part in parts.iter().filter(|part| matches!(part, Part::Proof(_))) {
-            let bytes = self.opened(&self.cellar.key(id, part)).await?;
-            // A proof that cannot be read proves nothing.
+            let bytes = match self.opened(&self.cellar.key(id, part)).await {
+                Err(BucketError::Blob(error)) if !error.is_not_there() => return Err(error.into()),
+                // A proof that cannot be read proves nothing.
+                Err(_) => continue,
+                Ok(bytes) => bytes,
+            };
             proofs.extend(serde_json::from_slice::<Proof>(&bytes).ok().filter(|proof| proof.backup == *id));
         }
         Ok(Shelved { manifest, proofs })

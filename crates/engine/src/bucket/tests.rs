@@ -207,3 +207,19 @@ async fn only_one_at_a_time_writes() {
     drop(turn);
     assert!(bench.cabinet.turn(state.path()).is_ok());
 }
+
+#[tokio::test]
+async fn a_drill_with_another_key_is_told_to_everybody() {
+    let bench = bench();
+    bench.put("a", b"one").await;
+    let (key, recipient) = Secrets::new_recovery_key();
+    let state = tempfile::tempdir().unwrap();
+    let seals = Secrets::of(state.path(), None).seals(&[recipient]).unwrap();
+    let cabinet = Cabinet::new(bench.store.clone(), bench.cabinet.cellar.clone(), seals, "artifacts of botmox");
+    cabinet.back_up(&bench.bucket, ABOUT, Reason::Manual(None), |_| {}).await.unwrap();
+    let elsewhere = cabinet.clone().opened_with(&Seals::of_key(&key).unwrap());
+    let shelved = elsewhere.get(None).await.unwrap();
+    assert!(elsewhere.drill(&shelved, |_, _| {}).await.unwrap().is_proven());
+    let told = cabinet.get(None).await.unwrap();
+    assert_eq!(told.proofs.len(), 1);
+}

@@ -42,7 +42,7 @@ pub async fn run(boot: &Boot, args: Drill) -> Outcome {
     let chosen = one(boot, args.name.as_ref()).await?;
     let mut cabinet = chosen.cabinet(boot)?;
     if let Some(seals) = args.opening.seals(boot)? {
-        cabinet = cabinet.opened_with(seals);
+        cabinet = cabinet.opened_with(&seals);
     }
     let shelved = if args.all {
         let listing = cabinet.list().await?;

@@ -40,9 +40,7 @@ pub async fn choose(boot: &Boot, names: &[String]) -> Result<Vec<Chosen>, Proble
     if let Some(unknown) = names.iter().find(|name| !declared.buckets.contains_key(*name)) {
         let known: Vec<&str> = declared.buckets.keys().map(String::as_str).collect();
         let message = format!("`{}` declares no bucket `{unknown}`", declared.stack);
-        return Err(
-            Problem::usage("no-such-bucket", message).hint(format!("there is `{}`", known.join("`, `")))
-        );
+        return Err(Problem::usage("no-such-bucket", message).hint(format!("there is `{}`", known.join("`, `"))));
     }
     let is_meant = |name: &String| names.is_empty() || names.contains(name);
     let chosen = declared.buckets.iter().filter(|(name, _)| is_meant(name)).map(|(name, wish)| Chosen {
@@ -117,8 +115,11 @@ impl Chosen {
 
     pub fn backup(&self) -> Result<&Backup, Problem> {
         self.wish.backup.as_ref().ok_or_else(|| {
-            Problem::usage("no-backup-declared", format!("`{}` declares no place for backups of `{}`", self.declared.stack, self.name))
-                .hint("declare it: `backup: { to: s3://BUCKET/PREFIX }`, or a folder: `backup: { to: ./backups }`")
+            Problem::usage(
+                "no-backup-declared",
+                format!("`{}` declares no place for backups of `{}`", self.declared.stack, self.name),
+            )
+            .hint("declare it: `backup: { to: s3://BUCKET/PREFIX }`, or a folder: `backup: { to: ./backups }`")
         })
     }
 

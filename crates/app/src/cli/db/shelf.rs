@@ -68,7 +68,7 @@ impl Opening {
     /// When the file has no key.
     pub fn apply(&self, boot: &Boot, vault: Vault) -> Result<Vault, Problem> {
         Ok(match self.seals(boot)? {
-            Some(seals) => vault.opened_with(seals),
+            Some(seals) => vault.opened_with(&seals),
             None => vault,
         })
     }
