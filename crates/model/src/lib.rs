@@ -7,6 +7,7 @@
 //! utters, [`smoke`] judges what was answered, [`postgres`] is what can be known of a database without one,
 //! [`sim`] plays steps on an [`observed::Observed`] so that the laws can be tested without an engine.
 
+pub mod bucket;
 pub mod compose;
 pub mod declared;
 pub mod edge;

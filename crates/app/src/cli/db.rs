@@ -9,7 +9,7 @@ mod migrate;
 mod recording;
 mod remember;
 mod restore;
-mod retention;
+pub mod retention;
 pub mod shelf;
 mod status;
 mod trouble;

@@ -1,6 +1,7 @@
 //! The commands, one file each: the arguments first, whose doc comments are the help, then what the command does.
 
 pub mod bridge;
+pub mod bucket;
 pub mod chosen;
 pub mod completions;
 pub mod config;
@@ -98,6 +99,7 @@ pub enum Command {
     Secret(secret::Secret),
     Token(token::TokenArgs),
     Db(db::Db),
+    Bucket(bucket::BucketArgs),
     Serve(serve::Serve),
     Bridge(bridge::Bridge),
     Init(init::Init),
@@ -138,6 +140,7 @@ impl Command {
             Command::Secret(_) => "secret",
             Command::Token(_) => "token",
             Command::Db(_) => "db",
+            Command::Bucket(_) => "bucket",
             Command::Serve(_) => "serve",
             Command::Bridge(_) => "bridge",
             Command::Init(_) => "init",
@@ -170,6 +173,7 @@ impl Command {
             Command::Secret(args) => secret::run(boot, args).await,
             Command::Token(args) => token::run(boot, args).await,
             Command::Db(args) => db::run(boot, args).await,
+            Command::Bucket(args) => bucket::run(boot, args).await,
             Command::Serve(args) => serve::run(boot, args).await,
             Command::Bridge(args) => bridge::run(boot, args).await,
             Command::Init(args) => init::run(boot, args).await,

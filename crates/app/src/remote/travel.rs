@@ -77,6 +77,7 @@ pub fn way(command: &Command) -> Way {
             Way::Stays { why: "starts a server where it is run", hint: "start it there, as a service (docs/REMOTE.md)" }
         }
         Command::Bridge(_) => Way::Stays { why: "is the other end of `--host`", hint: "leave it out" },
+        Command::Bucket(_) => Way::WithFiles,
         Command::Db(_) => Way::Stays {
             why: "reads the migrations of this machine, and reaches the database's container from it",
             hint: "run it there, or name a database that this machine reaches: `DATABASE_URL=postgres://… mainstay db …`",
@@ -209,6 +210,7 @@ mod tests {
         ("bridge", "", "stays"),
         ("init", "", "stays"),
         ("db", "migrate status", "stays"),
+        ("bucket", "ls", "files"),
         ("watch", "", "stays"),
         ("version", "", "alone"),
         ("completions", "bash", "stays"),

@@ -24,6 +24,7 @@ const COMMANDS: &[&str] = &[
     "secret",
     "token",
     "db",
+    "bucket",
     "serve",
     "bridge",
     "init",

@@ -4,11 +4,13 @@
 //! it is finished, and one that was broken off can be cleared away by what it was begun with.
 
 mod error;
+mod objects;
 mod open;
 mod store;
 mod upload;
 
 pub use error::BlobError;
+pub use objects::{Attached, Putting};
 pub use store::{Found, Reading, Store};
 pub use upload::{Begun, PART_BYTES, Upload};
 

@@ -86,6 +86,13 @@ impl Seals {
         Ok(Seals { recipients: vec![key.recipient()], identities: vec![key.into_identity()] })
     }
 
+    /// Opens with the keys of another one, and still seals for its own recipients: what is written meanwhile can be read by
+    /// those who read the rest.
+    #[must_use]
+    pub fn opened_with(&self, keys: &Seals) -> Seals {
+        Seals { recipients: self.recipients.clone(), identities: keys.identities.clone() }
+    }
+
     /// What may be told of them.
     pub fn recipients(&self) -> Vec<String> {
         self.recipients.iter().map(ToString::to_string).collect()

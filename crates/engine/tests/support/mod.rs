@@ -55,6 +55,7 @@ impl Stack {
             secrets: Default::default(),
             smoke: Vec::new(),
             databases: std::collections::BTreeMap::new(),
+            buckets: std::collections::BTreeMap::new(),
         };
         Some(Stack { docker, declared, next_step: AtomicU32::new(1) })
     }

@@ -227,6 +227,7 @@ mod tests {
             secrets: Default::default(),
             smoke: Vec::new(),
             databases: std::collections::BTreeMap::new(),
+            buckets: std::collections::BTreeMap::new(),
             disabled: Default::default(),
         };
         Order::Up { declared: Box::new(declared), options: UpOptions::default() }

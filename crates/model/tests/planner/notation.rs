@@ -146,6 +146,7 @@ pub fn declared(text: &str) -> Declared {
         secrets: Default::default(),
         smoke: Vec::new(),
         databases: std::collections::BTreeMap::new(),
+        buckets: std::collections::BTreeMap::new(),
     };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         declare(&mut declared, line);

@@ -65,7 +65,11 @@ pub async fn run(boot: &Boot, args: Retention) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(boot: &Boot, plan: &RetentionPlan) -> Result<(), Problem> {
+/// Which stay and which go.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn show(boot: &Boot, plan: &RetentionPlan) -> Result<(), Problem> {
     if boot.ui.json {
         return boot.ui.json_document(plan);
     }

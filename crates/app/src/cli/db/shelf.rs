@@ -67,7 +67,18 @@ impl Opening {
     /// # Errors
     /// When the file has no key.
     pub fn apply(&self, boot: &Boot, vault: Vault) -> Result<Vault, Problem> {
-        let Some(file) = &self.identity else { return Ok(vault) };
+        Ok(match self.seals(boot)? {
+            Some(seals) => vault.opened_with(&seals),
+            None => vault,
+        })
+    }
+
+    /// The key that was named.
+    ///
+    /// # Errors
+    /// When the file has none.
+    pub fn seals(&self, boot: &Boot) -> Result<Option<Seals>, Problem> {
+        let Some(file) = &self.identity else { return Ok(None) };
         let path = boot.environment.working_directory.join(file);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             Problem::files("no-identity", format!("`{}` could not be read", path.display())).caused_by(&error)
@@ -78,7 +89,7 @@ impl Opening {
             Problem::files("no-identity", format!("`{}` holds no age key", path.display()))
                 .hint("it has a line that begins with `AGE-SECRET-KEY-1`; `age --decrypt` opens one with a passphrase")
         })?;
-        Ok(vault.opened_with(seals))
+        Ok(Some(seals))
     }
 }
 

@@ -104,6 +104,7 @@ fn needed(command: &Command, global: &Global) -> Result<Vec<Scope>, Problem> {
         | Command::Up(_)
         | Command::Watch(_)
         | Command::Db(_)
+        | Command::Bucket(_)
         | Command::Plan(_)
         | Command::Down(_)
         | Command::Start(_)

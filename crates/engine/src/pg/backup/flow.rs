@@ -25,7 +25,7 @@ const OPENED_BYTES: usize = 64 << 10;
 
 /// What a stream came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sum {
+pub(crate) struct Sum {
     pub bytes: u64,
     pub sha256: String,
 }
@@ -48,12 +48,12 @@ impl Summing {
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The plain bytes go in here.
-pub(super) struct Inlet {
+pub(crate) struct Inlet {
     pieces: mpsc::Sender<Option<Bytes>>,
 }
 
@@ -70,13 +70,13 @@ impl Inlet {
 }
 
 /// Sealed parts come out here, each of the same size but the last.
-pub(super) struct Sealing {
+pub(crate) struct Sealing {
     pub parts: mpsc::Receiver<Bytes>,
     /// Ends after the last part: the sums of the plain bytes and of the sealed ones.
     pub sums: JoinHandle<io::Result<(Sum, Sum)>>,
 }
 
-pub(super) fn seal(seals: &Seals, part_bytes: usize) -> (Inlet, Sealing) {
+pub(crate) fn seal(seals: &Seals, part_bytes: usize) -> (Inlet, Sealing) {
     let (pieces, mut taken) = mpsc::channel::<Option<Bytes>>(WAITING_PIECES);
     // One part waits while another is filled.
     let (parts, receiver) = mpsc::channel(1);
@@ -138,7 +138,7 @@ impl Write for Outlet {
 pub type Opened = stream::BoxStream<'static, Result<Bytes, BackupError>>;
 
 /// Opens what a store gives.
-pub(super) fn open(seals: &Seals, id: &BackupId, stored: &Stored, reading: Reading) -> Opened {
+pub(crate) fn open(seals: &Seals, id: &BackupId, stored: &Stored, reading: Reading) -> Opened {
     let (opened, receiver) = mpsc::channel::<Result<Bytes, BackupError>>(WAITING_PIECES);
     let input = SyncIoBridge::new(StreamReader::new(reading.map_err(io::Error::other)));
     let (seals, id, stored) = (seals.clone(), id.clone(), stored.clone());
@@ -229,7 +229,7 @@ impl<R: Read> Read for Tee<R> {
 }
 
 /// The sum of an object as it lies there.
-pub(super) async fn sum(mut reading: Reading, mut told: impl FnMut(u64)) -> Result<Sum, BlobError> {
+pub(crate) async fn sum(mut reading: Reading, mut told: impl FnMut(u64)) -> Result<Sum, BlobError> {
     let mut summing = Summing::default();
     while let Some(piece) = reading.next().await {
         summing.add(&piece?);

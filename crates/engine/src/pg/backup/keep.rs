@@ -12,24 +12,37 @@ use super::vault::Shelved;
 /// # Errors
 /// When there is no such zone, or a manifest has no time.
 pub fn candidates(backups: &[Shelved], zone: Option<&str>) -> Result<Vec<Candidate>, BackupError> {
-    let zone = match zone {
-        Some(name) => TimeZone::get(name).map_err(|error| BackupError::Broken(format!("`zone: {name}`: {error}")))?,
-        None => TimeZone::system(),
-    };
+    let zone = calendar(zone)?;
     let candidate = |one: &Shelved| {
         let manifest = &one.manifest;
-        let at: Timestamp = manifest.snapshot_at.parse().map_err(|_| BackupError::Damaged {
+        let day = day(&manifest.snapshot_at, &zone).ok_or_else(|| BackupError::Damaged {
             id: manifest.id.clone(),
             what: format!("`{}` is no time", manifest.snapshot_at),
         })?;
-        let date = at.to_zoned(zone.clone()).date();
         Ok(Candidate {
             id: manifest.id.clone(),
-            day: Day { year: date.year().into(), month: date.month().unsigned_abs(), day: date.day().unsigned_abs() },
+            day,
             bytes: manifest.stored.bytes,
             reason: manifest.reason.clone(),
             standing: one.standing(),
         })
     };
     backups.iter().map(candidate).collect()
+}
+
+/// The zone of a schedule; the host's own when it names none.
+///
+/// # Errors
+/// When there is no such zone.
+pub(crate) fn calendar(zone: Option<&str>) -> Result<TimeZone, BackupError> {
+    match zone {
+        Some(name) => TimeZone::get(name).map_err(|error| BackupError::Broken(format!("`zone: {name}`: {error}"))),
+        None => Ok(TimeZone::system()),
+    }
+}
+
+/// The day of a time in RFC 3339; nothing when it is none.
+pub(crate) fn day(at: &str, zone: &TimeZone) -> Option<Day> {
+    let date = at.parse::<Timestamp>().ok()?.to_zoned(zone.clone()).date();
+    Some(Day { year: date.year().into(), month: date.month().unsigned_abs(), day: date.day().unsigned_abs() })
 }

@@ -101,8 +101,8 @@ impl Vault {
 
     /// With other keys to open with.
     #[must_use]
-    pub fn opened_with(self, seals: Seals) -> Vault {
-        Vault { seals, ..self }
+    pub fn opened_with(self, keys: &Seals) -> Vault {
+        Vault { seals: self.seals.opened_with(keys), ..self }
     }
 
     /// What may be shown of where they lie.

@@ -4,6 +4,7 @@
 //! unescaped before. Reading never stops at the first complaint, so that a file is corrected in one go.
 
 mod backup;
+mod buckets;
 mod build;
 mod check;
 mod container;
@@ -121,6 +122,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
     let x_mainstay::Top { requires, secrets } = x_mainstay::at_the_top(&project);
     let smoke = x_mainstay::smoke(&project, &services);
     let databases = x_mainstay::databases(&project, &services);
+    let buckets = x_mainstay::buckets(&project, &services);
     routes::clashes(&project.root, &services);
     Some(Declared {
         stack,
@@ -134,6 +136,7 @@ fn read(loaded: &Loaded, complaints: &Complaints) -> Option<Declared> {
         secrets: super::Secrets { wishes: secrets, values: loaded.kept.values.clone() },
         smoke,
         databases,
+        buckets,
     })
 }
 

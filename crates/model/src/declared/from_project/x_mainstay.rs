@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
-use super::{Project, databases, rollout, routes, secrets, smoke};
+use super::{Project, buckets, databases, rollout, routes, secrets, smoke};
 use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Dialect};
 use crate::declared::container::ContainerSpec;
-use crate::declared::{Database, Probe, Rollout, Route, Service};
+use crate::declared::{Database, Probe, Rollout, Route, Service, StackBucket};
 use crate::identity::{ServiceName, StackName};
 use crate::secrets::SecretWish;
 use crate::smoke::Check;
@@ -16,7 +16,7 @@ use crate::smoke::Check;
 const KEY: &str = "x-mainstay";
 
 /// Words at the top of the file; `schedules` are not honoured yet.
-const AT_THE_TOP: &[&str] = &["requires", "dialect", "domain", "secrets", "smoke", "databases", "schedules"];
+const AT_THE_TOP: &[&str] = &["requires", "dialect", "domain", "secrets", "smoke", "databases", "buckets", "schedules"];
 
 /// Words in a service.
 const IN_A_SERVICE: &[&str] = &["routes", "probe", "wait", "rollout"];
@@ -53,7 +53,7 @@ pub(super) fn at_the_top(project: &Project) -> Top {
             // It was used up when the files were read.
             "domain" => drop(child.as_text()),
             // Read by functions of their own, which have to know the services.
-            "smoke" | "databases" => {}
+            "smoke" | "databases" | "buckets" => {}
             _ => tell(&child, word, AT_THE_TOP, IN_A_SERVICE, "belongs in a service"),
         }
     }
@@ -70,6 +70,12 @@ pub(super) fn smoke(project: &Project, services: &BTreeMap<ServiceName, Service>
 pub(super) fn databases(project: &Project, services: &BTreeMap<ServiceName, Service>) -> BTreeMap<String, Database> {
     let place = project.root.child(KEY).and_then(|place| place.child("databases"));
     place.map(|place| databases::databases(project, &place, services)).unwrap_or_default()
+}
+
+/// The buckets of the stack, by name.
+pub(super) fn buckets(project: &Project, services: &BTreeMap<ServiceName, Service>) -> BTreeMap<String, StackBucket> {
+    let place = project.root.child(KEY).and_then(|place| place.child("buckets"));
+    place.map(|place| buckets::buckets(project, &place, services)).unwrap_or_default()
 }
 
 fn stacks(project: &Project, place: &Place) -> Vec<StackName> {
