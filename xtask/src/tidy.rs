@@ -48,6 +48,7 @@ const ITS_ROOMS: &[(&str, &[&str])] = &[
         "rustls",
         &[
             "crates/engine/src/smoke",
+            "crates/engine/src/blobs",
             "crates/app/src/remote",
             "crates/app/src/api/door",
             "crates/standing-pool/src/tls",
