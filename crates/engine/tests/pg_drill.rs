@@ -139,7 +139,7 @@ async fn stored_bytes_that_are_not_as_they_were_fail_with_the_reason_and_another
 
     let proofs = vault.get(&manifest.id).await.unwrap().proofs.len();
     let (key, _) = Secrets::new_recovery_key();
-    let stranger = vault.clone().opened_with(Seals::of_key(&key).unwrap());
+    let stranger = vault.clone().opened_with(&Seals::of_key(&key).unwrap());
     let error = drill(&docker, &stranger, &manifest, &[]).await.unwrap_err();
     assert!(matches!(error, BackupError::OtherKey { .. }), "{error}");
     assert_eq!(vault.get(&manifest.id).await.unwrap().proofs.len(), proofs);

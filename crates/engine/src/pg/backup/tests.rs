@@ -133,7 +133,7 @@ async fn what_was_stored_comes_back_and_only_for_its_keys() {
         whole.extend_from_slice(&piece.unwrap());
     }
     assert!(whole == plain(0));
-    let others = vault.clone().opened_with(seals());
+    let others = vault.clone().opened_with(&seals());
     assert!(matches!(check(&others, &id(1)).await, Err(BackupError::OtherKey { .. })));
     let listing = others.list().await.unwrap();
     assert!(listing.backups.is_empty() && listing.unusable[0].why.contains("sealed for other keys"), "{listing:?}");
