@@ -24,7 +24,7 @@ fn sorted(names: &[String], refers: &[(String, String)]) -> Option<Vec<String>> 
     let mut done: Vec<String> = Vec::new();
     while !open.is_empty() {
         let is_free = |name: &&String| !refers.iter().any(|(from, to)| from == *name && !done.contains(to));
-        let at = open.iter().position(|name| is_free(name))?;
+        let at = open.iter().position(is_free)?;
         let next = open.remove(at).clone();
         done.push(next);
     }
