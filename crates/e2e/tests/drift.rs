@@ -171,7 +171,7 @@ fn order_of_columns_and_names_of_constraints_do_not_matter() {
         "create table own_things (id int not null); create table parts (at date) partition by range (at); create table parts_2026 partition of parts for values from ('2026-01-01') to ('2027-01-01')",
     );
     sql(&scene, &format!("create table \"{long}\" (\"{long}\" int)"));
-    sql(&scene, &format!("{}", &LOGS[LOGS.find("create table").expect("it is there")..]));
+    sql(&scene, &LOGS[LOGS.find("create table").expect("it is there")..]);
     assert_eq!(
         differences(&scene, &[]),
         [

@@ -11,6 +11,7 @@ mod upload;
 
 pub use error::BlobError;
 pub use objects::{Attached, Putting};
+pub(crate) use open::choose_tls;
 pub use store::{Found, Reading, Store};
 pub use upload::{Begun, PART_BYTES, Upload};
 

@@ -40,6 +40,11 @@ impl Store {
     }
 }
 
+/// The library makes its TLS of what the process has chosen. A second choice is refused and changes nothing.
+pub(crate) fn choose_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 fn folder(path: &Path, place: String) -> Result<Store, BlobError> {
     let failed = |why: String| BlobError::Place { place: place.clone(), why, hints: Vec::new() };
     // What was backed up is as private as the database.
@@ -65,8 +70,7 @@ fn s3(bucket: &Bucket, place: String) -> Result<Store, BlobError> {
             ],
         });
     };
-    // The library makes its TLS of what the process has chosen; a second choice is refused and changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    choose_tls();
     let client =
         ClientOptions::new().with_connect_timeout(CONNECT_WITHIN).with_timeout_disabled().with_read_timeout(QUIET_FOR);
     let mut builder = AmazonS3Builder::new()

@@ -59,8 +59,7 @@ impl Server {
         let style = if bucket.path_style { UrlStyle::Path } else { UrlStyle::VirtualHost };
         let signed = rusty_s3::Bucket::new(endpoint, style, bucket.bucket.clone(), region)
             .map_err(|_| wrong("its endpoint is no address"))?;
-        // The library makes its TLS of what the process has chosen; a second choice is refused and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::blobs::choose_tls();
         let client = Client::builder().timeout(ANSWER_WITHIN).build();
         Ok(Server {
             client: client.map_err(|error| wrong(&error.to_string()))?,

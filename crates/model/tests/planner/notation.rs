@@ -208,7 +208,14 @@ pub fn database(words: &[&str]) -> Database {
             password: None,
         },
     };
-    Database { whereabouts, migrations: Some(migrations), backup: None, image: None, probes: Vec::new(), drift: Default::default() }
+    Database {
+        whereabouts,
+        migrations: Some(migrations),
+        backup: None,
+        image: None,
+        probes: Vec::new(),
+        drift: Default::default(),
+    }
 }
 
 /// What a database was migrated by.
