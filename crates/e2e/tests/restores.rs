@@ -149,7 +149,8 @@ fn a_whole_database_is_restored_beside_it_swapped_in_and_swapped_back() {
     assert!(names.starts_with("crm crm_before_restore_") && names.split(' ').count() == 2, "{names}");
     let listed = scene.on("one", &["db", "backups", "--env", "dev"]).ok();
     listed.prints("before restore");
-    let told = scene.history_of("operation").iter().any(|entry| entry["summary"].as_str().is_some_and(|s| s.contains(&id)));
+    let told =
+        scene.history_of("operation").iter().any(|entry| entry["summary"].as_str().is_some_and(|s| s.contains(&id)));
     assert!(told, "the restore is in the history");
 
     restore(&scene, &["--back"]).ok().says("is `crm` again");

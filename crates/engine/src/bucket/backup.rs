@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
@@ -13,16 +14,18 @@ use mainstay_model::postgres::backup::retention::Standing;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use super::cabinet::{Cabinet, Listing, Marker, new_id};
+use super::cabinet::{Cabinet, Listing, Marker};
 use super::error::BucketError;
-use super::opening::hex;
 use crate::blobs::{Attached, BlobError, PART_BYTES, Reading, Store};
-use crate::pg::backup::flow;
+use crate::pg::backup::flow::{self, hex};
+use crate::pg::backup::name::new_id;
 
 /// So many objects are read at a time.
 const AT_ONCE: usize = 8;
 /// What is larger goes through in pieces, one such object at a time: memory stays as it is.
 const SMALL_BYTES: u64 = 1 << 20;
+
+const SAME_SECOND: Duration = Duration::from_millis(50);
 
 /// How far it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,8 +70,8 @@ impl Cabinet {
     /// Backs a bucket up. Hold a [`turn`](Cabinet::turn) meanwhile.
     ///
     /// # Errors
-    /// When an object cannot be read or the store does not take it. Nothing counts as a backup then; contents that were
-    /// stored on the way serve the next attempt.
+    /// When an object cannot be read or the store does not take it. Nothing counts as a backup then, and what was
+    /// stored on the way is stored again by the next one: nobody has read it back.
     pub async fn back_up(
         &self,
         bucket: &Store,
@@ -88,7 +91,7 @@ impl Cabinet {
         let run = Run {
             cabinet: self,
             bucket,
-            id: new_id()?,
+            id: id_after(&listing).await?,
             lying: Mutex::new(by_hash(&listing, &lying)),
             marker: tokio::sync::Mutex::default(),
             large: Semaphore::new(1),
@@ -152,6 +155,19 @@ impl Cabinet {
     async fn lying(&self) -> Result<BTreeSet<String>, BucketError> {
         let found = self.store.list(self.cellar.as_str()).await?;
         Ok(found.iter().filter_map(|one| self.cellar.stored_of(&one.key)).map(str::to_owned).collect())
+    }
+}
+
+/// Backups are in the order of their ids, which begin with the second: a bucket without news is done within one.
+async fn id_after(listing: &Listing) -> Result<BackupId, BucketError> {
+    let newest =
+        listing.backups.iter().map(|one| &one.manifest.id).chain(listing.unusable.iter().map(|(id, _)| id)).max();
+    loop {
+        let id = new_id(Timestamp::now())?;
+        match newest {
+            Some(newest) if newest.second() == id.second() => tokio::time::sleep(SAME_SECOND).await,
+            _ => return Ok(id),
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
-use jiff::Timestamp;
 use mainstay_model::bucket::{BucketManifest, Cellar, Part};
 use mainstay_model::identity::BackupId;
 use mainstay_model::postgres::backup::retention::Standing;
@@ -15,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::drill::Proof;
 use super::error::BucketError;
 use crate::blobs::{Begun, Store};
-use crate::secrets::{Seals, SecretsError};
+use crate::secrets::Seals;
 
 /// So many lists are read at a time.
 const AT_ONCE: usize = 4;
@@ -236,16 +235,4 @@ impl Cabinet {
         }
         Ok(unused.len())
     }
-}
-
-/// Named by the time and by chance.
-pub(super) fn new_id() -> Result<BackupId, BucketError> {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut random = [0_u8; 6];
-    getrandom::fill(&mut random).map_err(|error| SecretsError::Random(error.to_string()))?;
-    let own: String = random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
-    let now = Timestamp::now();
-    let digits = |format: &str| now.strftime(format).to_string();
-    BackupId::new(&digits("%Y%m%d"), &digits("%H%M%S"), &own)
-        .map_err(|error| SecretsError::Random(error.to_string()).into())
 }

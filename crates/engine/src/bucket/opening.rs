@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::blobs::{BlobError, Reading};
+use crate::pg::backup::flow::hex;
 use crate::secrets::{Seals, SecretsError};
 
 /// Of what is opened at a time.
@@ -86,8 +87,4 @@ fn explained(error: io::Error) -> Fault {
         Some(Ok(blob)) => Fault::Store(*blob),
         _ => Fault::Unreadable(words),
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::BackupId;
-use crate::postgres::backup::{Reason, Unreadable};
+use crate::postgres::backup::{Reason, Unreadable, read_format};
 
 /// What is written now. A reader takes it and those before it.
 pub const FORMAT: u32 = 1;
@@ -54,12 +54,7 @@ impl BucketManifest {
     /// # Errors
     /// When it is of a newer format, or none.
     pub fn read(bytes: &[u8]) -> Result<BucketManifest, Unreadable> {
-        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
-        match value["format"].as_u64() {
-            Some(found) if found > u64::from(FORMAT) => Err(Unreadable::Newer { found }),
-            _ => serde_json::from_value(value).map_err(damaged),
-        }
+        read_format(bytes, FORMAT)
     }
 
     pub fn text(&self) -> String {

@@ -28,6 +28,11 @@ impl BackupId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// When it was begun, as digits: `20261126-030000`.
+    pub fn second(&self) -> &str {
+        self.0.rsplit_once('-').map_or(self.as_str(), |(second, _)| second)
+    }
 }
 
 impl FromStr for BackupId {
@@ -74,6 +79,7 @@ mod tests {
     fn only_what_is_one_is_read() {
         let id = BackupId::new("20261126", "030000", "x7k2ma").unwrap();
         assert_eq!(id.as_str().parse::<BackupId>().unwrap(), id);
+        assert_eq!(id.second(), "20261126-030000");
         for text in ["", "20261126-030000", "20261126-030000-../..", "2026112x-030000-x7k2ma", "20261126-030000-X7K2MA"]
         {
             assert!(text.parse::<BackupId>().is_err(), "{text}");

@@ -86,7 +86,7 @@ async fn back_up(boot: &Boot, one: &Chosen, reason: Reason) -> Result<(Backed, S
         backed = cabinet.back_up(&bucket, about, reason, told) => backed?,
         () = interrupt.token().cancelled() => {
             return Err(Problem::new(Kind::Interrupted, "interrupted", format!("the backup of {} was broken off", one.of()))
-                .hint("nothing counts as a backup; the next one goes on with what was stored"));
+                .hint("nothing counts as a backup; the next one reads again what changed since the last that does"));
         }
     };
     let elapsed = u64::try_from(meter.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -8,8 +8,8 @@ use mainstay_model::postgres::backup::retention::plan;
 
 use super::which::one;
 use crate::boot::Boot;
-use crate::cli::db::retention::show;
-use crate::problem::{Kind, Outcome, Problem};
+use crate::cli::db::retention::going;
+use crate::problem::{Outcome, Problem};
 use crate::ui::show::count;
 
 /// Show which backups stay and which go, and why; take those away with `--apply`.
@@ -41,17 +41,8 @@ pub async fn run(boot: &Boot, args: Retention) -> Outcome {
     let listing = cabinet.list().await?;
     let zone = backup.schedule.as_ref().and_then(|schedule| schedule.zone.as_deref());
     let plan = plan(&candidates(&listing.backups, zone)?, keep, args.accept_smaller);
-    show(boot, &plan)?;
-    let going: Vec<_> = plan.going().into_iter().cloned().collect();
-    if !plan.refusals.is_empty() {
-        let mut problem = Problem::new(Kind::Failed, "retention-refused", "something stands against it; nothing went");
-        problem.causes.clone_from(&plan.refusals);
-        return Err(problem.hint("look at it, and say that it is right: `--accept-smaller`"));
-    }
-    if going.is_empty() || !args.apply || boot.settings.dry_run {
-        if !going.is_empty() {
-            boot.ui.talk("nothing went; `mainstay bucket retention --apply` does it");
-        }
+    let going = going(boot, &plan, args.apply, "bucket retention")?;
+    if going.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     let contents = cabinet.remove(&going).await?;

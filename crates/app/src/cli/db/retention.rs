@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mainstay_engine::pg::backup::candidates;
+use mainstay_model::identity::BackupId;
 use mainstay_model::postgres::backup::retention::{RetentionPlan, plan};
 
 use super::shelf::Shelved;
@@ -39,17 +40,8 @@ pub async fn run(boot: &Boot, args: Retention) -> Outcome {
     let listing = shelf.vault.list().await?;
     let zone = backup.and_then(|backup| backup.schedule.as_ref()).and_then(|schedule| schedule.zone.as_deref());
     let plan = plan(&candidates(&listing.backups, zone)?, keep, args.accept_smaller);
-    show(boot, &plan)?;
-    let going: Vec<_> = plan.going().into_iter().cloned().collect();
-    if !plan.refusals.is_empty() {
-        let mut problem = Problem::new(Kind::Failed, "retention-refused", "something stands against it; nothing went");
-        problem.causes.clone_from(&plan.refusals);
-        return Err(problem.hint("look at it, and say that it is right: `--accept-smaller`"));
-    }
-    if going.is_empty() || !args.apply || boot.settings.dry_run {
-        if !going.is_empty() {
-            boot.ui.talk("nothing went; `mainstay db retention --apply` does it");
-        }
+    let going = going(boot, &plan, args.apply, "db retention")?;
+    if going.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     let interrupt = Interrupt::listen(&boot.ui);
@@ -65,11 +57,26 @@ pub async fn run(boot: &Boot, args: Retention) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Which stay and which go.
+/// Shows the plan, and gives what is to go now: nothing without `apply`.
 ///
 /// # Errors
-/// When it cannot be written.
-pub fn show(boot: &Boot, plan: &RetentionPlan) -> Result<(), Problem> {
+/// When something stands against it.
+pub fn going(boot: &Boot, plan: &RetentionPlan, apply: bool, command: &str) -> Result<Vec<BackupId>, Problem> {
+    show(boot, plan)?;
+    if !plan.refusals.is_empty() {
+        let mut problem = Problem::new(Kind::Failed, "retention-refused", "something stands against it; nothing went");
+        problem.causes.clone_from(&plan.refusals);
+        return Err(problem.hint("look at it, and say that it is right: `--accept-smaller`"));
+    }
+    let going: Vec<BackupId> = plan.going().into_iter().cloned().collect();
+    if going.is_empty() || (apply && !boot.settings.dry_run) {
+        return Ok(going);
+    }
+    boot.ui.talk(&format!("nothing went; `mainstay {command} --apply` does it"));
+    Ok(Vec::new())
+}
+
+fn show(boot: &Boot, plan: &RetentionPlan) -> Result<(), Problem> {
     if boot.ui.json {
         return boot.ui.json_document(plan);
     }

@@ -13,6 +13,7 @@ use super::contents::Facts;
 use super::dump;
 use super::error::BackupError;
 use super::flow::{self, Sum};
+use super::name::new_id;
 use super::snapshot::{Alone, Snapshot};
 use super::tools::Tools;
 use super::vault::{Marker, Vault};
@@ -294,15 +295,6 @@ async fn store(mut upload: Upload, mut sealing: flow::Sealing) -> Result<(Sum, S
 
 async fn send(upload: &mut Upload, part: Bytes) -> Result<(), BackupError> {
     Ok(upload.part(part).await?)
-}
-
-fn new_id(now: Timestamp) -> Result<BackupId, BackupError> {
-    const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut own = [0_u8; 6];
-    getrandom::fill(&mut own).map_err(|error| BackupError::Broken(format!("no random bytes: {error}")))?;
-    let own: String = own.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect();
-    let (day, time) = (now.strftime("%Y%m%d").to_string(), now.strftime("%H%M%S").to_string());
-    BackupId::new(&day, &time, &own).map_err(|problem| BackupError::Broken(problem.to_string()))
 }
 
 fn shown(time: Timestamp) -> String {

@@ -7,6 +7,7 @@ mod error;
 pub(crate) mod flow;
 pub(crate) mod keep;
 mod make;
+pub(crate) mod name;
 mod snapshot;
 mod tools;
 mod vault;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Contents, Reason};
@@ -101,22 +102,30 @@ pub struct Durations {
 /// Why a text is no manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    #[error("it has format {found}, and this version reads up to {FORMAT}: use a newer Mainstay")]
-    Newer { found: u64 },
+    #[error("it has format {found}, and this version reads up to {known}: use a newer Mainstay")]
+    Newer { found: u64, known: u32 },
     #[error("it is damaged: {0}")]
     Damaged(String),
+}
+
+/// Something with a `format`, up to the one that is known.
+///
+/// # Errors
+/// When it is of a newer format, or none.
+pub(crate) fn read_format<T: DeserializeOwned>(bytes: &[u8], known: u32) -> Result<T, Unreadable> {
+    let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
+    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
+    match value["format"].as_u64() {
+        Some(found) if found > u64::from(known) => Err(Unreadable::Newer { found, known }),
+        _ => serde_json::from_value(value).map_err(damaged),
+    }
 }
 
 impl Manifest {
     /// # Errors
     /// When it is of a newer format, or none.
     pub fn read(bytes: &[u8]) -> Result<Manifest, Unreadable> {
-        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
-        match value["format"].as_u64() {
-            Some(found) if found > u64::from(FORMAT) => Err(Unreadable::Newer { found }),
-            _ => serde_json::from_value(value).map_err(damaged),
-        }
+        read_format(bytes, FORMAT)
     }
 
     pub fn text(&self) -> String {

@@ -23,6 +23,7 @@ pub use contents::{
     ServerFacts, Setting, Settings, Table, TableDigest, TableKind,
 };
 pub use difference::{Difference, Place};
+pub(crate) use manifest::read_format;
 pub use manifest::{Compression, Durations, FORMAT, Image, Manifest, Stored, Unreadable};
 pub use name::quoted;
 pub use proof::{Proof, Verdict};

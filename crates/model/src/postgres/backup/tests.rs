@@ -164,7 +164,7 @@ fn manifest() -> Manifest {
 fn a_manifest_is_read_as_it_was_written_and_a_newer_one_is_refused() {
     assert_eq!(Manifest::read(manifest().text().as_bytes()).unwrap(), manifest());
     let newer = manifest().text().replacen("\"format\": 1", "\"format\": 2", 1);
-    assert_eq!(Manifest::read(newer.as_bytes()), Err(Unreadable::Newer { found: 2 }));
+    assert_eq!(Manifest::read(newer.as_bytes()), Err(Unreadable::Newer { found: 2, known: 1 }));
     for text in ["", "{}", "[1]", "{\"format\": 1}"] {
         assert!(matches!(Manifest::read(text.as_bytes()), Err(Unreadable::Damaged(_))), "{text}");
     }
