@@ -22,6 +22,18 @@ pub fn id_of(name: &str) -> String {
     text(&docker_json(name)["Id"])
 }
 
+/// The id of an image of this engine.
+#[track_caller]
+pub fn image_id(image: &str) -> String {
+    docker_ok(&["image", "inspect", "--format", "{{.Id}}", image])
+}
+
+/// The id of the image that a container was made from, however it was named to the engine.
+#[track_caller]
+pub fn image_of(container: &str) -> String {
+    text(&docker_json(container)["Image"])
+}
+
 /// Whether the container exists and its process runs.
 pub fn runs(container: &str) -> bool {
     let state = docker(&["inspect", "--format", "{{.State.Running}}", container]);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use mainstay_e2e::{Outside, Ran, Scene, Server, docker_ok, eventually, exists, free_port, require_engine};
+use mainstay_e2e::{
+    Outside, Ran, Scene, Server, TINY, TINY_2, eventually, exists, free_port, image_id, image_of, require_engine,
+};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -36,10 +38,6 @@ fn token(scene: &Scene, args: &[&str]) -> String {
 fn code(ran: &Ran) -> String {
     let problem: Value = serde_json::from_str(ran.stderr.trim()).expect("one object");
     problem["code"].as_str().expect("a code").to_owned()
-}
-
-fn image_of(scene: &Scene) -> String {
-    docker_ok(&["inspect", "--format", "{{.Config.Image}}", &scene.container("shop", "web")]).trim().to_owned()
 }
 
 #[test]
@@ -107,9 +105,9 @@ fn a_token_that_may_promote_must_promote_and_roll_back_and_do_nothing_else() {
     let ci = token(&scene, &["ci", "--scope", &format!("release:{shop}"), "--expires", "1d"]);
     let run = |args: &[&str]| outside.run(&scene, &ci, args);
     run(&["promote", "--stack", &shop, "--tag", "2", "--yes"]).ok().says("is done");
-    assert_eq!(image_of(&scene), "mainstay-test/tiny:2");
+    assert_eq!(image_of(&scene.container("shop", "web")), image_id(TINY_2));
     run(&["rollback", "--stack", &shop, "--yes"]).ok();
-    assert_eq!(image_of(&scene), "mainstay-test/tiny:1");
+    assert_eq!(image_of(&scene.container("shop", "web")), image_id(TINY));
     run(&["ps", "--stack", &shop]).ok().prints("running");
     for args in [
         &["exec", "--stack", &shop, "web", "env"][..],
@@ -125,7 +123,7 @@ fn a_token_that_may_promote_must_promote_and_roll_back_and_do_nothing_else() {
     run(&["promote", "--stack", "other", "--tag", "2"]).code(2).says("needs the scope `release:other`");
     run(&["history"]).code(2).says("needs the scope `read`");
     outside.run_in(&scene, &scene.dir("shop"), &ci, &["up"]).code(2).says("needs the scope `admin`");
-    assert_eq!(image_of(&scene), "mainstay-test/tiny:1");
+    assert_eq!(image_of(&scene.container("shop", "web")), image_id(TINY));
     // It holds when the server is started anew.
     server.stop();
     let again = scene.serve_with(&["--listen", &format!("127.0.0.1:{}", outside.port)]);

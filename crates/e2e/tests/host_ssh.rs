@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use mainstay_e2e::{Running, Scene, Sshd, docker_ok, eventually, exists, require_engine, require_sshd};
+use mainstay_e2e::{
+    Running, Scene, Sshd, TINY, TINY_2, eventually, exists, image_id, image_of, require_engine, require_sshd,
+};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -128,10 +130,6 @@ fn released(scene: &Scene) -> String {
     scene.name("shop")
 }
 
-fn image_of(scene: &Scene) -> String {
-    docker_ok(&["inspect", "--format", "{{.Config.Image}}", &scene.container("shop", "web")]).trim().to_owned()
-}
-
 #[test]
 fn a_tag_must_be_promoted_and_rolled_back_with_a_key_that_may_do_nothing_else() {
     if !ready() {
@@ -144,9 +142,9 @@ fn a_tag_must_be_promoted_and_rolled_back_with_a_key_that_may_do_nothing_else() 
     sshd.let_in("limited_key", &format!("command=\"{} bridge --scope release:{shop}\",restrict ", bridge.display()));
     sshd.client("limited_key");
     sshd.run(&scene, &["promote", "--stack", &shop, "--tag", "2", "--yes"]).ok();
-    assert_eq!(image_of(&scene), "mainstay-test/tiny:2");
+    assert_eq!(image_of(&scene.container("shop", "web")), image_id(TINY_2));
     sshd.run(&scene, &["rollback", "--stack", &shop, "--yes"]).ok();
-    assert_eq!(image_of(&scene), "mainstay-test/tiny:1");
+    assert_eq!(image_of(&scene.container("shop", "web")), image_id(TINY));
     sshd.run(&scene, &["exec", "--stack", &shop, "web", "true"]).code(2).says("needs the scope `admin`");
     sshd.run(&scene, &["promote", "--stack", "other", "--tag", "2"]).code(2).says("needs the scope `release:other`");
     sshd.run_in(&scene, &scene.dir("shop"), &["up"]).code(2).says("needs the scope `admin`");
@@ -163,7 +161,7 @@ fn a_promotion_must_need_no_files_where_they_are_gone() {
     let shop = released(&scene);
     fs::remove_file(scene.dir("shop").join("compose.yaml")).expect("it was there");
     sshd.run(&scene, &["promote", "--stack", &shop, "--tag", "2", "--yes"]).ok().says("as release 1 declared it");
-    assert_eq!(image_of(&scene), "mainstay-test/tiny:2");
+    assert_eq!(image_of(&scene.container("shop", "web")), image_id(TINY_2));
     sshd.run(&scene, &["promote", "--stack", &shop, "--clear"]).code(3).says("not on this host any more");
 }
 
@@ -310,14 +308,12 @@ fn the_workflows_of_init_must_promote_and_roll_back_with_one_key() {
     };
     // Nothing that a person types is run.
     run(&promote, "TAG", "2; touch /tmp/oh").code(2).prints("this is no tag");
-    let without_pull = promote.replace(" --pull", "");
-    assert_ne!(without_pull, promote, "no registry has the image of this test");
-    run(&without_pull, "TAG", "2").ok();
-    assert_eq!(image_of(&scene), "mainstay-test/tiny:2");
+    run(&promote, "TAG", "2").ok();
+    assert_eq!(image_of(&scene.container("shop", "web")), image_id(TINY_2));
     let rollback = step(&workflow("rollback.yaml"), "Roll back");
     run(&rollback, "RELEASE", "").ok();
-    assert_eq!(image_of(&scene), "mainstay-test/tiny:1");
+    assert_eq!(image_of(&scene.container("shop", "web")), image_id(TINY));
     run(&rollback, "RELEASE", "2").ok();
-    assert_eq!(image_of(&scene), "mainstay-test/tiny:2");
+    assert_eq!(image_of(&scene.container("shop", "web")), image_id(TINY_2));
     run(&rollback, "RELEASE", "2 --yes").code(2).prints("this is no number");
 }

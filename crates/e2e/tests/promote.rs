@@ -1,6 +1,6 @@
 //! A promoted tag is what its registry says it is, from the plan to the container.
 
-use mainstay_e2e::{Registry, Scene, TINY, TINY_2, docker, docker_json, docker_ok, id_of, require_engine};
+use mainstay_e2e::{Registry, Scene, TINY, TINY_2, docker, docker_json, docker_ok, id_of, image_id, require_engine};
 use serde_json::Value;
 
 /// Two services of two images.
@@ -15,10 +15,6 @@ fn made_from(scene: &Scene, service: &str) -> (String, String) {
     let container = docker_json(&scene.container("one", service));
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     (text(&container["Config"]["Image"]), text(&container["Image"]))
-}
-
-fn image_id(image: &str) -> String {
-    docker_ok(&["image", "inspect", "--format", "{{.Id}}", image])
 }
 
 #[test]
