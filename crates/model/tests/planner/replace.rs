@@ -198,3 +198,12 @@ fn a_volume_that_is_gone_replaces_who_mounts_it() {
     let world = "up\ndrop shop_data";
     check("a_volume_that_is_gone_replaces_who_mounts_it", "volume data\nservice db volume=data", world, up);
 }
+
+/// Of an owner whose next container was made and not started, both would run while the sharers are made: which of them a
+/// sharer gets is the engine's to guess. One that this plan makes is known.
+#[test]
+fn the_half_made_owner_of_a_shared_network_is_made_again_beside_the_one_that_serves() {
+    let stack = "network default\nservice b on=default env=A:2 rollout=rolling restart\nservice c share=b replicas=2";
+    let world = "up with service b on=default env=A:1 rollout=rolling restart\nsteps 1";
+    check("the_half_made_owner_of_a_shared_network_is_made_again", stack, world, up);
+}

@@ -67,6 +67,7 @@ impl<'a> Up<'a> {
         let judged: Vec<(&Container, Option<String>)> =
             there.iter().map(|container| (*container, self.difference(service, container))).collect();
         let fits = judged.iter().filter(|(_, difference)| difference.is_none()).map(|(container, _)| *container);
+        let fits = fits.filter(|container| !self.would_be_one_of_two_owners(service, container, &there));
         let best = fits.max_by_key(|container| (worth(container), container.name == name));
         let others: Vec<&Container> =
             there.iter().copied().filter(|container| best.is_none_or(|best| best.id != container.id)).collect();
@@ -79,6 +80,19 @@ impl<'a> Up<'a> {
                 self.make(service, number, others, name, why);
             }
         }
+    }
+
+    /// Whether a container that fits would be started beside one that serves, in a place that others share: while both
+    /// run, nothing tells the engine which of the two a container made now is to share with. One that this plan makes is
+    /// known by that.
+    fn would_be_one_of_two_owners(&self, service: &Service, container: &Container, there: &[&Container]) -> bool {
+        let serving: Vec<&Container> =
+            there.iter().copied().filter(|other| is_up(other) && other.id != container.id).collect();
+        let shared = || self.declared.services.values().flat_map(bonds).any(|(owner, _)| owner == service.name);
+        !is_up(container)
+            && !serving.is_empty()
+            && self.goes_beside(service, &serving, !container.anonymous_volumes.is_empty())
+            && shared()
     }
 
     /// A container that is as declared: its attachments, its state, its name.
