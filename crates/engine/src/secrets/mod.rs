@@ -171,9 +171,9 @@ impl Secrets {
     /// When it cannot be sealed and written; then what was there stays.
     pub fn set(&self, namespace: &Namespace, name: &str, value: Hidden, by: &str) -> Result<bool, SecretsError> {
         let mut writing = Writing::begin(self, namespace)?;
-        let before = writing.sheet.secrets.insert(name.to_owned(), entry(value, Origin::Set, by));
+        let was_there = writing.sheet.put(name, entry(value, Origin::Set, by));
         writing.write()?;
-        Ok(before.is_some())
+        Ok(was_there)
     }
 
     /// Forgets these. Names that are not there are given back, and nothing is forgotten then.
@@ -182,10 +182,10 @@ impl Secrets {
     /// As [`Secrets::set`].
     pub fn remove(&self, namespace: &Namespace, names: &BTreeSet<String>) -> Result<Vec<String>, SecretsError> {
         let mut writing = Writing::begin(self, namespace)?;
-        let kept = &mut writing.sheet.secrets;
+        let kept = &writing.sheet.secrets;
         let unknown: Vec<String> = names.iter().filter(|name| !kept.contains_key(*name)).cloned().collect();
         if unknown.is_empty() {
-            kept.retain(|name, _| !names.contains(name));
+            writing.sheet.remove(names);
             writing.write()?;
         }
         Ok(unknown)
@@ -211,7 +211,7 @@ impl Secrets {
                 continue;
             }
             let value = Hidden::new(random::of_recipe(*recipe)?);
-            writing.sheet.secrets.insert(name.clone(), entry(value, Origin::Generated, by));
+            writing.sheet.put(name, entry(value, Origin::Generated, by));
             drawn.made.push(name.clone());
         }
         if !drawn.made.is_empty() {
@@ -228,7 +228,7 @@ impl Secrets {
         recipes.iter().map(|(name, recipe)| Ok((name.clone(), Hidden::new(random::of_recipe(*recipe)?)))).collect()
     }
 
-    /// Every value of a stack, in all environments and of every origin; of all stacks when none is named: for keeping
+    /// Every value of a stack, in all environments and of every origin, former ones too; of all stacks when none is named: for keeping
     /// them out of what is said.
     ///
     /// # Errors
@@ -241,8 +241,7 @@ impl Secrets {
         }
         let mut all = Vec::new();
         for namespace in namespaces {
-            let sheet = sheet::read(self, &namespace)?;
-            all.extend(sheet.secrets.into_values().chain(sheet.made_up.into_values()).map(|entry| entry.value));
+            all.extend(sheet::read(self, &namespace)?.everything());
         }
         Ok(all)
     }

@@ -1,6 +1,6 @@
 //! What a sealed file holds, and the file under its lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -28,7 +28,14 @@ pub(super) struct Sheet {
     /// What people set, and what was generated for them.
     #[serde(default)]
     pub(super) secrets: BTreeMap<String, Entry>,
+    /// Values that were replaced or removed, the oldest first. Containers made with them may still run, and have said
+    /// them in their logs: they are kept out of everything that is shown, and used for nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    former: Vec<Hidden>,
 }
+
+/// So many former values are remembered of a namespace.
+const FORMER: usize = 100;
 
 /// One value, and where it came from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,7 +67,38 @@ impl Sheet {
             env: namespace.env().map(str::to_owned),
             made_up: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            former: Vec::new(),
         }
+    }
+
+    /// Keeps a value under a name. Tells whether there was one before.
+    pub(super) fn put(&mut self, name: &str, entry: Entry) -> bool {
+        let before = self.secrets.insert(name.to_owned(), entry);
+        let was_there = before.is_some();
+        self.retire(before.map(|before| before.value));
+        was_there
+    }
+
+    pub(super) fn remove(&mut self, names: &BTreeSet<String>) {
+        let (gone, kept) = std::mem::take(&mut self.secrets).into_iter().partition(|(name, _)| names.contains(name));
+        self.secrets = kept;
+        let gone: BTreeMap<String, Entry> = gone;
+        self.retire(gone.into_values().map(|entry| entry.value));
+    }
+
+    fn retire(&mut self, values: impl IntoIterator<Item = Hidden>) {
+        for value in values {
+            self.former.retain(|former| *former != value);
+            self.former.push(value);
+        }
+        let surplus = self.former.len().saturating_sub(FORMER);
+        self.former.drain(..surplus);
+    }
+
+    /// Every value, those that are not in force any more too.
+    pub(super) fn everything(self) -> impl Iterator<Item = Hidden> {
+        let kept = self.secrets.into_values().chain(self.made_up.into_values());
+        kept.map(|entry| entry.value).chain(self.former)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Secrets: sealed, whole after anything, apart for each environment, and open to the right key alone.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 
 use mainstay_model::secrets::Format;
@@ -223,4 +224,28 @@ fn a_process_tells_nothing_that_it_has_learned() {
     assert_eq!(cleaned.message, "`a` with [redacted]");
     assert_eq!(cleaned.source.unwrap().to_string(), "cannot parse [redacted]");
     assert!(!format!("{redactions:?}").contains("hunter"));
+}
+
+/// A container that was made with the former value still says it in its logs.
+#[test]
+fn former_values_are_known_to_the_redactor_and_to_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = Secrets::of(folder.path(), None);
+    set(&secrets, &shop(), "A", "the-first-value");
+    set(&secrets, &shop(), "A", "the-second-value");
+    secrets.remove(&shop(), &BTreeSet::from(["A".to_owned()])).unwrap();
+    set(&secrets, &shop(), "A", "the-third-value");
+    let everything = secrets.everything(Some(&StackName::new("shop").unwrap())).unwrap();
+    let all: Vec<&str> = everything.iter().map(Hidden::reveal).collect();
+    assert_eq!(all, ["the-third-value", "the-first-value", "the-second-value"]);
+    assert_eq!(secrets.values(&shop()).unwrap().len(), 1);
+    assert_eq!(secrets.list(&shop()).unwrap().len(), 1);
+    for number in 0..200 {
+        set(&secrets, &shop(), "A", &format!("value-{number}"));
+    }
+    assert_eq!(
+        secrets.everything(Some(&StackName::new("shop").unwrap())).unwrap().len(),
+        101,
+        "it does not grow for ever"
+    );
 }
