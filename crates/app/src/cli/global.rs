@@ -13,7 +13,7 @@ pub struct Global {
     /// A stack, by its folder or its name; may be repeated. Default: the stack of this folder
     #[arg(long, global = true, value_name = "NAME|DIR")]
     pub stack: Vec<String>,
-    /// The environment: adds `compose.<ENV>.yaml` and `.env.<ENV>`
+    /// The environment: adds `compose.<ENV>.yaml` and `.env.<ENV>`. Default: the one that the stack is up with; `none`: without
     #[arg(long, global = true, value_name = "ENV")]
     pub env: Option<String>,
     /// A Compose file; may be repeated, later ones win. Before the command `-f` is the same

@@ -20,6 +20,7 @@ pub mod promote;
 pub mod ps;
 pub mod recorded;
 pub mod releases;
+mod remembered;
 pub mod required;
 pub mod restart;
 pub mod rollback;
@@ -111,10 +112,31 @@ impl Command {
     /// # Errors
     /// The one problem to report.
     pub async fn run(self, boot: &Boot) -> Outcome {
-        match self.run_here(boot).await {
-            Err(problem) if problem.code == "no-compose-file" => Err(chosen::or_known(boot, problem).await),
+        let boot = if self.is_about_files() { remembered::with_environment(boot).await } else { boot.clone() };
+        match self.run_here(&boot).await {
+            Err(problem) if problem.code == "no-compose-file" => Err(chosen::or_known(&boot, problem).await),
             ended => ended,
         }
+    }
+
+    /// Whether what it does depends on which files a stack has.
+    fn is_about_files(&self) -> bool {
+        !matches!(
+            self,
+            Command::Ps(_)
+                | Command::Logs(_)
+                | Command::History(_)
+                | Command::Releases(_)
+                | Command::Stacks(_)
+                | Command::Edge(_)
+                | Command::Exec(_)
+                | Command::Token(_)
+                | Command::Serve(_)
+                | Command::Bridge(_)
+                | Command::Init(_)
+                | Command::Version(_)
+                | Command::Completions(_)
+        )
     }
 
     /// As it is typed.
