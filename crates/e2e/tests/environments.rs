@@ -90,6 +90,13 @@ fn prod_sim_is_whole_on_one_machine_and_knows_nothing_of_dev() {
     let answer = edge.get("one.localhost", "/");
     assert_eq!(answer.status, 200, "{answer:?}");
     assert!(edge.get_plain("one.localhost", "/").location.starts_with("https://one.localhost"));
+    // A command that names none means the one that it is up with; its route would be gone else.
+    scene.on("one", &["promote", "--tag", "2", "--yes"]).ok().says("with `--env prod-sim`");
+    assert_eq!((mode(&scene).as_str(), edge.get("one.localhost", "/").status), ("sim", 200));
+    scene.on("one", &["up"]).ok().says("with `--env prod-sim`").says("nothing to do");
+    let without = scene.on("one", &["up", "--env", "none"]).code(5).says("`one.localhost` is not served any more");
+    assert!(!without.stderr.contains("with `--env"), "{}", without.stderr);
+    assert_eq!(edge.get("one.localhost", "/").status, 200, "nothing was changed");
     // An environment without files of its own is most likely mistyped.
     let mistyped = scene.on("one", &["plan", "--env", "prodsim"]);
     assert_ne!(mistyped.code, Some(0), "{mistyped:?}");

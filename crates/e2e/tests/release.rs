@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mainstay_e2e::{
     Edge, Scene, Visitors, docker, docker_ok, eventually, exists, id_of, inside, networks_of, require_engine, runs,
+    started_at,
 };
 
 const HOST: &str = "shop.localhost";
@@ -189,6 +190,79 @@ fn a_database_that_was_stopped_for_a_release_is_put_back_with_its_data_when_it_f
     assert!(runs(&db) && runs(&web));
     assert_eq!(inside(&db, "cat /data/row"), "kept");
     assert_eq!(inside(&db, "cat /data/starts"), "1\n2\n1", "the new one had it, and the old one has it again");
+}
+
+#[test]
+fn an_image_that_cannot_be_had_stops_nothing() {
+    if !require_engine() {
+        return;
+    }
+    let (scene, edge) = first("noimage", &shop("1", "", ""));
+    scene.owns_volume(&format!("{}_data", scene.name("shop")));
+    let db = scene.container("shop", "db");
+    let (before, started) = (everything(&scene), started_at(&db));
+    let broken = shop("2", "    build: { dockerfile_inline: \"FROM mainstay-test/tiny:1\\nRUN sleep 1; exit 7\" }", "");
+    scene.stack("shop", &broken.replacen("mainstay-test/tiny:1", "mainstay-test/tiny:2", 1));
+    let up = scene.on("shop", &["up", "--yes", "--build"]).code(1);
+    assert!(!up.stderr.contains("stop container"), "{}", up.stderr);
+    assert_eq!((everything(&scene), started_at(&db)), (before, started), "{}", up.stderr);
+    edge.serves(HOST, "release 1");
+}
+
+/// What no route leads to is asked from the host.
+#[test]
+fn a_service_without_a_route_has_to_pass_its_probe() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("unrouted");
+    let worker = |probe: &str| {
+        format!(
+            "services: {{ web: {{ image: mainstay-test/tiny:1, stop_grace_period: 1s, x-mainstay: {{ probe: {{ {probe}, within: 2s }} }} }} }}\n"
+        )
+    };
+    for (probe, told) in [("port: 8080, path: /health", "answers 200"), ("tcp: 8080", "accepts connections")] {
+        scene.stack("shop", &worker(probe));
+        scene.on("shop", &["up", "--yes"]).ok().says("from this host").says(told);
+        scene.on("shop", &["down"]).ok();
+    }
+    scene.stack("shop", &worker("port: 8080, path: /nowhere"));
+    scene.on("shop", &["up", "--yes"]).code(1).says("answers 404 instead of 200");
+    scene.stack("shop", &worker("tcp: 8081"));
+    scene.on("shop", &["up", "--yes", "--force-recreate"]).code(1).says("did not accept connections on port 8081");
+}
+
+/// Nobody is cut off by a container fewer, and an address does not go without somebody's yes.
+#[test]
+fn a_container_that_goes_is_drained_and_an_address_that_goes_is_agreed_to() {
+    if !require_engine() {
+        return;
+    }
+    let slow = |replicas: usize| {
+        web("1", "      rollout: { stable: 200ms, drain: 20s }\n")
+            .replace("exec /bin/serve", "dd if=/dev/zero of=/www/big bs=1024 count=4096; exec /bin/serve")
+            + &format!("    deploy: {{ replicas: {replicas} }}\n")
+    };
+    let (scene, edge) = first("fewer", &slow(2));
+    let network = scene.network("shop");
+    let url = format!("https://{HOST}:{}/big", edge.https);
+    let download =
+        || Edge::curl(HOST, edge.https).args(["--limit-rate", "1400k", "--output", "/dev/null", &url]).spawn();
+    // Both containers have some of these.
+    let downloads: Vec<_> = (0..4).map(|_| download().expect("curl runs")).collect();
+    std::thread::sleep(Duration::from_millis(800));
+    scene.stack("shop", &slow(1));
+    scene.on("shop", &["up", "--yes"]).ok().says("drain");
+    for mut curl in downloads {
+        assert!(curl.wait().expect("curl ends").success(), "a download was cut");
+    }
+    scene.stack("shop", "services: { web: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s } }\n");
+    scene.on("shop", &["up"]).code(5).says("`shop.localhost`").says("not served any more");
+    edge.serves(HOST, "release 1");
+    scene.on("shop", &["up", "--yes"]).ok();
+    assert!(!networks_of(&edge.container()).contains(&network), "the edge has nothing to do there any more");
+    scene.on("shop", &["down"]).ok();
+    assert!(everything(&scene).is_empty());
 }
 
 #[test]

@@ -255,8 +255,9 @@ pub fn scope_of(order: &Order) -> Scope {
         Order::Down(order) => {
             let mut scope = Scope::of_stack(order.stack.clone());
             scope.volumes.extend(order.volumes.iter().cloned());
-            // A network that others are on stays.
+            // A network that others are on stays. The edge may be on one for routes that are gone.
             scope.members = true;
+            scope.edge = true;
             scope
         }
         Order::Settle(order) => {

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use mainstay_model::compose::{FileProblem, Files, LoadRequest, load};
-use mainstay_model::declared::{Declared, declare};
+use mainstay_model::declared::route::Ask;
+use mainstay_model::declared::{Declared, Service, declare};
 use mainstay_model::smoke::Whence;
 use mainstay_model::starter::{Found, Kind, NoStarter, Starter, decide};
 
@@ -18,6 +19,13 @@ impl Files for Written {
 
     fn is_directory(&self, path: &str) -> bool {
         path == "/srv/shop"
+    }
+}
+
+fn asked_path(service: &Service) -> &str {
+    match &service.probe.as_ref().unwrap().ask {
+        Ask::Http { path, .. } => path,
+        Ask::Tcp => panic!("a connection only"),
     }
 }
 
@@ -109,7 +117,7 @@ fn node_apps() {
     assert_eq!((starter_of_express.what.as_str(), starter_of_express.port), ("an Express app (package.json)", 4000));
     let declared = declared(&starter_of_express, &[("TAG", "sha-1"), ("DOMAIN", "shop.example")]);
     let web = declared.services.values().next().unwrap();
-    assert_eq!((web.image.as_str(), web.probe.as_ref().unwrap().path.as_str()), ("shop:sha-1", "/api/health"));
+    assert_eq!((web.image.as_str(), asked_path(web)), ("shop:sha-1", "/api/health"));
     assert_eq!(declared.smoke[0].url.to_string(), "https://shop.example/api/health");
     insta::assert_snapshot!("node-express-dockerfile", file(&starter_of_express, "Dockerfile"));
     insta::assert_snapshot!("node-express-compose", file(&starter_of_express, "compose.yaml"));

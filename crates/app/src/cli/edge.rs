@@ -147,7 +147,13 @@ async fn bring(boot: &Boot, args: EdgeUp) -> Outcome {
     if !boot.settings.dry_run {
         edge.keep_settings(&settings)?;
     }
-    up::bring_up(&walk, with_pull(order, pull)).await?;
+    if let Err(problem) = up::bring_up(&walk, with_pull(order, pull)).await {
+        // What runs is what was there before, and that is what the settings have to say.
+        if !boot.settings.dry_run {
+            edge.keep_settings(&before)?;
+        }
+        return Err(problem);
+    }
     if !boot.settings.dry_run {
         // The redirect to HTTPS names the port, and who signs is part of the routes.
         edge.change(nothing_new(&settings)?).await?;

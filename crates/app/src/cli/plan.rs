@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use mainstay_engine::journal::{Logged, ReleaseState};
 use mainstay_engine::keeper::{add_preflight, last_of, scope_of};
 use mainstay_engine::{Machine, World as _};
 use mainstay_model::compose::schema::suggest;
-use mainstay_model::observed::Scope;
-use mainstay_model::plan::{Order, Plan, decide};
+use mainstay_model::plan::{Finding, Level, Order, Plan, decide};
 
 use super::chosen;
 use super::down::Down;
@@ -154,19 +154,38 @@ async fn known_or_nothing(boot: &Boot) -> Vec<mainstay_engine::journal::KnownSta
 
 /// Looks and decides without a keeper: a plan takes no lock, so that it can be had while another command runs.
 async fn plan_of(boot: &Boot, machine: &Machine, order: &Order) -> Result<Plan, Problem> {
-    let scope = match order {
-        Order::Up { .. } => scope_of(order),
-        other => Scope::of_stack(other.stack().clone()),
-    };
-    let observed = machine.look(&scope).await?;
+    let observed = machine.look(&scope_of(order)).await?;
     let mut plan = decide(order, &observed);
-    let serving = match Memory::open(&boot.settings).await {
-        Ok(memory) => memory.release_that_serves(order.stack()).await?,
-        Err(_) => None,
+    let memory = Memory::open(&boot.settings).await.ok();
+    let serving = match &memory {
+        Some(memory) => memory.release_that_serves(order.stack()).await?,
+        None => None,
     };
+    let newest = match &memory {
+        Some(memory) => memory.releases(Some(order.stack()), 1).await?,
+        None => Vec::new(),
+    };
+    plan.findings.extend(newest.iter().filter_map(left_open));
     let last = serving.map(|release| last_of(release, &boot.secrets()));
     add_preflight(machine, order, &observed, last.as_ref(), &mut plan).await?;
     Ok(plan)
+}
+
+/// Said of a release that has not ended: what is there now is not what the ordered command will plan from.
+fn left_open(newest: &Logged) -> Option<Finding> {
+    let release = &newest.release;
+    (release.state == ReleaseState::Begun).then(|| {
+        Finding {
+        level: Level::Warning,
+        code: "release-open".into(),
+        message: format!("release {} of `{}` has begun and not ended", release.number, release.stack),
+        hint: Some(
+            "it is under way, or was cut off; then the next command takes it back or finishes it first, and plans from \
+             there: `mainstay start` does so alone"
+                .into(),
+        ),
+    }
+    })
 }
 
 /// The plan that was just shown has the reasons; only programs get them again with the report.

@@ -164,7 +164,7 @@ async fn ask(boot: &Boot, args: &SmokeArgs, asked: &[Asked]) -> Result<Vec<Repor
     let checks: Vec<Check> = asked.iter().map(|one| one.check.clone()).collect();
     let ways = ways::find(boot, args, &checks).await?;
     if ways.edge.is_none() && checks.iter().any(|check| check.from == Whence::Edge) {
-        boot.ui.note("no edge runs here: what is to be asked at the edge is asked by DNS, as a visitor would");
+        boot.ui.note("no edge runs here (`mainstay edge up` brings it up): what is to be asked at the edge is asked by DNS, as a visitor would");
     }
     let smoke = Smoke::new(ways)?;
     let patience = if args.once { Patience::Once } else { Patience::AsDeclared };

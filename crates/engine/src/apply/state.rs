@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use mainstay_model::operation::Verdict;
-use mainstay_model::plan::{Action, Plan, Step, StepId};
+use mainstay_model::plan::{Action, Impact, Plan, Step, StepId};
 
 use crate::journal::StepOutcome;
 
@@ -51,6 +51,9 @@ pub(super) struct State<'a> {
     ended: BTreeMap<StepId, StepOutcome>,
     made: BTreeMap<StepId, String>,
     cancelled: bool,
+    /// The commit that the steps work towards, which nothing that has failed can be part of.
+    commit: Option<StepId>,
+    has_failed: bool,
 }
 
 impl<'a> State<'a> {
@@ -61,6 +64,8 @@ impl<'a> State<'a> {
             ended: BTreeMap::new(),
             made,
             cancelled: false,
+            commit: plan.steps.iter().find(|step| matches!(step.action, Action::Commit { .. })).map(|step| step.id),
+            has_failed: false,
         }
     }
 
@@ -79,7 +84,7 @@ impl<'a> State<'a> {
 
     /// Whether it is known what to do with a step now.
     fn is_settled(&self, step: &Step) -> bool {
-        if self.failed_need(step).is_some() {
+        if self.failed_need(step).is_some() || self.is_forgone(step) {
             return true;
         }
         let waits = step.needs.iter().any(|need| !self.ended.contains_key(need));
@@ -89,6 +94,12 @@ impl<'a> State<'a> {
         }
         let load = Load::of(&step.action);
         self.running.get(&load).copied().unwrap_or_default() < load.bound()
+    }
+
+    /// Whether a step would be felt, for a release that cannot be committed any more.
+    fn is_forgone(&self, step: &Step) -> bool {
+        let is_ahead = self.commit.is_some_and(|commit| !self.ended.contains_key(&commit));
+        is_ahead && self.has_failed && step.impact > Impact::Live
     }
 
     fn any_can_begin(&self) -> bool {
@@ -106,6 +117,7 @@ impl<'a> State<'a> {
         match self.failed_need(step) {
             Some((need, StepOutcome::Failed)) => Some(format!("it needs step {}, which failed", need.0)),
             _ if cancelled => Some("the operation was cancelled".into()),
+            None if self.is_forgone(step) => Some("the release cannot be committed any more".into()),
             Some((need, _)) => Some(format!("it needs step {}, which was not done", need.0)),
             None => {
                 let missing = step.needs.iter().find(|need| !self.ended.contains_key(need))?;
@@ -126,6 +138,7 @@ impl<'a> State<'a> {
             *count = count.saturating_sub(1);
         }
         self.cancelled |= outcome == StepOutcome::Cancelled;
+        self.has_failed |= outcome == StepOutcome::Failed;
         self.ended.insert(step.id, outcome);
     }
 

@@ -120,7 +120,7 @@ mod tests {
         let actions = [
             Action::PullImage { image: "web".into(), platform: None },
             Action::StartContainer { target: target() },
-            Action::Commit { routes: Vec::new(), kept: Vec::new(), tells_edge: false },
+            Action::Commit { routes: Vec::new(), kept: Vec::new(), lost: Vec::new(), tells_edge: false },
             Action::StopContainer { target: target(), grace_secs: None },
         ];
         let mut plan = Plan::empty(StackName::new("shop").unwrap(), "up");

@@ -42,7 +42,13 @@ pub(super) fn of(
         return None;
     }
     let makers = plan.steps.iter().filter(|step| step.action.makes_container());
-    let changes = makers.filter_map(|step| Some(format!("{}: {}", step.action.service()?, step.why)));
+    // Once for all replicas.
+    let mut of_services: Vec<String> = Vec::new();
+    for change in makers.filter_map(|step| Some(format!("{}: {}", step.action.service()?, step.why))) {
+        if !of_services.contains(&change) {
+            of_services.push(change);
+        }
+    }
     let migrates = |action: &Action| matches!(action, Action::Migrate { files, .. } if !files.is_empty());
     let migrations = plan.steps.iter().filter(|step| migrates(&step.action)).map(|step| describe(&step.action));
     let back = options.back_to.map(|number| format!("rollback to {number}"));
@@ -56,7 +62,7 @@ pub(super) fn of(
         env: options.env.clone(),
         before: SettleOrder::before(observed),
         images: services.map(|(name, service)| (name.to_string(), service.image.clone())).collect(),
-        changes: back.into_iter().chain(promoted).chain(migrations).chain(changes).collect(),
+        changes: back.into_iter().chain(promoted).chain(migrations).chain(of_services).collect(),
         schemas: schemas_before(plan, observed),
         fingerprint: digest(&declared.as_ref().clone().without_sql()),
         back_to: options.back_to,
@@ -441,6 +447,13 @@ fn told_what_stays(
                 several => format!("`{}` were applied to `{name}`, and stay", several.join("`, `")),
             };
             failure.get_or_insert_default().hints.push(which);
+        }
+    }
+    // Data goes when somebody names it, and not before.
+    for step in story.walked.steps.iter().filter(|step| story.done.contains(&step.id)) {
+        if let Action::CreateVolume { name, .. } = &step.action {
+            let stays = format!("the volume `{name}`, which it made, stays; `docker volume rm {name}` removes it");
+            failure.get_or_insert_default().hints.push(stays);
         }
     }
     failure

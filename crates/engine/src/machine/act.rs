@@ -40,7 +40,7 @@ impl Machine {
                 self.probe(id_of(target, context)?, &target.name, question, patience, progress).await
             }
             Action::Commit { tells_edge: false, .. } => Ok(Acted::default()),
-            Action::Commit { routes, kept, tells_edge: true } => self.commit(routes, kept, context).await,
+            Action::Commit { routes, kept, tells_edge: true, .. } => self.commit(routes, kept, context).await,
             Action::Drain { target, within_secs } => self.drain(target, *within_secs, context, progress).await,
             Action::Unroute { .. } => {
                 self.edge.unroute(&context.stack).await?;

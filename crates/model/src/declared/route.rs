@@ -51,18 +51,33 @@ pub enum Target {
     Redirect { redirect: String, status: u16 },
 }
 
-/// How the edge asks whether a container can serve.
+/// How a container is asked whether it can serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
-    pub path: String,
-    pub status: u16,
+    pub ask: Ask,
+    /// `None`: the port that the service's routes lead to.
+    pub port: Option<u16>,
     pub within_secs: u64,
+}
+
+/// What a container has to do to be taken for one that serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ask {
+    /// Answer a GET of this path with this status.
+    Http { path: String, status: u16 },
+    /// Accept a connection.
+    Tcp,
 }
 
 impl Route {
     /// As people write it: `shop.example.com/api`.
     pub fn address(&self) -> String {
         crate::edge::site::address(&self.host, &self.path)
+    }
+
+    /// Whether its service is spoken to in something else than plain HTTP/1.1.
+    pub fn speaks_else(&self) -> bool {
+        matches!(self.to, Target::Port { .. }) && self.handling.protocol != crate::edge::Protocol::Http
     }
 
     /// Whether a request for this host, in small letters, is meant: `*.` stands for one label.

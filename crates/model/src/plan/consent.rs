@@ -6,7 +6,8 @@ use crate::postgres::migration::is_production;
 /// The reason for which an order and its plan need consent; `None` when the order itself says enough.
 ///
 /// Data that goes always needs it. `down`, `stop` and `restart` are ordered by people who know that something stops;
-/// `up` is ordered to make things run, so that it stops something that runs has to be agreed to. A hold is live.
+/// `up` is ordered to make things run, so that it stops something that runs, or takes an address off the edge, has to be
+/// agreed to. A hold is live.
 pub fn needed(order: &Order, plan: &Plan) -> Option<String> {
     let destroyed = names(plan, |action, impact| match action {
         Action::RemoveVolume { name } if impact == Impact::Destroy => Some(format!("volume `{name}`")),
@@ -24,11 +25,22 @@ pub fn needed(order: &Order, plan: &Plan) -> Option<String> {
         Impact::Interrupt => action.target().map(|target| format!("`{}`", target.name)),
         _ => None,
     });
-    if stopped.is_empty() {
-        return None;
+    let lost: Vec<String> = plan.steps.iter().flat_map(|step| lost_by(&step.action)).collect();
+    let reasons = [(stopped, "stopped while running"), (lost, "not served any more")];
+    let reasons = reasons.iter().filter(|(names, _)| !names.is_empty()).map(|(names, what)| {
+        let verb = if names.len() == 1 { "is" } else { "are" };
+        format!("{} {verb} {what}", names.join(", "))
+    });
+    let reasons: Vec<String> = reasons.collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// The addresses at which visitors find nothing any more.
+fn lost_by(action: &Action) -> Vec<String> {
+    match action {
+        Action::Commit { lost, .. } => lost.iter().map(|address| format!("`{address}`")).collect(),
+        _ => Vec::new(),
     }
-    let verb = if stopped.len() == 1 { "is" } else { "are" };
-    Some(format!("{} {verb} stopped while running", stopped.join(", ")))
 }
 
 /// The reason for which its migrations need consent, as they do by themselves: where it may be production. A database

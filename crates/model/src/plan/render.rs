@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::decide::{ANSWERS_WITHIN_SECS, READY_WITHIN_SECS};
-use super::{Action, Impact, Level, Plan, Stage, StepId};
+use super::{Action, Asker, Impact, Level, Plan, Stage, StepId};
 use crate::declared::Condition;
 
 /// Columns grow up to here; a longer entry pushes what follows on its own line only.
@@ -131,22 +131,33 @@ fn phrase(action: &Action, quote: &str) -> String {
         }
         Action::Probe { target, question, within_secs, .. } => {
             let answer = match question.status {
+                _ if question.tcp => format!("a connection to port {}", question.port),
                 Some(status) => format!("{status} at {}", q(&question.path)),
                 None => format!("any answer on port {}", question.port),
+            };
+            let whence = match question.asker {
+                Asker::Edge => "the edge",
+                Asker::Host => "this host",
             };
             let most = match *within_secs {
                 ANSWERS_WITHIN_SECS => String::new(),
                 secs => format!(", {secs} s at most"),
             };
-            format!("probe {} from the edge for {answer}{most}", q(&target.name))
+            format!("probe {} from {whence} for {answer}{most}", q(&target.name))
         }
-        Action::Commit { routes, tells_edge: true, .. } => {
+        Action::Commit { routes, lost, tells_edge: true, .. } => {
             let addresses: Vec<String> = routes.iter().map(super::PlannedRoute::address).collect();
-            match addresses.len() {
-                0 => "commit the release: no route leads to it".to_owned(),
-                1 => format!("commit the release: {} leads to it", all(&addresses)),
-                _ => format!("commit the release: {} lead to it", all(&addresses)),
-            }
+            let leads = match addresses.len() {
+                0 => "no route leads to it".to_owned(),
+                1 => format!("{} leads to it", all(&addresses)),
+                _ => format!("{} lead to it", all(&addresses)),
+            };
+            let leaves = match lost.len() {
+                0 => String::new(),
+                1 => format!(", {} is not served any more", all(lost)),
+                _ => format!(", {} are not served any more", all(lost)),
+            };
+            format!("commit the release: {leads}{leaves}")
         }
         Action::Commit { tells_edge: false, .. } => "commit the release".to_owned(),
         Action::Drain { target, within_secs } => {

@@ -167,7 +167,7 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "is_zero")]
         steady_ms: u64,
     },
-    /// Asks a container from where the edge stands until it answers as declared, and goes on asking for a while.
+    /// Asks a container until it answers as declared, and goes on asking for a while.
     Probe {
         target: Target,
         question: Question,
@@ -183,6 +183,9 @@ pub enum Action {
         /// Services whose routes stay as they are, because the order is not about them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         kept: Vec<ServiceName>,
+        /// What was served until now and is no more, as people write it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lost: Vec<String>,
         /// Whether the edge has to be told anything.
         tells_edge: bool,
     },
@@ -271,7 +274,7 @@ pub struct PlannedCheck {
     pub answered_by: Vec<Target>,
 }
 
-/// What a container is asked from where the edge stands.
+/// What a container is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     pub port: u16,
@@ -281,6 +284,27 @@ pub struct Question {
     pub status: Option<u16>,
     /// The name under which it will be asked for; a service may answer others with an error.
     pub host: Option<String>,
+    /// Whether a connection is enough, whatever is said over it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tcp: bool,
+    #[serde(default, skip_serializing_if = "Asker::is_the_edge")]
+    pub asker: Asker,
+}
+
+/// From where a container is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asker {
+    /// From where the edge stands, as visitors will reach it.
+    #[default]
+    Edge,
+    /// From the engine's host, at the container's address: nothing leads from the edge to it.
+    Host,
+}
+
+impl Asker {
+    fn is_the_edge(&self) -> bool {
+        *self == Asker::Edge
+    }
 }
 
 /// One host and path, and the containers that it leads to.

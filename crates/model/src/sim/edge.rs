@@ -7,11 +7,15 @@ use crate::declared::Declared;
 use crate::edge::{Site, wanted};
 use crate::identity::ServiceName;
 use crate::observed::{Container, Observed, State};
-use crate::plan::{PlannedCheck, PlannedRoute, StepId};
+use crate::plan::{Asker, PlannedCheck, PlannedRoute, StepId};
 
-pub(super) fn probe(world: &Observed, id: &str, name: &str) -> Result<(), SimError> {
+pub(super) fn probe(world: &Observed, id: &str, name: &str, asker: Asker) -> Result<(), SimError> {
     let unreached = || SimError::NotReached(name.to_owned());
     let container = world.container(id).ok_or_else(|| SimError::NoContainer(name.to_owned()))?;
+    if asker == Asker::Host {
+        let has_an_address = container.state == State::Running && !container.endpoints.is_empty();
+        return if has_an_address { Ok(()) } else { Err(unreached()) };
+    }
     let edge = world.edge.as_ref().and_then(|edge| world.container_named(&edge.container)).ok_or_else(unreached)?;
     let is_reached = container.state == State::Running && share_a_network(container, edge);
     if is_reached { Ok(()) } else { Err(unreached()) }
@@ -73,7 +77,7 @@ pub(super) fn smoke(
         }
     }
     for target in preview.iter().flat_map(|route| &route.to) {
-        probe(world, &id_of(target, made)?, &target.name)?;
+        probe(world, &id_of(target, made)?, &target.name, Asker::Edge)?;
     }
     let stack = world.stack.clone();
     if let (Some(edge), false) = (&mut world.edge, preview.is_empty()) {

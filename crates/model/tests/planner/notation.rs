@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use mainstay_model::declared::container::{
     Healthcheck, Hidden, Mount, MountKind, Port, Restart, VolumesFrom, VolumesSource,
 };
+use mainstay_model::declared::route::Ask;
 use mainstay_model::declared::{
     Attachment, Build, Condition, ContainerSpec, Database, Declared, Dependency, Migrations, Network, NetworkMode,
     PullPolicy, Service, SqlFile, Volume, Whereabouts,
@@ -295,7 +296,7 @@ fn service(declared: &Declared, name: &str, words: &[&str]) -> Service {
                 host_ip: (parts.len() > 1).then(|| parts[0].into()),
             }),
             "route" => service.routes.push(route(value)),
-            "probe" => service.probe = Some(Probe { path: value.into(), status: 200, within_secs: 60 }),
+            "probe" => service.probe = Some(probe(value)),
             "rollout" => {
                 let is_rolling = value == "rolling";
                 service.rollout.strategy = Some(if is_rolling { Strategy::Rolling } else { Strategy::StopFirst });
@@ -307,6 +308,19 @@ fn service(declared: &Declared, name: &str, words: &[&str]) -> Service {
         }
     }
     service
+}
+
+/// `/health`, `9000/health` of another port than the routes', or `tcp:5432`.
+fn probe(text: &str) -> Probe {
+    let number = |port: &str| port.parse().expect("a port");
+    let (ask, port) = match text.strip_prefix("tcp:") {
+        Some(port) => (Ask::Tcp, Some(number(port))),
+        None => {
+            let (port, path) = text.split_at(text.find('/').expect("a path"));
+            (Ask::Http { path: path.into(), status: 200 }, (!port.is_empty()).then(|| number(port)))
+        }
+    };
+    Probe { ask, port, within_secs: 60 }
 }
 
 /// `shop.localhost:80`, `shop.localhost/api:80` or `www.localhost>https://shop.localhost`.

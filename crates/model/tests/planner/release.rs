@@ -227,3 +227,11 @@ fn what_a_promoted_tag_is_stands_in_the_plan() {
         order,
     );
 }
+
+/// What no route leads to is asked from the engine's host, where something was declared to ask.
+#[test]
+fn a_probe_without_a_route_is_asked_from_the_host() {
+    let stack =
+        "network default\nservice db on=default image=db:1 probe=tcp:5432\nservice worker on=default probe=9000/health";
+    check("a_probe_without_a_route_is_asked_from_the_host", stack, "", up);
+}

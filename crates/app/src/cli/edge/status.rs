@@ -63,7 +63,7 @@ pub(super) async fn run(boot: &Boot) -> Outcome {
         }
         (true, false) => {
             Err(Problem::new(Kind::Drift, "edge-differs", "the edge serves something else than it was told")
-                .hint("`mainstay up` of a stack with routes tells it again; so does a restart of its container"))
+                .hint("`mainstay edge up` tells it again; so does a restart of its container"))
         }
         (true, true) => {
             boot.ui.talk(&format!("the edge `{}` serves this on {ports}", seen.container));

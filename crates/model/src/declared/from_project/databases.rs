@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::backup::backup;
+use super::drill_probes::probes;
 use super::files::absolute;
 use super::place::Place;
-use super::probes::probes;
 use super::routes::only;
 use super::{Project, drift};
 use crate::compose::Diagnostic;

@@ -13,6 +13,7 @@ mod corpus;
 mod databases;
 mod doubts;
 mod drift;
+mod drill_probes;
 mod files;
 #[cfg(test)]
 mod from_files;
@@ -24,7 +25,7 @@ mod mounts;
 mod networks;
 mod place;
 mod ports;
-mod probes;
+mod probe;
 mod refused;
 mod restart;
 mod rollout;

@@ -1,6 +1,7 @@
-//! `x-mainstay.routes` and `x-mainstay.probe` of a service.
+//! `x-mainstay.routes` of a service.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::handling;
 use super::place::Place;
@@ -8,16 +9,13 @@ use crate::compose::Diagnostic;
 use crate::compose::schema::suggest;
 use crate::declared::Service;
 use crate::declared::container::ContainerSpec;
-use crate::declared::route::{Probe, Route, Target};
+use crate::declared::route::{Route, Target};
 use crate::identity::ServiceName;
 
 const WORDS: &[&str] = &["host", "port", "path", "redirect", "status"];
-const PROBE_WORDS: &[&str] = &["path", "status", "within"];
 const REDIRECTS: &[u16] = &[301, 302, 303, 307, 308];
 /// Found, for now: a browser that was told so asks again.
 const FOUND: u16 = 302;
-const OK: u16 = 200;
-const PROBED_WITHIN_SECS: u64 = 60;
 /// The longest name that the internet has, and the longest part between two dots.
 const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
@@ -40,6 +38,9 @@ fn one(item: &Place, container: &ContainerSpec) -> Option<Route> {
     only(item, &[WORDS, handling::WORDS].concat());
     let path = item.child("path").map_or(Some("/".to_owned()), |path| url_path(&path));
     let to = target(item, container);
+    if item.child("redirect").is_some() {
+        nothing_for_a_service(item);
+    }
     let Some(host) = item.child("host") else {
         item.say(
             Diagnostic::error("missing-key", item.span, format!("`{}` needs the key `host`", item.path))
@@ -48,6 +49,15 @@ fn one(item: &Place, container: &ContainerSpec) -> Option<Route> {
         return None;
     };
     Some(Route { host: host_name(&host)?, path: path?, to: to?, handling: handling::handling(item) })
+}
+
+/// A redirect is answered by the edge itself.
+fn nothing_for_a_service(item: &Place) {
+    for word in ["max_body", "protocol", "strip_path", "sticky"] {
+        let Some(child) = item.child(word) else { continue };
+        let message = format!("`{}` has no meaning beside `redirect`: nothing is led to a service", child.path);
+        child.say(Diagnostic::error("bad-value", child.span, message).hint("leave it out"));
+    }
 }
 
 /// Refuses words that nobody knows.
@@ -94,7 +104,7 @@ fn target(item: &Place, container: &ContainerSpec) -> Option<Target> {
     }
 }
 
-fn port_number(place: &Place) -> Option<u16> {
+pub(super) fn port_number(place: &Place) -> Option<u16> {
     let port: u16 = place.as_int()?;
     if port == 0 {
         place.refuse("must be between 1 and 65535");
@@ -103,7 +113,7 @@ fn port_number(place: &Place) -> Option<u16> {
 }
 
 /// The port of a service that has just one.
-fn only_port(item: &Place, container: &ContainerSpec) -> Option<Target> {
+pub(super) fn only_port(item: &Place, container: &ContainerSpec) -> Option<Target> {
     let exposed = container.expose.iter().filter_map(|text| text.strip_suffix("/tcp")?.parse().ok());
     let published = container.ports.iter().filter(|port| port.protocol == "tcp").map(|port| port.target);
     let ports: BTreeSet<u16> = exposed.chain(published).collect();
@@ -158,16 +168,6 @@ fn url_path(place: &Place) -> Option<String> {
     Some(if path.is_empty() { "/".to_owned() } else { path.to_owned() })
 }
 
-/// As it is sent: to many programs `/health` and `/health/` are two addresses.
-fn asked_path(place: &Place) -> Option<String> {
-    let text = place.as_text()?;
-    let fits = text.starts_with('/') && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#');
-    if !fits {
-        place.refuse("must be a path that begins with `/`, without spaces and `#`");
-    }
-    fits.then(|| text.to_owned())
-}
-
 fn host_name(place: &Place) -> Option<String> {
     let text = place.as_text()?;
     let host = text.trim().trim_end_matches('.').to_ascii_lowercase();
@@ -176,6 +176,10 @@ fn host_name(place: &Place) -> Option<String> {
         place.say(Diagnostic::error("bad-value", place.span, message).hint(hint));
         None
     };
+    if host.parse::<IpAddr>().is_ok() {
+        let hint = "write a name; for a machine without one, `NAME.localhost` is found by browsers on it".to_owned();
+        return refuse("sites are told apart by name", hint);
+    }
     if let Some((_, rest)) = host.split_once("://") {
         return refuse(
             "a host has no scheme",
@@ -213,29 +217,6 @@ fn is_label(label: &str) -> bool {
         && !label.ends_with('-')
 }
 
-/// How the service is asked whether it can serve.
-pub(super) fn probe(place: &Place) -> Option<Probe> {
-    only(place, PROBE_WORDS);
-    let path = place.child("path").map_or(Some("/".to_owned()), |path| asked_path(&path));
-    let status = place.child("status").map_or(Some(OK), |status| {
-        let number: u16 = status.as_int()?;
-        let fits = (100..600).contains(&number);
-        if !fits {
-            status.refuse("must be the status of an answer, such as 200");
-        }
-        fits.then_some(number)
-    });
-    let within_secs = place.child("within").map_or(Some(PROBED_WITHIN_SECS), |within| {
-        let nanos = within.as_nanos()?;
-        let fits = nanos >= 1_000_000_000;
-        if !fits {
-            within.refuse("must be a second at least");
-        }
-        fits.then_some(nanos / 1_000_000_000)
-    });
-    Some(Probe { path: path?, status: status?, within_secs: within_secs? })
-}
-
 /// Two services cannot answer at one place.
 pub(super) fn clashes(root: &Place, services: &BTreeMap<ServiceName, Service>) {
     let mut owners: BTreeMap<(&str, &str), &ServiceName> = BTreeMap::new();
@@ -257,7 +238,7 @@ pub(super) fn clashes(root: &Place, services: &BTreeMap<ServiceName, Service>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{declared, refused, web, web_project};
+    use super::super::testing::{refused, web, web_project};
     use super::*;
 
     fn route_of(words: &str) -> Route {
@@ -327,6 +308,11 @@ mod tests {
             (r#"{"host": "a.example", "redirect": "b.example"}"#, "with its scheme"),
             (r#"{"host": "a.example", "redirect": "https://b.example", "status": 200}"#, "must be 301"),
             (r#"{"host": "a.example", "port": 1, "status": 302}"#, "only beside `redirect`"),
+            (
+                r#"{"host": "a.example", "redirect": "https://b.example", "sticky": true}"#,
+                "no meaning beside `redirect`",
+            ),
+            (r#"{"host": "127.0.0.1", "port": 1}"#, "told apart by name"),
             (r#"{"hots": "a.example", "host": "a.example", "port": 1}"#, "did you mean `host`?"),
             (r#""a.example""#, "must be a mapping with `host`"),
         ] {
@@ -345,18 +331,6 @@ mod tests {
             refused(&project),
             ["services `api` and `web` both have a route for `a.example` (give one of them another `host` or `path`)"]
         );
-    }
-
-    #[test]
-    fn a_probe_has_its_defaults() {
-        let keys = |words: &str| web_project(&format!(r#""x-mainstay": {{"probe": {words}}}"#));
-        let probe = |words: &str| declared(&keys(words)).services.into_values().next().expect("a service").probe;
-        assert_eq!(probe("{}"), Some(Probe { path: "/".into(), status: 200, within_secs: 60 }));
-        let said = probe(r#"{"path": "/health", "status": 204, "within": "1m30s"}"#);
-        assert_eq!(said, Some(Probe { path: "/health".into(), status: 204, within_secs: 90 }));
-        let said = probe(r#"{"path": "/api/health/?full=1"}"#);
-        assert_eq!(said, Some(Probe { path: "/api/health/?full=1".into(), status: 200, within_secs: 60 }));
-        assert_eq!(refused(&keys(r#"{"path": "health", "status": 1, "within": "1ms"}"#)).len(), 3);
     }
 
     #[test]

@@ -43,6 +43,9 @@ fn one(
     let attachments = networks::attachments(project, name, place, &network_mode, networks);
     let container = container::read(project, place, volumes);
     let words = x_mainstay::of_service(place, &container);
+    if let Some(probe) = place.child(x_mainstay::KEY).and_then(|words| words.child("probe")) {
+        super::probe::must_be_reachable(&probe, &network_mode);
+    }
     // No part of what is declared; but what is wrong with them is told here, with all the rest.
     let _ = watch::rules(place);
     Service {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Place;
-use super::{Project, buckets, databases, rollout, routes, secrets, smoke};
+use super::{Project, buckets, databases, probe, rollout, routes, secrets, smoke};
 use crate::compose::schema::suggest;
 use crate::compose::{Diagnostic, Dialect};
 use crate::declared::container::ContainerSpec;
@@ -13,7 +13,7 @@ use crate::secrets::SecretWish;
 use crate::smoke::Check;
 
 /// The key itself.
-const KEY: &str = "x-mainstay";
+pub(super) const KEY: &str = "x-mainstay";
 
 /// Words at the top of the file; `schedules` are not honoured yet.
 const AT_THE_TOP: &[&str] = &["requires", "dialect", "domain", "secrets", "smoke", "databases", "buckets", "schedules"];
@@ -117,12 +117,14 @@ pub(super) fn of_service(service: &Place, container: &ContainerSpec) -> Words {
     for (word, child) in place.children() {
         match word {
             "routes" => words.routes = routes::routes(&child, container),
-            "probe" => words.probe = routes::probe(&child),
+            "probe" => {}
             "rollout" => words.rollout = rollout::rollout(&child),
             "wait" => words.unwaited = child.as_flag() == Some(false),
             _ => tell(&child, word, IN_A_SERVICE, AT_THE_TOP, "belongs at the top of the file"),
         }
     }
+    // It leans on the routes, wherever they stand.
+    words.probe = place.child("probe").and_then(|child| probe::probe(&child, &words.routes, container));
     words
 }
 

@@ -140,7 +140,7 @@ fn health() -> Value {
     })
 }
 
-fn no_route() -> Value {
+pub(super) fn no_route() -> Value {
     json!({
         "handle": [{
             "handler": "static_response",

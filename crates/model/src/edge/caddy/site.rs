@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::server::no_route;
 use crate::edge::{Account, Answer, Headers, Protocol, Proxy, Site, slots};
 
 /// How long connections that were switched to another protocol (WebSockets) live on after the routes changed. A
@@ -29,7 +30,11 @@ pub(super) const PUBLIC: Door = Door { links: slots::LIVE, is_private: false };
 pub(super) const PRIVATE: Door = Door { links: slots::NEXT, is_private: true };
 
 pub(super) fn host(host: &str, sites: &[Site], door: &Door) -> Value {
-    let routes: Vec<Value> = sites.iter().map(|site| route(site, door)).collect();
+    let mut routes: Vec<Value> = sites.iter().map(|site| route(site, door)).collect();
+    if sites.iter().all(|site| site.path != "/") {
+        // Without it Caddy answers what no route takes with an empty 200.
+        routes.push(no_route());
+    }
     json!({
         "match": [{ "host": [host] }],
         "terminal": true,

@@ -2,6 +2,7 @@
 
 use super::Reader;
 use crate::declared::{Condition, Service};
+use crate::edge::wanted;
 use crate::observed::{Container, Maker, State};
 use crate::plan::{Action, Order, Step, Target, TargetContainer, Towards};
 
@@ -204,10 +205,23 @@ impl<'a> Reader<'a> {
         });
         let is_edge_of_what_goes =
             matches!(self.order, Order::Down(_) | Order::Settle(_)) && self.is_edge(&target.name);
-        let is_for_good = is_undeclared && starts || is_edge_of_what_goes;
+        let is_for_good =
+            is_undeclared && starts || is_edge_of_what_goes || self.is_edge_without_routes(step, target, network);
         if !(joins_after || joined_right || is_for_good) {
             self.wrong(step, "detach-alone", format!("`{}` does not join `{network}` again", target.name));
         }
+    }
+
+    /// The edge may leave a network on which no declared route needs it, once it leads there no more.
+    fn is_edge_without_routes(&self, step: &Step, target: &Target, network: &str) -> bool {
+        let commits = |other: &Step| matches!(other.action, Action::Commit { .. });
+        let leads_no_more = self.earlier(step).any(commits) || !self.plan.steps.iter().any(commits);
+        let Some(declared) = self.declared().filter(|_| leads_no_more && self.is_edge(&target.name)) else {
+            return false;
+        };
+        let routed = declared.services.values().filter(|service| !service.routes.is_empty());
+        let mut meets = routed.filter_map(|service| wanted::meeting_place(service, &declared.networks));
+        meets.all(|at| at.network != network)
     }
 
     fn read_start(&mut self, step: &Step, target: &Target) {

@@ -7,7 +7,7 @@ use crate::declared::container::MountKind;
 use crate::declared::{NetworkMode, Service, Strategy};
 use crate::edge::wanted::routed_port;
 use crate::observed::Container;
-use crate::plan::{Action, Impact, StepId, Target};
+use crate::plan::{Action, Impact, Step, StepId, Target};
 
 impl<'a> Up<'a> {
     /// Whether a new container of the service may run beside the one before it.
@@ -39,13 +39,11 @@ impl<'a> Up<'a> {
     /// What follows the commit for a container whose place was taken while it served: it finishes and stops.
     pub fn retire(&mut self, service: &Service, old: &'a Container, taker: &str, proven: &[StepId]) -> StepId {
         let mut after = proven.to_vec();
-        if routed_port(service).is_some() && service.rollout.drain_secs() > 0 {
-            let within_secs = service.rollout.drain_secs();
-            let action = Action::Drain { target: Target::observed(old), within_secs };
+        if routed_port(service).is_some() || self.leads_to(old) {
             let why = format!("`{taker}` serves in its place");
-            let step = self.draft.add(action, Impact::Live, why, after.iter().copied());
-            self.after_commit.push(step);
-            after = vec![step];
+            if let Some(step) = self.drain(old, service.rollout.drain_secs(), why, &after) {
+                after = vec![step];
+            }
         }
         let action = Action::StopContainer { target: Target::observed(old), grace_secs: None };
         let why = format!("`{taker}` has taken over");
@@ -53,6 +51,30 @@ impl<'a> Up<'a> {
         self.ports.stops(&old.id, step);
         self.after_commit.push(step);
         step
+    }
+
+    /// What is under way in a container that gets no new requests after the commit is waited for.
+    pub fn drain(&mut self, old: &Container, within_secs: u64, why: String, after: &[StepId]) -> Option<StepId> {
+        if within_secs == 0 {
+            return None;
+        }
+        let action = Action::Drain { target: Target::observed(old), within_secs };
+        let step = self.draft.add(action, Impact::Live, why, after.iter().copied());
+        self.after_commit.push(step);
+        Some(step)
+    }
+
+    /// Nothing is touched before everything that a new container is made from is there: a build that fails leaves no
+    /// trace of its release.
+    pub fn images_first(&mut self) {
+        let is_image = |step: &&Step| matches!(step.action, Action::PullImage { .. } | Action::BuildImage { .. });
+        let images: Vec<StepId> = self.draft.steps().iter().filter(is_image).map(|step| step.id).collect();
+        let others = self.draft.steps().iter().filter(|step| !images.contains(&step.id));
+        let first = others.filter(|step| step.needs.iter().all(|need| images.contains(need)));
+        let first: Vec<StepId> = first.map(|step| step.id).collect();
+        for step in first {
+            images.iter().for_each(|image| self.draft.need(step, *image));
+        }
     }
 
     /// Adds the commit between what proves and what clears away.
@@ -73,12 +95,15 @@ impl<'a> Up<'a> {
         };
         let asked = checks.as_mut().and_then(|checks| self.ask_before(checks, &proofs));
         proofs.extend(asked);
+        let lost = routes.as_ref().map(|routes| self.lost(routes)).unwrap_or_default();
+        let impact = if lost.is_empty() { Impact::Live } else { Impact::Interrupt };
         let action = Action::Commit {
             tells_edge: routes.is_some(),
             routes: routes.unwrap_or_default(),
             kept: self.with_kept_routes(),
+            lost,
         };
-        let commit = self.draft.add(action, Impact::Live, why, proofs);
+        let commit = self.draft.add(action, impact, why, proofs);
         let accepted = checks.as_mut().and_then(|checks| self.ask_after(checks, commit)).unwrap_or(commit);
         // A wish and no need: what holds a port that a new container wants has to go before that one can be proven.
         after.into_iter().for_each(|step| self.draft.wish(step, accepted));

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::containers::is_up;
+use super::settle::DRAIN_SECS;
 use super::up::Up;
 use crate::declared::{Condition, Service};
 use crate::observed::{Container, Health};
@@ -236,7 +237,12 @@ impl<'a> Up<'a> {
 
     /// Takes away a container that stands for no place.
     pub fn stop_and_remove(&mut self, container: &'a Container, why: &str) {
-        let stop = is_up(container).then(|| self.stop(&Target::observed(container), Some(container), why, &[]));
+        let is_leading = is_up(container) && self.uses_edge() && self.leads_to(container);
+        let declared = container.service.as_ref().and_then(|name| self.declared.services.get(name));
+        let drain_secs = declared.map_or(DRAIN_SECS, |service| service.rollout.drain_secs());
+        let drained = is_leading.then(|| self.drain(container, drain_secs, why.to_owned(), &[])).flatten();
+        let before: Vec<StepId> = drained.into_iter().collect();
+        let stop = is_up(container).then(|| self.stop(&Target::observed(container), Some(container), why, &before));
         let action = Action::RemoveContainer { target: Target::observed(container), volumes: false };
         let step = self.draft.add(action, Impact::Live, why, stop);
         self.names.freed_by(&container.name, step);

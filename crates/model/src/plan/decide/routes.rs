@@ -1,17 +1,19 @@
 //! The edge in a plan: it joins the networks of what it leads to, asks new containers whether they serve, and is told
 //! at the commit where to lead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::attachments::repair;
+use super::down::edge_leaves;
 use super::instances::Instance;
 use super::listed;
 use super::networks::Place;
 use super::up::Up;
+use crate::declared::route::Ask;
 use crate::declared::{Attachment, NetworkMode, Route, Service};
-use crate::edge::{Answer, Protocol, Site, wanted};
-use crate::observed::{Container, Maker, State};
-use crate::plan::{Action, Impact, Level, PlannedRoute, Question, StepId, Target, TargetContainer};
+use crate::edge::{Answer, Site, wanted};
+use crate::observed::{Container, Maker, ObservedNetwork, State};
+use crate::plan::{Action, Asker, Impact, Level, PlannedRoute, Question, StepId, Target, TargetContainer};
 
 /// How long a container may take to answer the edge, when nobody said.
 pub(in crate::plan) const ANSWERS_WITHIN_SECS: u64 = 60;
@@ -148,36 +150,55 @@ impl<'a> Up<'a> {
         Target { container: TargetContainer::Id(name.clone()), name, service: None, number: 1 }
     }
 
-    /// The question that a container which begins to serve has to answer, asked by the edge.
+    /// The question that a container which begins to serve has to answer.
     pub fn probe(&mut self, service: &Service, index: usize, after: impl Iterator<Item = StepId>) -> Option<StepId> {
-        let port = wanted::routed_port(service).filter(|_| self.edge.is_used && !self.options.no_edge)?;
-        // The probe speaks HTTP/1.1; of a service that speaks something else its health check has to tell.
-        if service.routes.iter().any(|route| route.handling.protocol != Protocol::Http) {
+        if self.options.no_start {
             return None;
         }
+        let question = self.question(service)?;
         let instance = &self.instances[&service.name][index];
         let begins = match (instance.started, instance.kept) {
             (Some(_), _) => true,
             // It runs already: left by an order that was cut off, or there before it was given a route.
-            (None, Some(kept)) => kept.state == State::Running && !self.is_served(&kept.id, port),
+            (None, Some(kept)) => {
+                let port = wanted::routed_port(service).filter(|_| question.asker == Asker::Edge);
+                port.is_some_and(|port| kept.state == State::Running && !self.is_served(&kept.id, port))
+            }
             (None, None) => false,
         };
         if !begins {
             return None;
         }
         let started = instance.started;
-        let question = Question {
-            port,
-            path: service.probe.as_ref().map_or_else(|| "/".to_owned(), |probe| probe.path.clone()),
-            status: service.probe.as_ref().map(|probe| probe.status),
-            host: service.routes.first().map(|route| route.host.clone()),
-        };
         let within_secs = service.probe.as_ref().map_or(ANSWERS_WITHIN_SECS, |probe| probe.within_secs);
         let joins = service.attachments.iter().filter_map(|at| self.edge.joins.get(&at.network)).copied();
         let needs: Vec<StepId> = joins.chain(after).chain(started).collect();
         let target = instance.target.clone();
+        let why = if question.asker == Asker::Edge { "it is to be served" } else { "its probe was declared" };
         let action = Action::Probe { target, question, within_secs, stable_ms: service.rollout.stable_ms() };
-        Some(self.draft.add(action, Impact::Live, "it is to be served", needs))
+        Some(self.draft.add(action, Impact::Live, why, needs))
+    }
+
+    /// What is asked, and from where; `None` when nothing is declared and nothing leads to the service.
+    fn question(&self, service: &Service) -> Option<Question> {
+        let routed = wanted::routed_port(service).filter(|_| self.edge.is_used && !self.options.no_edge);
+        let probe = service.probe.as_ref();
+        let asker = if routed.is_some() { Asker::Edge } else { Asker::Host };
+        if asker == Asker::Host && (self.options.no_wait || service.unwaited) {
+            return None;
+        }
+        let port = probe.and_then(|probe| probe.port).or(routed);
+        let port = port.or_else(|| wanted::routed_port(service).filter(|_| probe.is_some()))?;
+        let (path, status) = match probe.map(|probe| &probe.ask) {
+            Some(Ask::Http { path, status }) => (path.clone(), Some(*status)),
+            Some(Ask::Tcp) | None => ("/".to_owned(), None),
+        };
+        // The probe speaks HTTP/1.1; of a service that speaks something else a connection tells the most.
+        let speaks_else = service.routes.iter().any(Route::speaks_else);
+        let tcp = speaks_else || probe.is_some_and(|probe| probe.ask == Ask::Tcp);
+        let status = status.filter(|_| !tcp);
+        let host = service.routes.first().map(|route| route.host.clone());
+        Some(Question { port, path, status, host, tcp, asker })
     }
 
     fn is_served(&self, container_id: &str, port: u16) -> bool {
@@ -208,6 +229,44 @@ impl<'a> Up<'a> {
         }
         let is_told = edge.is_some_and(|edge| edge.is_as_told && self.are_served(&edge.sites, &sites));
         (is_new || !is_told).then(|| self.planned_routes())
+    }
+
+    /// Whether requests go to a container now.
+    pub fn leads_to(&self, container: &Container) -> bool {
+        let sites = self.world.edge.iter().flat_map(|edge| &edge.sites);
+        sites.flat_map(Site::upstreams).any(|dial| wanted::leads_to(dial, &container.id))
+    }
+
+    /// The addresses that the edge serves for this stack now, and not with these routes.
+    pub fn lost(&self, routes: &[PlannedRoute]) -> Vec<String> {
+        let sites = self.world.edge.iter().flat_map(|edge| &edge.sites);
+        let of_stack = sites.filter(|site| site.stack == self.declared.stack && !self.keeps_routes(site));
+        let stays = |site: &&Site| routes.iter().any(|route| (&route.host, &route.path) == (&site.host, &site.path));
+        let mut lost: Vec<String> = of_stack.filter(|site| !stays(site)).map(Site::address).collect();
+        lost.sort();
+        lost
+    }
+
+    /// The edge leaves the stack's networks on which it meets nothing any more; it was there for a route that goes.
+    pub fn leave_networks(&mut self) {
+        let Some(edge) = self.edge_container().filter(|_| self.edge.is_used) else { return };
+        if !self.with_kept_routes().is_empty() {
+            return;
+        }
+        let routed = self.declared.services.values().filter(|service| !service.routes.is_empty());
+        let meets = routed.filter_map(|service| wanted::meeting_place(service, &self.declared.networks));
+        let meets: BTreeSet<&str> = meets.map(|at| at.network.as_str()).collect();
+        let world = self.world;
+        let is_left = |network: &&ObservedNetwork| {
+            let is_ours = network.stack.as_ref() == Some(&self.declared.stack);
+            is_ours && !meets.contains(network.name.as_str()) && edge.endpoint(&network.name).is_some()
+        };
+        for network in world.networks.iter().filter(is_left).collect::<Vec<_>>() {
+            // After whoever finishes what came over it.
+            let after = self.after_commit.clone();
+            let left = edge_leaves(&mut self.draft, world, network, &after);
+            self.after_commit.extend(left);
+        }
     }
 
     fn are_served(&self, served: &[Site], wanted: &[Site]) -> bool {

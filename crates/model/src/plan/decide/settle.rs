@@ -23,7 +23,7 @@ use crate::plan::{Action, Impact, Level, StepId, Target};
 pub const CANNOT_LEAD_BACK: &str = "cannot-lead-back";
 
 /// So long may a container that finishes take for the requests that are under way; its declaration is not at hand.
-const DRAIN_SECS: u64 = 10;
+pub(super) const DRAIN_SECS: u64 = 10;
 
 pub(super) fn settle(order: &SettleOrder, world: &Observed) -> Draft {
     let mut settling = Settling { order, world, draft: Draft::default() };

@@ -16,11 +16,12 @@ pub(super) struct Sorted {
 
 impl<'a> Up<'a> {
     /// Whether this plan asks checks, told when there are some and it does not.
-    fn asks_checks(&mut self) -> bool {
+    fn asks_checks(&mut self, commits: bool) -> bool {
         let count = self.declared.smoke.len();
         // What is only fetched changes nothing that could answer otherwise.
         let fetches = |action: &Action| matches!(action, Action::PullImage { .. } | Action::BuildImage { .. });
-        if count == 0 || self.draft.steps().iter().all(|step| fetches(&step.action)) {
+        let changes = commits || !self.draft.steps().iter().all(|step| fetches(&step.action));
+        if count == 0 || !changes {
             return false;
         }
         let checks = format!("{count} smoke {} not asked", plural(count, "check is", "checks are"));
@@ -40,7 +41,7 @@ impl<'a> Up<'a> {
     /// Where the commit tells the edge nothing, visitors get the same before and after it, so all can be asked before.
     /// Else it is those whose answer can come from the release's own containers while nobody is led to them.
     pub fn sorted_checks(&mut self, tells_edge: bool) -> Option<Sorted> {
-        if !self.asks_checks() {
+        if !self.asks_checks(true) {
             return None;
         }
         let declared = self.declared;
@@ -59,7 +60,7 @@ impl<'a> Up<'a> {
 
     /// All checks as the last step of a plan without a commit.
     pub fn ask_at_the_end(&mut self) {
-        if !self.asks_checks() {
+        if !self.asks_checks(false) {
             return;
         }
         let declared = self.declared;

@@ -81,7 +81,9 @@ pub(super) fn up(declared: &Declared, options: &UpOptions, world: &Observed) -> 
     up.migrations();
     up.give_names();
     up.hand_over_ports();
+    up.leave_networks();
     up.commit();
+    up.images_first();
     up.tell_about_compose();
     up.tell_about_files();
     let level = if options.renew_anon_volumes { Level::Note } else { Level::Warning };

@@ -97,7 +97,10 @@ fn steadiness(service: &Service, condition: Condition) -> u64 {
     let has_test = service.container.healthcheck.as_ref().is_some_and(|check| check.test.is_some() && !check.is_off());
     match condition {
         Condition::Healthy if has_test => 0,
-        Condition::Started | Condition::Healthy => steady_ms(service.container.restart != Restart::No),
+        Condition::Started | Condition::Healthy => {
+            let usual = steady_ms(service.container.restart != Restart::No);
+            service.rollout.stable_ms.map_or(usual, |declared| declared.max(usual))
+        }
         Condition::Completed => 0,
     }
 }
