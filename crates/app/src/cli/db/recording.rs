@@ -16,7 +16,7 @@ use crate::ui::since::took;
 pub struct Recording<'a> {
     boot: &'a Boot,
     chosen: &'a Chosen,
-    /// `apply`, `adopt`, `accept`.
+    /// `apply`, `rehearse`, `adopt`, `accept`.
     verb: &'static str,
     operation: OperationId,
     files: Vec<String>,
@@ -40,6 +40,7 @@ impl<'a> Recording<'a> {
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let what = match self.verb {
             "apply" => "applied",
+            "rehearse" => "rehearsed",
             "adopt" => "adopted",
             _ => "accepted",
         };

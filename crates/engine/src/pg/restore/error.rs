@@ -27,11 +27,11 @@ pub enum RestoreError {
 }
 
 impl RestoreError {
-    pub(super) fn refused(message: impl Into<String>) -> RestoreError {
+    pub(in crate::pg) fn refused(message: impl Into<String>) -> RestoreError {
         RestoreError::Refused { message: message.into(), causes: Vec::new(), hints: Vec::new() }
     }
 
-    pub(super) fn because(self, more: impl IntoIterator<Item = String>) -> RestoreError {
+    pub(in crate::pg) fn because(self, more: impl IntoIterator<Item = String>) -> RestoreError {
         match self {
             RestoreError::Refused { message, mut causes, hints } => {
                 causes.extend(more);
@@ -41,7 +41,7 @@ impl RestoreError {
         }
     }
 
-    pub(super) fn hint(self, hint: impl Into<String>) -> RestoreError {
+    pub(in crate::pg) fn hint(self, hint: impl Into<String>) -> RestoreError {
         match self {
             RestoreError::Refused { message, causes, mut hints } => {
                 hints.push(hint.into());
