@@ -7,7 +7,7 @@ use crate::pg::backup::BackupError;
 use crate::pg::drill::Failed;
 use crate::world::WorldError;
 
-/// Holds no secret. Whatever it is: the database that lives is as it was.
+/// Holds no secret. Whatever it is: the database that lives is as it was, unless it is [`RestoreError::Overwritten`].
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     #[error(transparent)]
@@ -21,6 +21,9 @@ pub enum RestoreError {
     Tool { doing: String, words: String },
     #[error("what was restored is not what was backed up")]
     Different(Vec<Difference>),
+    /// The backup was restored over the database, and this came after it.
+    #[error("the backup was restored over the database; then: {0}")]
+    Overwritten(Box<RestoreError>),
     /// It cannot be done as things are.
     #[error("{message}")]
     Refused { message: String, causes: Vec<String>, hints: Vec<String> },
