@@ -139,8 +139,13 @@ fn a_rehearsal_tells_how_long_each_file_takes_and_whom_it_locks_out() {
         .says("3_total.sql:3: `public.orders` (400,000 rows) is locked against reads and writes for")
         .prints("ACCESS EXCLUSIVE")
         .prints("rewritten")
-        .prints("end their own transactions");
+        .prints("ends its own transaction");
     assert!(!shown.stderr.contains("it is a secret"));
+
+    // In production the plan says what is known of it.
+    scene.on("one", &["db", "migrate", "plan"]).ok().says("all of it ran on a copy");
+    migration(&scene, "5_more.sql", "select 1;");
+    scene.on("one", &["db", "migrate", "plan"]).ok().says("this was not rehearsed");
 
     let pending = "select string_agg(filename, ' ' order by filename), to_regclass('by_customer') is null, to_regclass('old') is null from schema_migrations";
     assert_eq!(crm(pending), "1_orders.sql 2_since.sql|t|f", "the database is as it was");

@@ -1,5 +1,6 @@
 //! `mainstay db migrate rehearse`
 
+pub mod last;
 mod show;
 
 use std::collections::BTreeSet;
@@ -24,7 +25,7 @@ use crate::boot::interrupt::Interrupt;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::meter::Meter;
 use crate::ui::show::count;
-use crate::ui::since::{ago, took};
+use crate::ui::since::{took, when};
 
 /// Run what is pending on a copy, restored from a backup, and tell how long it takes and what it locks.
 #[derive(Debug, Args)]
@@ -65,13 +66,13 @@ pub async fn run(boot: &Boot, args: Rehearse) -> Outcome {
     if pending.is_empty() {
         return nothing(boot, &kept);
     }
-    let age = ago(&kept.manifest.snapshot_at, Timestamp::now());
-    boot.ui.talk(&format!("on backup {} of {}, {age} old, at {}", kept.manifest.id, vault.of(), vault.place()));
+    let made = when(&kept.manifest.snapshot_at, Timestamp::now());
+    boot.ui.talk(&format!("on backup {} of {}, made {made}, at {}", kept.manifest.id, vault.of(), vault.place()));
     if boot.settings.dry_run {
         boot.ui.talk(&format!("would run {} on a copy of it", count(pending.len(), "migration")));
         return Ok(ExitCode::SUCCESS);
     }
-    let recording = Recording::new(boot, &scene.chosen, "rehearse", pending.iter().cloned().collect());
+    let recording = Recording::new(boot, &scene.chosen, "rehearse", pending.iter().cloned().collect()).of(&plan);
     let ran = rehearse(boot, &scene, &args, &vault, &kept, &pending).await?;
     let failed = ran.failure.is_some();
     let done: Vec<String> = ran.files.iter().map(|file| file.file.clone()).collect();

@@ -161,10 +161,16 @@ fn lines(file: &Rehearsed, pending: &BTreeSet<String>, failed: bool) -> Vec<Stri
     if weak.len() > SHOWN {
         lines.push(format!("    and {} that nobody waits for (`--json` has all)", weak.len() - SHOWN));
     }
-    if let [first, ..] = file.unseen.as_slice() {
-        let these = count(file.unseen.len(), "statement");
-        lines
-            .push(format!("    {these} from line {first} on end their own transactions: what they locked is not seen"));
+    match file.unseen.as_slice() {
+        [] => {}
+        [line] => {
+            lines.push(format!("    the statement at line {line} ends its own transaction: its locks are not seen"));
+        }
+        [first, ..] => {
+            let these = count(file.unseen.len(), "statement");
+            lines
+                .push(format!("    {these} from line {first} on end their own transactions: their locks are not seen"));
+        }
     }
     lines
 }
