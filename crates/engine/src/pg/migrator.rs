@@ -125,6 +125,15 @@ impl Migrator {
         ledger::read(&session.client, &self.ledger).await
     }
 
+    /// The role that files run as. Behind a pooler it may have another name than the one that connects.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn role(&self) -> Result<String, PgError> {
+        let session = self.server.open().await?;
+        Ok(session.one("SELECT session_user::text", "asking for the role").await?.get(0))
+    }
+
     /// What an apply would do; changes nothing.
     ///
     /// # Errors

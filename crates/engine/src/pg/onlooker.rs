@@ -85,8 +85,8 @@ impl Onlooker {
         Ok(())
     }
 
-    /// A statement on this line ran, by this process of the server, whose transaction is open still.
-    pub async fn saw(&self, pid: i32, line: u32, took: Duration) -> Result<(), PgError> {
+    /// So many statements from this line on ran, by this process of the server, whose transaction is open still.
+    pub async fn saw(&self, pid: i32, line: u32, statements: usize, took: Duration) -> Result<(), PgError> {
         let sql = "SELECT relation, mode FROM pg_locks WHERE pid = $1 AND locktype = 'relation' AND granted \
                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
         let rows = self.session.client.query(sql, &[&pid]).await.map_err(PgError::lost(LOOKING))?;
@@ -97,7 +97,7 @@ impl Onlooker {
             run.transaction.taken.entry((row.get(0), mode)).or_insert((run.transaction.lasted, line));
         }
         run.transaction.lasted += took;
-        run.told.statements += 1;
+        run.told.statements += statements;
         Ok(())
     }
 
@@ -136,12 +136,10 @@ impl Onlooker {
         Ok(())
     }
 
-    /// What was seen; last, as far as it came, the file that failed.
-    pub fn seen(&self) -> Vec<Rehearsed> {
+    /// What was seen of the files that ran, and, as far as it came, of one that broke off.
+    pub fn seen(&self) -> (Vec<Rehearsed>, Option<Rehearsed>) {
         let mut state = self.state();
-        let mut seen = std::mem::take(&mut state.done);
-        seen.extend(state.run.take().map(|run| run.told_with(None)));
-        seen
+        (std::mem::take(&mut state.done), state.run.take().map(|run| run.told_with(None)))
     }
 
     async fn relations(&self) -> Result<BTreeMap<u32, Relation>, PgError> {

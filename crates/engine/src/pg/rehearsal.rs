@@ -38,8 +38,10 @@ pub struct Outcome {
     pub restored_in: Duration,
     /// What would have run, in order.
     pub plan: MigrationPlan,
-    /// What ran; last, as far as it came, the file that failed.
+    /// What ran.
     pub files: Vec<Rehearsed>,
+    /// The file that failed, as far as it came.
+    pub broken: Option<Rehearsed>,
     pub failure: Option<PgError>,
 }
 
@@ -90,7 +92,8 @@ impl Rehearsal<'_> {
         // There is nobody to wait for, and who interrupts drops all of it.
         let never = CancellationToken::new();
         let applied = migrator.apply(self.set, &plan, &never, |event| told(RehearsalEvent::Migration(event))).await;
-        Ok(Outcome { restored_in: copy.took, plan, files: onlooker.seen(), failure: applied.err() })
+        let (files, broken) = onlooker.seen();
+        Ok(Outcome { restored_in: copy.took, plan, files, broken, failure: applied.err() })
     }
 
     /// What runs on the copy: what is pending there, where all that is pending in the database is, too.

@@ -97,9 +97,12 @@ impl Single<'_> {
         // A role that the file took on may not write the ledger.
         let row = format!("RESET SESSION AUTHORIZATION; RESET ROLE; {}; COMMIT", self.row(took_ms));
         let committing = Instant::now();
-        self.session.client.batch_execute(&row).await.map_err(|error| self.failed(&error, None, 0))?;
+        let committed = self.session.client.batch_execute(&row).await;
         if let Some(onlooker) = self.onlooker {
             onlooker.transaction_ended(committing.elapsed());
+        }
+        committed.map_err(|error| self.failed(&error, None, 0))?;
+        if let Some(onlooker) = self.onlooker {
             onlooker.ended().await?;
         }
         Ok(Ran::Applied { took_ms })
@@ -119,7 +122,7 @@ impl Single<'_> {
             let began = Instant::now();
             let ran = whole().await;
             return match ran {
-                Ok(()) => onlooker.saw(pid, 1, began.elapsed()).await,
+                Ok(()) => onlooker.saw(pid, 1, self.file.statements.len(), began.elapsed()).await,
                 Err(error) => {
                     onlooker.transaction_ended(began.elapsed());
                     Err(self.failed(&error, None, 0))
@@ -137,7 +140,7 @@ impl Single<'_> {
         let began = Instant::now();
         let ran = self.session.client.batch_execute(statement.text(&self.file.text)).await;
         match ran {
-            Ok(()) => Ok(onlooker.saw(pid, statement.place.line, began.elapsed()).await?),
+            Ok(()) => Ok(onlooker.saw(pid, statement.place.line, 1, began.elapsed()).await?),
             Err(error) => {
                 onlooker.transaction_ended(began.elapsed());
                 Err(Broken::Statement(error))

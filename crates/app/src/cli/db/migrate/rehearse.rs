@@ -30,7 +30,7 @@ use crate::ui::since::{took, when};
 /// Run what is pending on a copy, restored from a backup, and tell how long it takes and what it locks.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay db migrate rehearse                    on the newest backup\n  mainstay db backup && mainstay db migrate rehearse\n  mainstay db migrate rehearse --backup 20261126-030000-x7k2ma\n  mainstay db migrate rehearse --json | jq '.files[].locks'\n\nThe backup is restored into a throw-away server of the same image, as a drill does it: without a network,\nwithout jobs, with its roles. The files that were applied since the backup run first, then those that are\npending, as the role that would apply them. The database itself is only asked what is pending. Ends with 0 when all\nof them run, with 1 when one fails, and shows it as `apply` would (docs/MIGRATIONS.md)."
+    after_help = "Examples:\n  mainstay db migrate rehearse                    on the newest backup\n  mainstay db backup && mainstay db migrate rehearse\n  mainstay db migrate rehearse --backup 20261126-030000-x7k2ma\n  mainstay db migrate rehearse --json | jq '.files[].locks'\n\nThe backup is restored into a throw-away server of the same image, as a drill does it: without a\nnetwork, without jobs, with its roles. The files that were applied since the backup run first, then\nthose that are pending, as the role that would apply them. The database itself is only asked what is\npending. Ends with 0 when all of them run, with 1 when one fails, and shows it as `apply` would\n(docs/MIGRATIONS.md)."
 )]
 pub struct Rehearse {
     #[command(flatten)]
@@ -74,9 +74,8 @@ pub async fn run(boot: &Boot, args: Rehearse) -> Outcome {
     }
     let recording = Recording::new(boot, &scene.chosen, "rehearse", pending.iter().cloned().collect()).of(&plan);
     let ran = rehearse(boot, &scene, &args, &vault, &kept, &pending).await?;
-    let failed = ran.failure.is_some();
     let done: Vec<String> = ran.files.iter().map(|file| file.file.clone()).collect();
-    recording.ends(&done[..done.len() - usize::from(failed && !done.is_empty())], ran.failure.as_ref()).await;
+    recording.ends(&done, ran.failure.as_ref()).await;
     show::show(boot, &kept.manifest, &ran, &pending)?;
     ended(boot, &shelf, &kept, ran, &pending)
 }
@@ -100,7 +99,8 @@ async fn rehearse(
     let docker = boot.docker().await?;
     let wanted =
         Wanted { docker: &docker, vault, manifest: &kept.manifest, image: args.image.as_deref(), purpose: "rehearsal" };
-    let (role, by) = (scene.chosen.server.name().user, boot.environment.user());
+    let role = scene.migrator(boot, Patience::default()).role().await?;
+    let by = boot.environment.user();
     let rehearsal = Rehearsal { wanted, set: &scene.set, ledger: &scene.chosen.ledger, role: &role, pending, by: &by };
     let interrupt = Interrupt::listen(&boot.ui);
     let meter = Meter::new(&boot.ui);

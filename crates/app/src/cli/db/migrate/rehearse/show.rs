@@ -77,9 +77,9 @@ pub(super) fn show(
 ) -> Result<(), Problem> {
     let ran = |file: &&str| !pending.contains(*file);
     let since: Vec<&str> = outcome.plan.steps.iter().map(|step| step.file.as_str()).filter(ran).collect();
-    let last = outcome.files.len().checked_sub(1).filter(|_| outcome.failure.is_some());
+    let broken = outcome.broken.iter().map(|file| (file, true));
+    let all = outcome.files.iter().map(|file| (file, false)).chain(broken);
     if boot.ui.json {
-        let files = outcome.files.iter().enumerate();
         return boot.ui.json_document(&Told {
             ok: outcome.failure.is_none(),
             backup: manifest.id.as_str(),
@@ -88,7 +88,7 @@ pub(super) fn show(
             restore_ms: u64::try_from(outcome.restored_in.as_millis()).unwrap_or(u64::MAX),
             since,
             pending: pending.iter().map(String::as_str).collect(),
-            files: files.map(|(index, file)| told_file(file, pending, Some(index) == last)).collect(),
+            files: all.map(|(file, failed)| told_file(file, pending, failed)).collect(),
             failure: outcome.failure.as_ref().map(failure),
         });
     }
@@ -98,8 +98,8 @@ pub(super) fn show(
         [first, .., last] => format!("{} migrations came since it and ran first: {first} to {last}", since.len()),
     };
     boot.ui.talk(&came);
-    let lines = |(index, file)| lines(file, pending, Some(index) == last);
-    boot.ui.data(&outcome.files.iter().enumerate().flat_map(lines).collect::<Vec<_>>().join("\n"))?;
+    let lines = all.flat_map(|(file, failed)| lines(file, pending, failed));
+    boot.ui.data(&lines.collect::<Vec<_>>().join("\n"))?;
     let coming = outcome.files.iter().filter(|file| pending.contains(&file.file));
     for (file, held) in coming.flat_map(|file| file.locks.iter().map(move |held| (file, held))) {
         if let Some(sentence) = held.sentence().filter(|_| held.is_felt()) {
@@ -144,7 +144,8 @@ fn lines(file: &Rehearsed, pending: &BTreeSet<String>, failed: bool) -> Vec<Stri
     }];
     let (told, weak): (Vec<&Held>, Vec<&Held>) = file.locks.iter().partition(|held| held.blocks > Blocks::Nothing);
     let shown: Vec<&&Held> = told.iter().chain(weak.iter().take(SHOWN)).collect();
-    let width = |text: &dyn Fn(&Held) -> String| shown.iter().map(|held| text(held).len()).max().unwrap_or_default();
+    let width =
+        |text: &dyn Fn(&Held) -> String| shown.iter().map(|held| text(held).chars().count()).max().unwrap_or_default();
     let (modes, names) = (width(&|held| held.mode.to_string()), width(&|held| held.relation.clone()));
     let rows = |held: &Held| held.rows.map(shown_rows).unwrap_or_default();
     let counts = width(&rows);
