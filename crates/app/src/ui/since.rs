@@ -15,6 +15,14 @@ pub fn ago(at: &str, now: Timestamp) -> String {
     }
 }
 
+/// The same, to stand after what was done then: `just now`, `5m ago`.
+pub fn when(at: &str, now: Timestamp) -> String {
+    match ago(at, now) {
+        age if age.is_empty() || age == "just now" => age,
+        age => format!("{age} ago"),
+    }
+}
+
 /// An RFC 3339 time; the engine's own zero (`0001-01-01…`) is none.
 pub fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().filter(|at: &Timestamp| at.as_second() > 0)
@@ -91,5 +99,7 @@ mod tests {
         assert_eq!(said("2026-07-01T09:00:00.5Z"), "3h");
         assert_eq!(said("2026-05-01T12:00:00Z"), "61d");
         assert_eq!(said("0001-01-01T00:00:00Z"), "");
+        assert_eq!(when("2026-07-01T09:00:00Z", now), "3h ago");
+        assert_eq!(when("2026-07-01T12:00:00Z", now), "just now");
     }
 }

@@ -58,8 +58,14 @@ fn the_help_of_every_command_must_have_a_purpose_and_examples() {
 }
 
 /// Commands below another one, each with what it has to say of itself.
-const BELOW: &[&[&str]] =
-    &[&["db", "drift"], &["db", "drill"], &["db", "migrate"], &["db", "migrate", "adopt"], &["db", "restore"]];
+const BELOW: &[&[&str]] = &[
+    &["db", "drift"],
+    &["db", "drill"],
+    &["db", "migrate"],
+    &["db", "migrate", "adopt"],
+    &["db", "migrate", "rehearse"],
+    &["db", "restore"],
+];
 
 #[test]
 fn the_help_of_commands_below_others_must_have_examples() {

@@ -168,7 +168,8 @@ fn body(wanted: &ThrowawayWanted) -> serde_json::Value {
     })
 }
 
-fn is_left_over(container: &ContainerSummary, now: i64) -> bool {
+/// Whether its maker is gone, or has not been heard of for long.
+pub(super) fn is_left_over(container: &ContainerSummary, now: i64) -> bool {
     let label = container.labels.as_ref().and_then(|labels| labels.get(OWNER)).map(String::as_str);
     match label.map_or(Fate::Unknown, Owner::fate_of) {
         Fate::Lives => false,

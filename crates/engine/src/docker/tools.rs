@@ -10,7 +10,9 @@ use bollard::query_parameters::{
 use mainstay_model::identity::labels;
 use mainstay_model::postgres::backup::Image;
 
+use super::owner::Owner;
 use super::refusal::{Refusal, is_missing};
+use super::throwaway::is_left_over;
 use super::{ANSWER_WITHIN, CHANGE_WITHIN, Docker, timed};
 use crate::world::{Progress, WorldError};
 
@@ -46,11 +48,13 @@ impl Docker {
         if self.image_id(image).await.map_err(refusal)?.is_none() {
             self.pull(image, None, progress).await?;
         }
+        let mut marks = HashMap::from([(labels::TOOLS.to_owned(), purpose.to_owned())]);
+        marks.extend(Owner::here().map(|owner| (labels::OWNER.to_owned(), owner.label())));
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             entrypoint: Some(vec!["sleep".into(), LIFETIME_SECONDS.into()]),
             cmd: Some(Vec::new()),
-            labels: Some(HashMap::from([(labels::TOOLS.to_owned(), purpose.to_owned())])),
+            labels: Some(marks),
             host_config: Some(HostConfig {
                 network_mode: Some("host".into()),
                 auto_remove: Some(true),
@@ -81,13 +85,15 @@ impl Docker {
         }
     }
 
-    /// Takes away what an earlier process has left for the same purpose.
+    /// Takes away what a process that is gone has left for the same purpose. One that lives goes on with its own: a restore
+    /// makes a backup in its middle.
     pub(crate) async fn sweep_tools(&self, purpose: &str) -> Result<(), WorldError> {
         let filters = HashMap::from([("label".to_owned(), vec![format!("{}={purpose}", labels::TOOLS)])]);
         let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
         let listed = timed(ANSWER_WITHIN, self.client.list_containers(Some(options))).await;
         let listed = listed.map_err(|error| Refusal::new("containers could not be listed").explain(error))?;
-        for container in listed {
+        let now = jiff::Timestamp::now().as_second();
+        for container in listed.into_iter().filter(|container| is_left_over(container, now)) {
             self.drop_tools(&container.id.unwrap_or_default()).await?;
         }
         Ok(())

@@ -112,7 +112,8 @@ async fn replay(
 ) -> Result<Replay, ScratchError> {
     // Of its own name: what was there before may hold a ledger already.
     let ledger = LedgerName { schema: wanted.ledger.schema.clone(), table: LEDGER.into() };
-    let by = |session, file| Single { session, ledger: &ledger, file, lock_timeout_ms: 0, by: "mainstay" };
+    let by =
+        |session, file| Single { session, ledger: &ledger, file, lock_timeout_ms: 0, by: "mainstay", onlooker: None };
     if let Some(before) = wanted.before {
         by(scratch.root(), before).without_a_row().await?;
         scratch.root().begin_anew().await?;

@@ -1,6 +1,7 @@
 //! Migrates one database: looks at its ledger, and applies what a plan says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mainstay_model::observed::Ledger;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::{Holder, PgError};
 use super::ledger;
 use super::lock::{Lock, Refused};
+use super::onlooker::Onlooker;
 use super::session::{Server, Session, literal};
 use super::single::{Ran, Single};
 
@@ -77,6 +79,7 @@ pub struct Migrator {
     pub(super) by: String,
     /// Whether invalid indexes that a file makes are dropped before it runs.
     rebuild_invalid: bool,
+    onlooker: Option<Arc<Onlooker>>,
 }
 
 /// A file whose row was written without running it.
@@ -96,13 +99,20 @@ pub struct Accepted {
 
 impl Migrator {
     pub fn new(server: Server, ledger: LedgerName, patience: Patience, by: String) -> Migrator {
-        Migrator { server, ledger, patience, by, rebuild_invalid: false }
+        Migrator { server, ledger, patience, by, rebuild_invalid: false, onlooker: None }
     }
 
     /// Drops invalid indexes that a file without a transaction makes, before it runs.
     #[must_use]
     pub fn rebuilding_invalid(mut self, yes: bool) -> Migrator {
         self.rebuild_invalid = yes;
+        self
+    }
+
+    /// Lets somebody look on at every statement.
+    #[must_use]
+    pub(super) fn watched_by(mut self, onlooker: Arc<Onlooker>) -> Migrator {
+        self.onlooker = Some(onlooker);
         self
     }
 
@@ -113,6 +123,15 @@ impl Migrator {
     pub async fn rows(&self) -> Result<Vec<LedgerRow>, PgError> {
         let session = self.server.open().await?;
         ledger::read(&session.client, &self.ledger).await
+    }
+
+    /// The role that files run as. Behind a pooler it may have another name than the one that connects.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn role(&self) -> Result<String, PgError> {
+        let session = self.server.open().await?;
+        Ok(session.one("SELECT session_user::text", "asking for the role").await?.get(0))
     }
 
     /// What an apply would do; changes nothing.
@@ -267,6 +286,7 @@ impl Migrator {
             file,
             lock_timeout_ms: u64::try_from(self.patience.lock.as_millis()).unwrap_or(u64::MAX),
             by: &self.by,
+            onlooker: self.onlooker.as_deref(),
         };
         let pid = work.pid().await?;
         let run = async {

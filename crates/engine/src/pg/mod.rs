@@ -1,5 +1,5 @@
 //! The only room that speaks to Postgres. It migrates ([`Migrator`]), backs up ([`backup`]), makes servers that are thrown
-//! away ([`ThrowawayServer`]) to prove what was backed up, and tells what a schema is and what files make of an empty
+//! away ([`ThrowawayServer`]) to prove what was backed up and to rehearse on, and tells what a schema is and what files make of an empty
 //! database ([`sides`]).
 
 mod adoption;
@@ -13,7 +13,9 @@ mod inventory;
 mod ledger;
 mod lock;
 mod migrator;
+mod onlooker;
 mod reach;
+mod rehearsal;
 pub mod restore;
 mod scratch;
 mod session;
@@ -27,6 +29,7 @@ pub use drift::{ReplayEvent, Sides, Wanted, look, major, shortfalls, sides};
 pub use error::{Holder, PgError};
 pub use migrator::{Accepted, Adoption, MigrationEvent, Migrator, Patience};
 pub use reach::{Inside, ReachError, Reached, reach};
+pub use rehearsal::{Outcome, Rehearsal, RehearsalEvent};
 pub use scratch::{ScratchError, Ways};
 pub use session::Server;
 pub use throwaway::{Need, ThrowawayServer, Whereto};

@@ -8,6 +8,7 @@ use standing_pool::tokio_postgres::{Error, Row};
 
 use super::error::{PgError, StatementError};
 use super::ledger;
+use super::onlooker::Onlooker;
 use super::session::{Session, literal};
 
 /// What became of a file.
@@ -19,6 +20,24 @@ pub(super) enum Ran {
     ByAnother,
 }
 
+/// Why a statement did not come to its end.
+enum Broken {
+    Statement(Error),
+    Other(PgError),
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Broken::Statement(error)
+    }
+}
+
+impl From<PgError> for Broken {
+    fn from(error: PgError) -> Self {
+        Broken::Other(error)
+    }
+}
+
 /// One run of one file.
 pub(super) struct Single<'r> {
     pub session: &'r Session,
@@ -27,6 +46,8 @@ pub(super) struct Single<'r> {
     pub lock_timeout_ms: u64,
     /// For the row.
     pub by: &'r str,
+    /// Who looks on at every statement.
+    pub onlooker: Option<&'r Onlooker>,
 }
 
 impl Single<'_> {
@@ -68,15 +89,92 @@ impl Single<'_> {
             return Ok(Ran::ByAnother);
         }
         let before = self.transaction().await?;
-        self.session.client.batch_execute(&self.file.text).await.map_err(|error| self.failed(&error, None, 0))?;
+        self.run_all().await?;
         if self.transaction().await? != before {
             return Err(PgError::TransactionEnded { file: self.file.name.clone() });
         }
         let took_ms = millis(began);
         // A role that the file took on may not write the ledger.
         let row = format!("RESET SESSION AUTHORIZATION; RESET ROLE; {}; COMMIT", self.row(took_ms));
-        self.session.client.batch_execute(&row).await.map_err(|error| self.failed(&error, None, 0))?;
+        let committing = Instant::now();
+        let committed = self.session.client.batch_execute(&row).await;
+        if let Some(onlooker) = self.onlooker {
+            onlooker.transaction_ended(committing.elapsed());
+        }
+        committed.map_err(|error| self.failed(&error, None, 0))?;
+        if let Some(onlooker) = self.onlooker {
+            onlooker.ended().await?;
+        }
         Ok(Ran::Applied { took_ms })
+    }
+
+    /// All statements of the file, inside a transaction: in one go, or one by one where somebody looks on.
+    async fn run_all(&self) -> Result<(), PgError> {
+        let client = &self.session.client;
+        let whole = || client.batch_execute(&self.file.text);
+        let Some(onlooker) = self.onlooker else {
+            return whole().await.map_err(|error| self.failed(&error, None, 0));
+        };
+        let pid = self.session.pid().await?;
+        onlooker.begins(self.file).await?;
+        // What the parser does not understand may be split wrongly.
+        if self.file.statements.iter().any(|statement| !statement.is_understood) {
+            let began = Instant::now();
+            let ran = whole().await;
+            return match ran {
+                Ok(()) => onlooker.saw(pid, 1, self.file.statements.len(), began.elapsed()).await,
+                Err(error) => {
+                    onlooker.transaction_ended(began.elapsed());
+                    Err(self.failed(&error, None, 0))
+                }
+            };
+        }
+        for statement in &self.file.statements {
+            self.looked_on(onlooker, pid, statement).await.map_err(|broken| self.told(broken, statement, 0))?;
+        }
+        Ok(())
+    }
+
+    /// One statement of a transaction that stays open.
+    async fn looked_on(&self, onlooker: &Onlooker, pid: i32, statement: &Statement) -> Result<(), Broken> {
+        let began = Instant::now();
+        let ran = self.session.client.batch_execute(statement.text(&self.file.text)).await;
+        match ran {
+            Ok(()) => Ok(onlooker.saw(pid, statement.place.line, 1, began.elapsed()).await?),
+            Err(error) => {
+                onlooker.transaction_ended(began.elapsed());
+                Err(Broken::Statement(error))
+            }
+        }
+    }
+
+    /// One statement that is its own transaction. Where somebody looks on, one is made around it, if it may stand in one.
+    async fn by_itself(&self, statement: &Statement) -> Result<(), Broken> {
+        let text = statement.text(&self.file.text);
+        let client = &self.session.client;
+        let Some(onlooker) = self.onlooker else { return Ok(client.batch_execute(text).await?) };
+        let began = Instant::now();
+        if statement.outside_transactions().is_some() || statement.begins(&["CALL"]) || statement.begins(&["DO"]) {
+            client.batch_execute(text).await?;
+            onlooker.could_not_see(statement.place.line, began.elapsed());
+            return Ok(());
+        }
+        let pid = self.session.pid().await?;
+        client.batch_execute("BEGIN").await?;
+        let ran = self.looked_on(onlooker, pid, statement).await;
+        let committing = Instant::now();
+        client.batch_execute(if ran.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        if ran.is_ok() {
+            onlooker.transaction_ended(committing.elapsed());
+        }
+        ran
+    }
+
+    fn told(&self, broken: Broken, statement: &Statement, done: usize) -> PgError {
+        match broken {
+            Broken::Statement(error) => self.failed(&error, Some(statement), done),
+            Broken::Other(error) => error,
+        }
     }
 
     /// From the statement after `done` on, each by itself; what ran is remembered beside the ledger.
@@ -87,13 +185,14 @@ impl Single<'_> {
             return Ok(Ran::ByAnother);
         }
         ledger::make_attempts(&self.session.client, self.ledger).await?;
+        if let Some(onlooker) = self.onlooker {
+            onlooker.begins(self.file).await?;
+        }
         let waits = format!("SET lock_timeout = {}", self.lock_timeout_ms);
         for (index, statement) in self.file.statements.iter().enumerate().skip(done) {
             told(index);
             self.session.simple(&waits, "preparing the session").await?;
-            let text = statement.text(&self.file.text);
-            let ran = self.session.client.batch_execute(text).await;
-            ran.map_err(|error| self.failed(&error, Some(statement), index))?;
+            self.by_itself(statement).await.map_err(|broken| self.told(broken, statement, index))?;
             self.remember(index, statement).await?;
         }
         if let Some(index) = self.invalid_index().await? {
@@ -107,6 +206,9 @@ impl Single<'_> {
             literal(&self.file.name)
         );
         self.session.simple(&row, "writing the ledger").await?;
+        if let Some(onlooker) = self.onlooker {
+            onlooker.ended().await?;
+        }
         Ok(Ran::Applied { took_ms })
     }
 

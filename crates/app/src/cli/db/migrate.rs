@@ -4,6 +4,7 @@ mod accept;
 mod adopt;
 mod apply;
 mod plan;
+mod rehearse;
 mod status;
 
 use clap::{Args, Subcommand};
@@ -19,7 +20,7 @@ use crate::problem::{Outcome, Problem};
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,
-    after_help = "Examples:\n  mainstay db migrate status --check              ends with 6 when something is pending\n  mainstay db migrate plan\n  CONFIRM_PROD=1 mainstay db migrate apply\n  mainstay db migrate adopt 0001_init.sql         its work was done by hand\n\nFiles are applied in the byte order of their names, each in one transaction with its row in the\nledger. With `migrations: { release: true }` every `mainstay up` applies what is pending (docs/MIGRATIONS.md)."
+    after_help = "Examples:\n  mainstay db migrate status --check              ends with 6 when something is pending\n  mainstay db migrate plan\n  mainstay db migrate rehearse                    on a copy of the last backup: durations, locks\n  CONFIRM_PROD=1 mainstay db migrate apply\n  mainstay db migrate adopt 0001_init.sql         its work was done by hand\n\nFiles are applied in the byte order of their names, each in one transaction with its row in the\nledger. With `migrations: { release: true }` every `mainstay up` applies what is pending (docs/MIGRATIONS.md)."
 )]
 pub struct Migrate {
     #[command(subcommand)]
@@ -31,6 +32,7 @@ enum Verb {
     Status(status::StatusArgs),
     Plan(plan::PlanArgs),
     Apply(apply::Apply),
+    Rehearse(Box<rehearse::Rehearse>),
     Adopt(adopt::Adopt),
     Accept(accept::Accept),
 }
@@ -40,6 +42,7 @@ pub async fn run(boot: &Boot, args: Migrate) -> Outcome {
         Verb::Status(args) => status::run(boot, args).await,
         Verb::Plan(args) => plan::run(boot, args).await,
         Verb::Apply(args) => apply::run(boot, args).await,
+        Verb::Rehearse(args) => rehearse::run(boot, *args).await,
         Verb::Adopt(args) => adopt::run(boot, args).await,
         Verb::Accept(args) => accept::run(boot, args).await,
     }

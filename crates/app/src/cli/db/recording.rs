@@ -5,6 +5,7 @@ use std::time::Instant;
 use mainstay_engine::journal::{EntryKind, NewEntry, new_operation_id};
 use mainstay_engine::pg::PgError;
 use mainstay_model::identity::OperationId;
+use mainstay_model::postgres::migration::MigrationPlan;
 use serde_json::{Value, json};
 
 use super::which::Chosen;
@@ -16,17 +17,24 @@ use crate::ui::since::took;
 pub struct Recording<'a> {
     boot: &'a Boot,
     chosen: &'a Chosen,
-    /// `apply`, `adopt`, `accept`.
+    /// `apply`, `rehearse`, `adopt`, `accept`.
     verb: &'static str,
     operation: OperationId,
     files: Vec<String>,
+    /// Of the plan that it is about.
+    digest: Option<String>,
     began: Instant,
 }
 
 impl<'a> Recording<'a> {
     /// Begins one about these files.
     pub fn new(boot: &'a Boot, chosen: &'a Chosen, verb: &'static str, files: Vec<String>) -> Recording<'a> {
-        Recording { boot, chosen, verb, operation: new_operation_id(), files, began: Instant::now() }
+        Recording { boot, chosen, verb, operation: new_operation_id(), files, digest: None, began: Instant::now() }
+    }
+
+    /// Remembers which plan it is about.
+    pub fn of(self, plan: &MigrationPlan) -> Recording<'a> {
+        Recording { digest: Some(plan.digest.clone()), ..self }
     }
 
     /// Says that it begins, for what may take long or be ended in the middle.
@@ -40,6 +48,7 @@ impl<'a> Recording<'a> {
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let what = match self.verb {
             "apply" => "applied",
+            "rehearse" => "rehearsed",
             "adopt" => "adopted",
             _ => "accepted",
         };
@@ -67,6 +76,8 @@ impl<'a> Recording<'a> {
             "server": format!("{}:{}", name.host, name.port),
             "ledger": self.chosen.ledger.to_string(),
             "files": self.files,
+            "verb": self.verb,
+            "digest": self.digest,
         });
         if let (Some(evidence), Some(facts)) = (evidence.as_object_mut(), facts.as_object_mut()) {
             evidence.append(facts);

@@ -81,6 +81,25 @@ struct Task<'t> {
     manifest: &'t mainstay_model::postgres::backup::Manifest,
 }
 
+/// The code of a restore in place that is not what was backed up, or could not be compared.
+const OVERWRITTEN: &str = "restored-different";
+
+fn overwritten(error: RestoreError) -> Problem {
+    let before =
+        "the state before it: `mainstay db backups` lists a backup `before restore`, unless `--no-backup` was said";
+    let RestoreError::Different(differences) = error else {
+        let message =
+            format!("the database is overwritten with the backup, and could not be compared with it: {error}");
+        return Problem::new(Kind::Failed, OVERWRITTEN, message).hint(before);
+    };
+    let message = "the database is overwritten with the backup, and is not what was backed up";
+    let mut problem = Problem::new(Kind::Failed, OVERWRITTEN, message);
+    problem.exhibit = Some(drill::shown(&differences));
+    problem
+        .hint("`--in-place` leaves what the backup has not: drop what is too much, or restore without `--in-place`")
+        .hint(before)
+}
+
 impl From<RestoreError> for Problem {
     fn from(error: RestoreError) -> Self {
         match error {
@@ -99,6 +118,7 @@ impl From<RestoreError> for Problem {
                 problem.exhibit = Some(drill::shown(&differences));
                 problem.hint("`mainstay db drill ID` says more; `mainstay db backups` shows which one was proven")
             }
+            RestoreError::Overwritten(error) => overwritten(*error),
             RestoreError::Refused { message, causes, hints } => {
                 let mut problem = Problem::new(Kind::Failed, "restore-refused", message);
                 problem.exhibit = (!causes.is_empty())

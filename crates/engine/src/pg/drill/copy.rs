@@ -132,6 +132,11 @@ impl RestoredCopy {
         self.server.server(&self.database).called(APPLICATION)
     }
 
+    /// The same, as another of its roles.
+    pub fn server_as(&self, role: &str) -> Server {
+        self.server.server_as(&self.database, role)
+    }
+
     pub fn tools(&self) -> &Tools {
         &self.tools
     }

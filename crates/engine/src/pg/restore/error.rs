@@ -7,7 +7,7 @@ use crate::pg::backup::BackupError;
 use crate::pg::drill::Failed;
 use crate::world::WorldError;
 
-/// Holds no secret. Whatever it is: the database that lives is as it was.
+/// Holds no secret. Whatever it is: the database that lives is as it was, unless it is [`RestoreError::Overwritten`].
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     #[error(transparent)]
@@ -21,17 +21,20 @@ pub enum RestoreError {
     Tool { doing: String, words: String },
     #[error("what was restored is not what was backed up")]
     Different(Vec<Difference>),
+    /// The backup was restored over the database, and this came after it.
+    #[error("the backup was restored over the database; then: {0}")]
+    Overwritten(Box<RestoreError>),
     /// It cannot be done as things are.
     #[error("{message}")]
     Refused { message: String, causes: Vec<String>, hints: Vec<String> },
 }
 
 impl RestoreError {
-    pub(super) fn refused(message: impl Into<String>) -> RestoreError {
+    pub(in crate::pg) fn refused(message: impl Into<String>) -> RestoreError {
         RestoreError::Refused { message: message.into(), causes: Vec::new(), hints: Vec::new() }
     }
 
-    pub(super) fn because(self, more: impl IntoIterator<Item = String>) -> RestoreError {
+    pub(in crate::pg) fn because(self, more: impl IntoIterator<Item = String>) -> RestoreError {
         match self {
             RestoreError::Refused { message, mut causes, hints } => {
                 causes.extend(more);
@@ -41,7 +44,7 @@ impl RestoreError {
         }
     }
 
-    pub(super) fn hint(self, hint: impl Into<String>) -> RestoreError {
+    pub(in crate::pg) fn hint(self, hint: impl Into<String>) -> RestoreError {
         match self {
             RestoreError::Refused { message, causes, mut hints } => {
                 hints.push(hint.into());

@@ -6,7 +6,7 @@ use mainstay_model::postgres::restore::{ident, literal};
 use standing_pool::tokio_postgres::error::SqlState;
 
 use super::error::RestoreError;
-use super::whole::administration;
+use super::whole::{APPLICATION, administration, unmark};
 use crate::pg::session::{Server, Session};
 
 /// Postgres waits so long for sessions to go before it refuses a rename.
@@ -27,6 +27,8 @@ pub struct Swap<'s> {
     pub new: &'s str,
     /// The name under which the one before it is kept.
     pub kept: &'s str,
+    /// Whether that database was restored just now, and is marked as half done until it has the name.
+    pub is_marked: bool,
     /// How long transactions that are under way may go on.
     pub patience: Duration,
 }
@@ -39,7 +41,10 @@ impl Swap<'_> {
     pub async fn run(&self, told: &mut (dyn FnMut(String) + Send)) -> Result<(), RestoreError> {
         let admin = administration(self.server, self.live);
         let (renaming, ending) = (admin.open().await?, admin.open().await?);
+        // What is marked goes with the next restore, unless somebody is connected to it.
+        let holding = self.server.of_database(self.new).called(APPLICATION).open().await?;
         self.wait(&ending, told).await?;
+        drop(holding);
         told("ending the sessions and renaming".into());
         for tried in 1..=TRIES {
             match self.rename(&renaming, &ending).await {
@@ -78,8 +83,10 @@ impl Swap<'_> {
 
     async fn rename(&self, renaming: &Session, ending: &Session) -> Result<(), standing_pool::tokio_postgres::Error> {
         let (live, new, kept) = (ident(self.live), ident(self.new), ident(self.kept));
-        let sql =
-            format!("BEGIN; ALTER DATABASE {live} RENAME TO {kept}; ALTER DATABASE {new} RENAME TO {live}; COMMIT");
+        let unmark = if self.is_marked { unmark(self.live) + ";" } else { String::new() };
+        let sql = format!(
+            "BEGIN; ALTER DATABASE {live} RENAME TO {kept}; ALTER DATABASE {new} RENAME TO {live}; {unmark} COMMIT"
+        );
         // The rename holds the database's lock while it waits for sessions to go, so none comes after those that are ended now.
         let end = format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ({}, {}) AND pid <> pg_backend_pid()",

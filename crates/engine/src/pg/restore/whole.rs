@@ -72,7 +72,7 @@ pub async fn changed_since(
 
 impl Whole<'_> {
     /// Restores it as a new database of this name, and holds that against the manifest. What was made is taken away again when
-    /// it fails.
+    /// it fails; until it is [kept](Self::keep), or takes another's name, the next restore takes it away, too.
     ///
     /// # Errors
     /// When a database of the name is there, the restore fails, or its outcome is not what was backed up. Gives what differs
@@ -100,16 +100,23 @@ impl Whole<'_> {
             // What is left over by one that is killed is known by this.
             let sql = format!("COMMENT ON DATABASE {} IS {}", restore::ident(name), restore::literal(HALF));
             admin.client.batch_execute(&sql).await.map_err(RestoreError::of("marking the new database"))?;
-            let roles = self.filled(name, told).await?;
-            let sql = format!("COMMENT ON DATABASE {} IS NULL", restore::ident(name));
-            admin.client.batch_execute(&sql).await.map_err(RestoreError::of("marking the new database"))?;
-            Ok(roles)
+            self.filled(name, told).await
         };
         let filled = filled.await;
         if filled.is_err() {
             self.forget(name).await;
         }
         filled
+    }
+
+    /// Says that a database which was made beside the one that lives is to stay. One that takes its name says so with the
+    /// [swap](super::Swap).
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn keep(&self, name: &str) -> Result<(), RestoreError> {
+        let admin = administration(&self.source.server, name).open().await?;
+        admin.client.batch_execute(&unmark(name)).await.map_err(RestoreError::of("marking the new database"))
     }
 
     /// Takes a database away that was being restored into.
@@ -149,12 +156,13 @@ impl Whole<'_> {
     /// it does not have stays.
     ///
     /// # Errors
-    /// When anything fails: then nothing was changed.
+    /// When anything fails: then nothing was changed, unless it is [`RestoreError::Overwritten`].
     pub async fn in_place(&self, told: &mut (dyn FnMut(String) + Send)) -> Result<Vec<Difference>, RestoreError> {
         let name = self.source.server.name().database;
         told(format!("restoring over `{name}`, in one transaction"));
         self.fill(&["--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--dbname", &name]).await?;
-        self.held_against(&name).await
+        told("comparing".into());
+        self.held_against(&name).await.map_err(|error| RestoreError::Overwritten(Box::new(error)))
     }
 
     async fn fill(&self, flags: &[&str]) -> Result<(), RestoreError> {
@@ -200,6 +208,11 @@ impl Whole<'_> {
         let (servers, own): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| is_the_servers(&one.place));
         if own.is_empty() { Ok(servers) } else { Err(RestoreError::Different(own)) }
     }
+}
+
+/// The statement after which it is no half-done restore any more.
+pub(super) fn unmark(name: &str) -> String {
+    format!("COMMENT ON DATABASE {} IS NULL", restore::ident(name))
 }
 
 /// Roles go on living beside the database: those of today are not those of the backup, and need not be.

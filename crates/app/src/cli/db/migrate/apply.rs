@@ -109,7 +109,7 @@ fn consent(boot: &Boot, plan: &MigrationPlan, confirmed: bool) -> Result<(), Pro
 }
 
 /// What has no way back but a backup.
-fn counts_as_production(boot: &Boot) -> bool {
+pub(super) fn counts_as_production(boot: &Boot) -> bool {
     let is_none = boot.environment.get("ALLOW_NON_PROD").is_some_and(|value| value == "1" || value == "true");
     is_production(boot.global.env.as_deref()) && !is_none
 }

@@ -9,6 +9,8 @@ use mainstay_model::postgres::migration::{Finding, MigrationPlan, Mode, Severity
 use serde::Serialize;
 
 use super::super::which::Which;
+use super::apply::counts_as_production;
+use super::rehearse::last;
 use super::{Scene, must_be_possible};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
@@ -44,6 +46,9 @@ pub async fn run(boot: &Boot, args: PlanArgs) -> Outcome {
     } else {
         boot.ui.talk(&scene.shown());
         show(boot, &scene, &plan)?;
+        if counts_as_production(boot) && plan.refusals.is_empty() {
+            last::tell(boot, &scene, &plan).await;
+        }
     }
     must_be_possible(&plan)?;
     Ok(ExitCode::SUCCESS)

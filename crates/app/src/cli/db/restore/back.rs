@@ -50,7 +50,8 @@ pub(super) async fn run(boot: &Boot, args: &Restore, shelf: &Shelf, name: &str) 
     plan.agree(boot, args).await?;
     let put_away = kept_name(&live, &Timestamp::now().strftime("%Y%m%d_%H%M%S").to_string());
     let meter = Meter::new(&boot.ui);
-    let swap = Swap { server: &server, live: &live, new: &chosen, kept: &put_away, patience: args.wait };
+    let patience = args.wait;
+    let swap = Swap { server: &server, live: &live, new: &chosen, kept: &put_away, is_marked: false, patience };
     swap.run(&mut |text| meter.set(|| text)).await?;
     drop(meter);
     let sentence = format!("`{chosen}` is `{live}` again; the restored one is kept as `{put_away}`");

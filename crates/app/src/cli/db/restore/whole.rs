@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{Plan, Step};
-use super::{Restore, Task};
+use super::{OVERWRITTEN, Restore, Task};
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
 use crate::cli::db::{backup, remember};
@@ -48,11 +48,11 @@ pub(super) async fn run(task: &Task<'_>) -> Outcome {
         if problem.kind != Kind::Interrupted {
             return problem;
         }
-        Problem::new(
-            Kind::Interrupted,
-            "interrupted",
-            format!("interrupted; `{}` of {} is as it was", source.server.name().database, manifest.of()),
-        )
+        // It is one transaction, and Ctrl-C may come after its commit.
+        let or = if task.args.in_place > 1 { ", or as the backup has it, and nothing between" } else { "" };
+        let name = source.server.name().database;
+        let message = format!("interrupted; `{name}` of {} is as it was{or}", manifest.of());
+        Problem::new(Kind::Interrupted, "interrupted", message)
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -107,7 +107,7 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     let mut told = |text: String| meter.set(|| text);
     let whole = Whole { source, vault, manifest };
     let roles = if in_place {
-        cancellable(interrupt.token(), whole.in_place(&mut told)).await?
+        overwrite(task, &whole, interrupt.token(), &mut told).await?
     } else {
         for name in whole.sweep().await? {
             meter.say(&format!("`{name}` was left half done by a restore that was killed; it is dropped"));
@@ -119,12 +119,41 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
         made?
     };
     if let Some(kept) = names.kept.as_ref().filter(|_| !in_place) {
-        let swap = Swap { server: &source.server, live: &names.live, new: &names.new, kept, patience: args.wait };
+        let (server, live, new) = (&source.server, names.live.as_str(), names.new.as_str());
+        // Whoever is killed now leaves it written what was about to happen.
+        let sentence = format!("`{new}`, restored from backup {}, is about to become `{live}`", manifest.id);
+        remember::write(boot, shelf, "db restore", &format!("{sentence}; the one before it to be kept as `{kept}`"))
+            .await;
         // From here on it is a moment, and done or not done.
-        swap.run(&mut told).await?;
+        let swap = Swap { server, live, new, kept, is_marked: true, patience: args.wait };
+        if let Err(error) = swap.run(&mut told).await {
+            // When it was done all the same, there is nothing of that name.
+            whole.forget(new).await;
+            return Err(error.into());
+        }
+    } else if !in_place {
+        whole.keep(&names.new).await?;
     }
     drop(meter);
     report(task, &names, &changed, before, &roles, in_place).await
+}
+
+/// Over the database itself. What comes after that is no reason to say that nothing was done.
+async fn overwrite(
+    task: &Task<'_>,
+    whole: &Whole<'_>,
+    cancelled: &CancellationToken,
+    told: &mut (dyn FnMut(String) + Send),
+) -> Result<Vec<Difference>, Problem> {
+    let Task { boot, shelf, manifest, .. } = *task;
+    let done = cancellable(cancelled, whole.in_place(told)).await;
+    if let Err(problem) = &done
+        && problem.code == OVERWRITTEN
+    {
+        let sentence = format!("backup {} was restored over `{}`: {}", manifest.id, shelf.name, problem.message);
+        remember::write(boot, shelf, "db restore --in-place", &sentence).await;
+    }
+    done
 }
 
 /// Ends the work with the first Ctrl-C.
