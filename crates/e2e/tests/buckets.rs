@@ -203,3 +203,47 @@ fn a_server_that_is_away_must_be_named_and_nothing_must_count() {
     let told = scene.on("one", &["bucket", "ls"]).ok();
     assert!(told.stderr.contains("no container of `s3` runs") && !told.stderr.contains("it-is-a-secret"));
 }
+
+#[test]
+fn the_schedules_of_a_bucket_must_prove_its_backups_and_name_what_is_damaged() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("bucketnight", "./backups, schedule: '0 3 * * *', drill: '30 3 * * *'");
+    put(&scene, "harmed.txt", &[7; 5000]);
+    let server = scene.serve();
+    let memory = format!("{}/buckets/artifacts", scene.name("one"));
+    let server = scene.after_a_night(server, &memory, &["backup", "drill"]);
+    let soon = Duration::from_secs(60);
+    let proven = eventually("a proven backup", soon, || {
+        let listed = scene.on("one", &["bucket", "ls", "--json"]).ok().json();
+        Some(listed[0].clone()).filter(|row| row["standing"] == "proven")
+    });
+    assert!(
+        proven["next_backup"].is_string()
+            && proven["next_drill"].is_string()
+            && proven["troubles"] == Value::from(Vec::<Value>::new())
+    );
+    let listed = scene.on("one", &["bucket", "backups", "--json"]).ok().json();
+    assert_eq!(listed["backups"][0]["reason"], "scheduled");
+
+    let contents = scene.dir("one").join("backups").join(scene.name("one")).join("buckets/artifacts/contents");
+    let folder = fs::read_dir(&contents).expect("contents").next().expect("one").expect("a folder").path();
+    let harmed = fs::read_dir(folder).expect("a folder").next().expect("one").expect("a content").path();
+    let mut bytes = fs::read(&harmed).expect("its bytes");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    fs::write(&harmed, bytes).expect("a flipped byte");
+    let server = scene.after_a_night(server, &memory, &["drill"]);
+    eventually("`ps` names it", soon, || {
+        let told = scene.on("one", &["ps"]).stderr;
+        (told.contains("backups of the bucket `artifacts`: the last drill did not hold")
+            && told.contains("`harmed.txt`"))
+        .then_some(())
+    });
+    scene.on("one", &["bucket", "ls", "--check"]).code(6).says("the last drill did not hold");
+
+    let _server = scene.after_a_night(server, &memory, &["backup", "drill"]);
+    eventually("all is well again", soon, || {
+        (scene.on("one", &["bucket", "ls", "--check"]).code == Some(0)).then_some(())
+    });
+}
