@@ -81,6 +81,9 @@ pub(crate) fn subject(action: &Action) -> (String, Option<&ServiceName>) {
         Action::Migrate { database, at, .. } => {
             return (database.clone(), at.as_ref().and_then(|target| target.service.as_ref()));
         }
+        Action::MakeBucket { bucket, at, .. } => {
+            return (bucket.clone(), at.as_ref().and_then(|target| target.service.as_ref()));
+        }
         Action::Commit { .. }
         | Action::Unroute { .. }
         | Action::Smoke { .. }

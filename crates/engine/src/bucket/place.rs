@@ -1,13 +1,14 @@
 //! Where a declared bucket is now.
 
 use mainstay_model::declared::{Bucket, BucketServer, Declared, Destination, StackBucket};
-use mainstay_model::observed::Scope;
+use mainstay_model::identity::StackName;
+use mainstay_model::observed::{BucketPlace, Container, Scope};
 
 use super::error::BucketError;
 use super::make::Server;
 use crate::blobs::Store;
 use crate::docker::Docker;
-use crate::whereabouts::{address, running};
+use crate::whereabouts::{NotReached, address, running};
 use crate::world::{World as _, WorldError};
 
 /// Finds it. The engine is asked only for a service of the stack.
@@ -19,15 +20,11 @@ pub async fn place(
     declared: &Declared,
     wish: &StackBucket,
 ) -> Result<Place, BucketError> {
-    let endpoint = match &wish.server {
-        BucketServer::Endpoint(endpoint) => endpoint.clone(),
-        BucketServer::Service { service, port } => {
-            let observed = docker().await?.look(&Scope::of(declared)).await?;
-            let container = running(service, &declared.stack, &observed.containers)?;
-            format!("http://{}:{port}", address(container)?)
-        }
+    let containers = match &wish.server {
+        BucketServer::Endpoint(_) => Vec::new(),
+        BucketServer::Service { .. } => docker().await?.look(&Scope::of(declared)).await?.containers,
     };
-    Ok(Place::at(wish, endpoint))
+    Place::among(&BucketPlace::of(wish), &declared.stack, &containers)
 }
 
 /// A bucket with the address of its server.
@@ -35,8 +32,31 @@ pub async fn place(
 pub struct Place(Bucket);
 
 impl Place {
-    pub(crate) fn at(wish: &StackBucket, endpoint: String) -> Place {
-        Place(Bucket {
+    /// By what was seen of the stack.
+    ///
+    /// # Errors
+    /// When no container of its service runs, or it has no address.
+    pub fn among(wish: &BucketPlace, stack: &StackName, containers: &[Container]) -> Result<Place, BucketError> {
+        let container = match &wish.server {
+            BucketServer::Endpoint(_) => None,
+            BucketServer::Service { service, .. } => Some(running(service, stack, containers)?),
+        };
+        Place::at(wish, container)
+    }
+
+    /// The same, in this very container.
+    ///
+    /// # Errors
+    /// When there is none, or it has no address.
+    pub fn at(wish: &BucketPlace, container: Option<&Container>) -> Result<Place, BucketError> {
+        let endpoint = match (&wish.server, container) {
+            (BucketServer::Endpoint(endpoint), _) => endpoint.clone(),
+            (BucketServer::Service { port, .. }, Some(container)) => format!("http://{}:{port}", address(container)?),
+            (BucketServer::Service { service, .. }, None) => {
+                return Err(NotReached::NotRunning { service: service.clone() }.into());
+            }
+        };
+        Ok(Place(Bucket {
             bucket: wish.bucket.clone(),
             prefix: String::new(),
             endpoint: Some(endpoint),
@@ -44,7 +64,7 @@ impl Place {
             path_style: wish.path_style,
             access_key: Some(wish.access_key.clone()),
             secret_key: Some(wish.secret_key.clone()),
-        })
+        }))
     }
 
     /// Its objects. Nothing is asked of it yet.
