@@ -74,7 +74,7 @@ fn a_bucket_must_be_made_once_and_be_private() {
     assert!(!planned.to_string().contains("it-is-a-secret"));
     scene.on("one", &["up", "--yes"]).ok();
     assert!(bucket.is_dir());
-    assert!(scene.history_of("step").iter().any(|step| step.to_string().contains("make bucket botmox-artifacts")));
+    assert!(scene.history_of("step").iter().any(|step| step.to_string().contains("make bucket `botmox-artifacts`")));
     fs::remove_dir(&bucket).expect("the empty bucket");
     scene.on("one", &["bucket", "ls"]).ok().says("`mainstay bucket make` makes it");
     let made = scene.on("one", &["bucket", "make", "--json"]).ok().json();
@@ -82,6 +82,12 @@ fn a_bucket_must_be_made_once_and_be_private() {
     let listed = scene.on("one", &["bucket", "ls", "--json"]).ok().json();
     assert_eq!(listed[0]["objects"], 0);
     scene.on("one", &["bucket", "backup", "artefacts"]).code(2).says("there is `artifacts`");
+
+    // Keys that the server does not know keep nothing from running: it may have to run before it gets them.
+    scene.file("one", ".env", "S3_SECRET_ACCESS_KEY=another\n");
+    scene.on("one", &["down"]).ok();
+    scene.on("one", &["up", "--yes"]).ok().says("not made: ").says("mainstay bucket make artifacts");
+    scene.on("one", &["plan"]).ok().prints("whether the bucket `artifacts` is there cannot be told");
 }
 
 #[test]

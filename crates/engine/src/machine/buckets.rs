@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use mainstay_model::observed::{BucketPlace, Observed, ObservedBucket};
+use mainstay_model::declared::StackBucket;
+use mainstay_model::observed::{BucketPlace, Container, Observed, ObservedBucket};
 use mainstay_model::plan::Target;
 
 use super::Machine;
-use crate::bucket::{BucketError, Made, Place, Server};
+use crate::bucket::{BucketError, Made, Place};
 use crate::docker::id_of;
 use crate::reconcile::Watched;
 use crate::world::{Acted, Context, Progress, WorldError};
@@ -16,7 +17,7 @@ use crate::world::{Acted, Context, Progress, WorldError};
 /// What does not answer a look by then is not seen.
 const SEEN_WITHIN: Duration = Duration::from_secs(3);
 /// So long a server that has just come up may refuse.
-const COMES_UP_WITHIN: Duration = Duration::from_mins(1);
+const COMES_UP_WITHIN: Duration = Duration::from_secs(30);
 const ASK_EVERY: Duration = Duration::from_millis(500);
 
 /// Asks for every bucket side by side.
@@ -44,7 +45,8 @@ async fn is_there(place: &BucketPlace, observed: &Observed) -> Result<bool, Buck
 }
 
 impl Machine {
-    /// Makes a bucket with its settings. What is there already is left alone.
+    /// Makes a bucket with its settings. What is there already is left alone. A server that refuses is told of, and is no
+    /// failure: some have to be up before anybody can give them the keys.
     pub(super) async fn make_bucket(
         &self,
         name: &str,
@@ -58,73 +60,54 @@ impl Machine {
             Some(target) => self.glance(id_of(target, context)?).await?.map(|glance| glance.container),
             None => None,
         };
-        let place = Place::at(&BucketPlace::of(wish), container.as_ref()).map_err(failed)?;
-        let server = place.server().map_err(failed)?;
-        let is_there = once_it_answers(&server, name, at.is_some(), context, progress).await?;
-        if is_there {
-            return Ok(told("it is there"));
-        }
-        let made = server.make(wish.cors.as_deref()).await.map_err(failed)?;
-        match made {
-            Made { is_new: true, is_public: true, .. } => {
-                let message = format!("`{}` was made, and everybody can list it, without keys", wish.bucket);
-                let hint =
-                    "take the public access away at the server: Mainstay does not change who may read what is there";
-                Err(WorldError::new(message).hint(hint))
+        let making =
+            making(wish, container.as_ref(), |why| progress.tell(format!("{name}: does not answer yet: {why}")));
+        let made = tokio::select! {
+            made = making => made,
+            () = context.cancel.cancelled() => {
+                let error = WorldError::new(format!("the making of the bucket `{name}` was cancelled"));
+                return Err(WorldError { cancelled: true, ..error });
             }
-            Made { cors_set: true, .. } => Ok(told("made, with its CORS rules")),
-            _ => Ok(told("made")),
-        }
+        };
+        let detail = match made {
+            Ok(Made { is_new: true, is_public: true, .. }) => {
+                let message = format!("`{}` was made, and everybody can list it, without keys", wish.bucket);
+                let hint = "take the public access away at the server: who may read what is there is its to say";
+                return Err(WorldError::new(message).hint(hint));
+            }
+            Ok(Made { is_new: true, cors_set: true, .. }) => "made, with its CORS rules".to_owned(),
+            Ok(Made { is_new: true, .. }) => "made".to_owned(),
+            Ok(_) => "it is there".to_owned(),
+            Err(error) => format!("not made: {error}; `mainstay bucket make {name}` tries again"),
+        };
+        Ok(Acted { detail: Some(detail), ..Acted::default() })
     }
 }
 
-/// Whether it is there. A container that was started a moment ago gets its time.
-async fn once_it_answers(
-    server: &Server,
-    name: &str,
-    is_ours: bool,
-    context: &Context,
-    progress: &Progress,
-) -> Result<bool, WorldError> {
+async fn making(
+    wish: &StackBucket,
+    container: Option<&Container>,
+    mut waits: impl FnMut(String),
+) -> Result<Made, BucketError> {
+    let server = Place::at(&BucketPlace::of(wish), container)?.server()?;
     let began = Instant::now();
     let mut is_told = false;
-    loop {
-        let asked = tokio::select! {
-            asked = server.is_there() => asked,
-            () = context.cancel.cancelled() => return Err(cancelled(name)),
-        };
-        match asked {
-            Ok(is_there) => return Ok(is_there),
-            Err(error) if is_ours && may_pass(&error) && began.elapsed() < COMES_UP_WITHIN => {
-                if !is_told {
-                    progress.tell(format!("{name}: does not answer yet: {error}"));
-                    is_told = true;
+    let is_there = loop {
+        match server.is_there().await {
+            // A container that was started a moment ago gets its time.
+            Err(error) if container.is_some() && may_pass(&error) && began.elapsed() < COMES_UP_WITHIN => {
+                if !std::mem::replace(&mut is_told, true) {
+                    waits(error.to_string());
                 }
+                tokio::time::sleep(ASK_EVERY).await;
             }
-            Err(error) => return Err(failed(error)),
+            asked => break asked?,
         }
-        tokio::select! {
-            () = tokio::time::sleep(ASK_EVERY) => {}
-            () = context.cancel.cancelled() => return Err(cancelled(name)),
-        }
-    }
+    };
+    if is_there { Ok(Made::default()) } else { server.make(wish.cors.as_deref()).await }
 }
 
 /// What a server says while it comes up.
 fn may_pass(error: &BucketError) -> bool {
     matches!(error, BucketError::Away { .. } | BucketError::Refused { status: 500 | 502 | 503 | 504, .. })
-}
-
-fn told(detail: &str) -> Acted {
-    Acted { detail: Some(detail.to_owned()), ..Acted::default() }
-}
-
-fn cancelled(name: &str) -> WorldError {
-    WorldError { cancelled: true, ..WorldError::new(format!("the making of the bucket `{name}` was cancelled")) }
-}
-
-fn failed(error: BucketError) -> WorldError {
-    let mut told = WorldError::new(error.to_string());
-    told.hints.extend(error.hints());
-    told
 }

@@ -211,3 +211,66 @@ fn path(state_dir: &Path, kind: Kind, stack: &str, env: Option<&str>, name: &str
     };
     folder(state_dir).join(format!("{place}.json"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::seen::Drilled;
+    use super::*;
+
+    fn last(id: &str, at: i64) -> Last {
+        Last { id: id.into(), at }
+    }
+
+    fn drilled(at: i64, failed: Option<&str>) -> Drilled {
+        Drilled { of: last("b", at), failed: failed.map(str::to_owned), restore_ms: Some(7) }
+    }
+
+    fn failed(at: i64) -> Track {
+        Track { failed: Some(Failed { at, words: "no room".into() }), tries: 1, answered: Some(at) }
+    }
+
+    #[test]
+    fn what_came_after_a_failure_mends_it_and_what_came_before_does_not() {
+        let mut memory = Memory { backup: failed(100), drill: failed(100), ..Memory::default() };
+        let seen = |backup, drill| Seen {
+            newest: Some(last("b", backup)),
+            drills: vec![drilled(drill, None)],
+            ..Seen::default()
+        };
+        memory.learn(seen(99, 99));
+        assert!(memory.backup.failed.is_some() && memory.drill.failed.is_some());
+        memory.learn(seen(100, 99));
+        assert!(memory.backup.failed.is_none() && memory.drill.failed.is_some());
+        memory.learn(seen(100, 101));
+        assert_eq!((memory.drill.failed, memory.restore_ms, memory.is_met), (None, Some(7), true));
+    }
+
+    #[test]
+    fn the_last_drill_counts_and_the_last_one_that_held_is_the_proof() {
+        let mut memory = Memory::default();
+        let drills = vec![drilled(50, None), drilled(60, Some("a table"))];
+        memory.learn(Seen { newest: Some(last("b", 10)), drills, ..Seen::default() });
+        assert_eq!((memory.last_proof.clone(), memory.failed_proof.as_deref()), (Some(last("b", 50)), Some("a table")));
+        let now = jiff::Timestamp::from_second(70).unwrap_or_default();
+        assert_eq!(memory.judge(None, None, now), [Trouble::ProofFailed { words: "a table".into() }]);
+    }
+
+    #[test]
+    fn a_database_and_a_bucket_of_one_name_have_their_own_and_an_older_file_is_read() {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let read = |kind| Memory::read(folder.path(), kind, "shop", Some("dev"), "files");
+        for (kind, at) in [(Kind::Database, 1), (Kind::Bucket, 2)] {
+            let memory = Memory { last_backup: Some(last("b", at)), ..read(kind) };
+            memory.write(folder.path()).unwrap_or_else(|error| panic!("{error}"));
+        }
+        let all = Memory::all(folder.path());
+        assert_eq!(all.len(), 2);
+        assert_eq!(
+            (read(Kind::Database).last_backup, read(Kind::Bucket).last_backup),
+            (Some(last("b", 1)), Some(last("b", 2)))
+        );
+        let older: Memory = serde_json::from_str(r#"{"stack": "shop", "database": "crm", "last_proof": null}"#)
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((older.of().as_str(), older.kind), ("`crm`", Kind::Database));
+    }
+}
