@@ -74,7 +74,7 @@ fn a_bucket_must_be_made_once_and_be_private() {
     assert!(!planned.to_string().contains("it-is-a-secret"));
     scene.on("one", &["up", "--yes"]).ok();
     assert!(bucket.is_dir());
-    assert!(scene.history_of("step").iter().any(|step| step.to_string().contains("make bucket `botmox-artifacts`")));
+    assert!(scene.history_of("step").iter().any(|step| step.to_string().contains("made bucket `botmox-artifacts`")));
     fs::remove_dir(&bucket).expect("the empty bucket");
     scene.on("one", &["bucket", "ls"]).ok().says("`mainstay bucket make` makes it");
     let made = scene.on("one", &["bucket", "make", "--json"]).ok().json();

@@ -37,6 +37,7 @@ pub(crate) fn did(action: &Action) -> String {
         "build" => "built",
         "stop" => "stopped",
         "wait" => "waited",
+        "make" => "made",
         "pull" => "pulled",
         "start" => "started",
         "attach" => "attached",
