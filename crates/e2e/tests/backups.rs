@@ -367,19 +367,8 @@ fn a_schedule_makes_backups_and_what_fails_is_an_open_problem_until_it_is_mended
     // Nothing of the containers changes: that what is declared does, is enough.
     scene.on("one", &["up", "--yes"]).ok();
     scene.on("one", &["db", "status", "--check"]).code(6).says("there is none");
-    let scheduled =
-        || listed(&scene)["backups"].as_array().expect("backups").iter().any(|one| one["reason"] == "scheduled");
-    eventually("a scheduled backup is there", LONG, || scheduled().then_some(()));
-    eventually("it is in the history", SOON, || {
-        scene
-            .history(&[])
-            .iter()
-            .any(|entry| entry["summary"].as_str().unwrap_or_default().starts_with("backup 2"))
-            .then_some(())
-    });
-    scene.on("one", &["db", "status", "--check"]).ok();
-
     docker_ok(&["stop", "-t", "2", &scene.container("one", "db")]);
+    // By the clock itself: what is made up after a night is asked for in pms.rs.
     eventually("the failure is an open problem", LONG, || {
         scene.on("one", &["ps"]).stderr.contains("the last attempt failed").then_some(())
     });
@@ -387,9 +376,12 @@ fn a_schedule_makes_backups_and_what_fails_is_an_open_problem_until_it_is_mended
         scene.history_of("problem").iter().any(|entry| entry.to_string().contains("scheduled backup of `crm` failed"))
     );
     docker_ok(&["start", &scene.container("one", "db")]);
-    eventually("the next one mends it", LONG, || {
-        (!scene.on("one", &["ps"]).stderr.contains("the last attempt failed")).then_some(())
+    // One by hand mends it, or the next minute's.
+    eventually("the database answers, and a backup is made", SOON, || {
+        (scene.on("one", &["db", "backup"]).code == Some(0)).then_some(())
     });
+    assert!(!scene.on("one", &["ps"]).stderr.contains("the last attempt failed"));
+    scene.on("one", &["db", "status", "--check"]).ok();
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The booking system of `examples/pms` lives through its database being absent, behind, gone and back; its containers
-//! are started once.
+//! are started once. Its backups are proven every night.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use mainstay_e2e::{Scene, binary, docker_json, docker_ok, eventually, logs_of, require_engine, started_at};
@@ -167,4 +168,77 @@ fn a_booking_system_lives_through_its_database_being_absent_behind_gone_and_back
     }
     scene.on("pms", &["down"]).ok();
     scene.on("db", &["down"]).ok();
+}
+
+/// The example's own database, as a stack of the scene; on its own network.
+fn database_of_the_example(scene: &Scene) {
+    let compose = std::fs::read_to_string(example().join("database/compose.yaml")).expect("a file of the example");
+    let named = compose.replace("name: pms-database\n", "");
+    assert_ne!(named, compose, "it has a name of its own");
+    scene.stack("database", &named);
+    for name in ["before.sql", "migrations"] {
+        let copied = Command::new("cp").arg("-a").arg(example().join(name)).arg(scene.folder()).status();
+        assert!(copied.expect("cp runs").success());
+    }
+    let network = scene.name("supabase");
+    scene.file("database", ".env", &format!("POSTGRES_PASSWORD=hunter2\nSUPABASE_NETWORK={network}\n"));
+}
+
+/// Flips one byte in the middle of what the newest backup has stored.
+fn damage(scene: &Scene, backup: &str) {
+    let shelf = scene.dir("database").join("backups").join(scene.name("database")).join("pms");
+    let dump = shelf.join(format!("{backup}.dump.age"));
+    let mut bytes = std::fs::read(&dump).expect("what is stored");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&dump, bytes).expect("the same with one byte flipped");
+}
+
+#[test]
+fn backups_are_proven_every_night_and_a_damaged_one_turns_the_status_red_until_the_next_is_proven() {
+    if !require_engine() {
+        return;
+    }
+    let scene = Scene::new("pmsnight");
+    database_of_the_example(&scene);
+    let server = scene.serve();
+    scene.on("database", &["secret", "recovery-key", "recovery.txt"]).ok();
+    scene.on("database", &["up", "--yes"]).ok();
+    let database = scene.container("database", "supabase-db");
+    let rows =
+        "insert into guests (tenant_id, name) select gen_random_uuid(), 'guest ' || i from generate_series(1, 2000) i";
+    docker_ok(&["exec", "-u", "postgres", &database, "psql", "-qc", rows]);
+    let memory = format!("{}/pms", scene.name("database"));
+    let status = || scene.on("database", &["db", "status", "--json"]).ok().json();
+
+    // By itself: a backup at three, its proof half an hour later.
+    let server = scene.after_a_night(server, &memory, &["backup", "drill"]);
+    let proven =
+        eventually("a proven backup", PATIENCE, || Some(status()).filter(|told| told["last_proof"].is_object()));
+    assert_eq!(proven["last_proof"]["id"], proven["last_backup"]["id"]);
+    assert!(proven["rto_ms"].as_u64().expect("a measured time") > 0 && proven["rpo_s"].as_i64().expect("a time") >= 0);
+    assert!(proven["next_backup"].is_string() && proven["next_drill"].is_string());
+    scene.on("database", &["db", "status", "--check"]).ok();
+    let listed = scene.on("database", &["db", "backups", "--json"]).ok().json();
+    let newest = &listed["backups"][0];
+    assert_eq!((newest["reason"].as_str(), newest["standing"].as_str()), (Some("scheduled"), Some("proven")));
+
+    // One byte of it, and the next night's drill.
+    damage(&scene, newest["id"].as_str().expect("an id"));
+    let server = scene.after_a_night(server, &memory, &["drill"]);
+    let red = || Some(scene.on("database", &["ps"])).filter(|ps| ps.stderr.contains("the last drill did not hold"));
+    let told = eventually("`ps` says that it is damaged", PATIENCE, red);
+    assert!(told.stderr.contains("backups of `pms`") && told.stderr.contains("mainstay db status"), "{}", told.stderr);
+    scene.on("database", &["db", "status", "--check"]).code(6).says("the last drill did not hold").says("is damaged");
+    let problems = scene.history_of("problem");
+    assert!(problems.iter().any(|one| one.to_string().contains("the scheduled drill of `pms` failed")), "{problems:?}");
+    assert_eq!(status()["last_proof"], proven["last_proof"], "what was proven once was proven then");
+
+    // The night after brings a good one.
+    let _server = scene.after_a_night(server, &memory, &["backup", "drill"]);
+    let green = || (scene.on("database", &["db", "status", "--check"]).code == Some(0)).then_some(());
+    eventually("all is well again", PATIENCE, green);
+    assert_ne!(status()["last_proof"]["id"], proven["last_proof"]["id"]);
+    let calm = || (!scene.on("database", &["ps"]).stderr.contains("backups of `pms`")).then_some(());
+    eventually("`ps` says nothing more", PATIENCE, calm);
 }

@@ -251,7 +251,7 @@ pub(crate) fn decided(order: &Order, observed: &Observed) -> Plan {
 /// What one look has to bring for this order.
 pub fn scope_of(order: &Order) -> Scope {
     match order {
-        Order::Up { declared, .. } => Scope::of(declared).with_ledgers(declared),
+        Order::Up { declared, .. } => Scope::of(declared).with_insides(declared),
         Order::Down(order) => {
             let mut scope = Scope::of_stack(order.stack.clone());
             scope.volumes.extend(order.volumes.iter().cloned());

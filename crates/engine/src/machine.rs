@@ -1,6 +1,7 @@
 //! One host: its Docker engine, and the edge in front of its stacks. The world that orders are carried out in.
 
 mod act;
+mod buckets;
 mod databases;
 mod probe;
 mod smoke;
@@ -64,6 +65,9 @@ impl World for Machine {
         let mut observed = self.with_edge(scope).await?;
         if !scope.databases.is_empty() {
             observed.databases = databases::ledgers(&scope.databases, &observed).await;
+        }
+        if !scope.buckets.is_empty() {
+            observed.buckets = buckets::seen(&scope.buckets, &observed).await;
         }
         Ok(observed)
     }

@@ -10,6 +10,7 @@ mod retention;
 mod which;
 
 use clap::{Args, Subcommand};
+use mainstay_engine::NotReached;
 use mainstay_engine::bucket::BucketError;
 
 use crate::boot::Boot;
@@ -52,6 +53,8 @@ pub async fn run(boot: &Boot, args: BucketArgs) -> Outcome {
 impl From<BucketError> for Problem {
     fn from(error: BucketError) -> Self {
         let (kind, code) = match &error {
+            BucketError::NotReached(NotReached::NotRunning { .. }) => (Kind::World, "bucket-not-running"),
+            BucketError::NotReached(NotReached::NoAddress { .. }) => (Kind::World, "bucket-without-address"),
             BucketError::Secrets(_) | BucketError::Lock { .. } => (Kind::World, "bucket-key"),
             BucketError::NoSuchBackup { .. } | BucketError::NoBackup { .. } => (Kind::Usage, "no-such-backup"),
             BucketError::Damaged { .. } | BucketError::Unreadable { .. } => (Kind::Failed, "backup-damaged"),
@@ -59,8 +62,13 @@ impl From<BucketError> for Problem {
             BucketError::OneKey { .. } => (Kind::Usage, "one-key"),
             BucketError::Zone(_) => (Kind::Files, "bad-zone"),
             BucketError::Busy { .. } => (Kind::World, "bucket-busy"),
-            BucketError::Blob(_) | BucketError::Away { .. } | BucketError::Refused { .. } => (Kind::World, "bucket"),
+            BucketError::World(_) | BucketError::Blob(_) | BucketError::Away { .. } | BucketError::Refused { .. } => {
+                (Kind::World, "bucket")
+            }
         };
+        if let BucketError::World(error) = error {
+            return error.into();
+        }
         let mut problem = Problem::new(kind, code, error.to_string());
         for hint in error.hints() {
             problem = problem.hint(hint);

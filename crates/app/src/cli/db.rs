@@ -11,7 +11,7 @@ mod remember;
 mod restore;
 pub mod retention;
 pub mod shelf;
-mod status;
+pub mod status;
 mod trouble;
 mod which;
 

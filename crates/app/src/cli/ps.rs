@@ -83,7 +83,8 @@ pub async fn run(boot: &Boot, args: Ps) -> Outcome {
     for memory in timetable::Memory::all(&boot.settings.state_dir) {
         if names.iter().any(|name| name.as_str() == memory.stack) {
             for trouble in &memory.troubles {
-                boot.ui.warn(&format!("backups of `{}`: {trouble}; `mainstay db status` shows more", memory.database));
+                let (of, command) = (memory.of(), memory.kind.command());
+                boot.ui.warn(&format!("backups of {of}: {trouble}; `{command}` shows more"));
             }
         }
     }

@@ -37,6 +37,7 @@ pub(crate) fn did(action: &Action) -> String {
         "build" => "built",
         "stop" => "stopped",
         "wait" => "waited",
+        "make" => "made",
         "pull" => "pulled",
         "start" => "started",
         "attach" => "attached",
@@ -80,6 +81,9 @@ pub(crate) fn subject(action: &Action) -> (String, Option<&ServiceName>) {
         | Action::KeepLogs { target } => &target.name,
         Action::Migrate { database, at, .. } => {
             return (database.clone(), at.as_ref().and_then(|target| target.service.as_ref()));
+        }
+        Action::MakeBucket { bucket, at, .. } => {
+            return (bucket.clone(), at.as_ref().and_then(|target| target.service.as_ref()));
         }
         Action::Commit { .. }
         | Action::Unroute { .. }

@@ -3,6 +3,7 @@
 //! A [`Store`] reads, writes, lists and deletes; it knows nothing of what lies in it. An [`Upload`] is seen by nobody until
 //! it is finished, and one that was broken off can be cleared away by what it was begun with.
 
+mod asking;
 mod error;
 mod objects;
 mod open;

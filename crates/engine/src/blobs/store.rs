@@ -6,16 +6,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
+use super::asking::asked;
 use super::error::BlobError;
 use super::upload::{Begun, Upload};
 
 /// What is read whole is no larger: a manifest of many thousand tables has a few megabytes.
 const SMALL_BYTES: u64 = 64 << 20;
+
+/// What is written no larger than this is there in seconds, or is not on its way.
+const QUICK_BYTES: usize = 1 << 20;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -77,7 +82,8 @@ impl Store {
     pub async fn read(&self, key: &str) -> Result<Reading, BlobError> {
         let path = self.path(key)?;
         let doing = format!("reading `{key}`");
-        let answer = self.objects.get(&path).await.map_err(|error| self.failed(&doing, key, &error))?;
+        let answer = self.small(|| Box::pin(self.objects.get(&path))).await;
+        let answer = answer.map_err(|error| self.failed(&doing, key, &error))?;
         let (place, key) = (self.place.clone(), key.to_owned());
         let pieces = answer.into_stream();
         Ok(Box::pin(pieces.map(move |piece| piece.map_err(|error| BlobError::of(&place, &doing, &key, &error)))))
@@ -104,7 +110,11 @@ impl Store {
     /// # Errors
     /// When the store does not take it.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), BlobError> {
-        let put = self.objects.put(&self.path(key)?, PutPayload::from(bytes)).await;
+        let path = self.path(key)?;
+        let put = match bytes.len() <= QUICK_BYTES {
+            true => self.small(|| Box::pin(self.objects.put(&path, PutPayload::from(bytes.clone())))).await,
+            false => self.objects.put(&path, PutPayload::from(bytes)).await,
+        };
         put.map(|_| ()).map_err(|error| self.failed(&format!("writing `{key}`"), key, &error))
     }
 
@@ -113,7 +123,8 @@ impl Store {
     /// # Errors
     /// When the store does not delete it.
     pub async fn delete(&self, key: &str) -> Result<(), BlobError> {
-        match self.objects.delete(&self.path(key)?).await {
+        let path = self.path(key)?;
+        match self.small(|| Box::pin(self.objects.delete(&path))).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.failed(&format!("deleting `{key}`"), key, &error)),
         }
@@ -135,18 +146,29 @@ impl Store {
     pub async fn clear(&self, begun: &Begun) -> Result<(), BlobError> {
         let key = &begun.key;
         match (&self.kind, &begun.upload_id) {
-            (Kind::Parts(store), Some(id)) => match store.abort_multipart(&self.path(key)?, id).await {
-                // Finished, or cleared away already.
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) if is_no_upload(&error) => {}
-                Err(error) => return Err(self.failed(&format!("clearing away `{key}`"), key, &error)),
-            },
+            (Kind::Parts(store), Some(id)) => {
+                let path = self.path(key)?;
+                match asked(|| store.abort_multipart(&path, id)).await {
+                    // Finished, or cleared away already.
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) if is_no_upload(&error) => {}
+                    Err(error) => return Err(self.failed(&format!("clearing away `{key}`"), key, &error)),
+                }
+            }
             (Kind::Folder(root), _) => {
                 super::upload::remove_staged(root, key).map_err(|error| self.disk("clearing away", key, &error))?;
             }
             (Kind::Parts(_), None) => {}
         }
         self.delete(key).await
+    }
+
+    /// What is answered at once, or asked again. A disk always answers.
+    async fn small<'a, T>(&self, ask: impl Fn() -> BoxFuture<'a, object_store::Result<T>>) -> object_store::Result<T> {
+        match self.kind {
+            Kind::Parts(_) => asked(ask).await,
+            Kind::Folder(_) => ask().await,
+        }
     }
 
     pub(super) fn path(&self, key: &str) -> Result<Path, BlobError> {

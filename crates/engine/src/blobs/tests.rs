@@ -101,3 +101,56 @@ fn a_bucket_without_keys_is_refused_and_keys_are_not_shown() {
     assert_eq!(store.place(), "s3://backups/crm at http://127.0.0.1:9");
     assert!(!format!("{store:?}").contains("hunter2"));
 }
+
+/// A server that takes requests and answers none of the first `deaf` ones. What it was asked, one line each.
+async fn hard_of_hearing(deaf: usize) -> (Store, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = asked.clone();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut bytes = vec![0; 16 << 10];
+            let read = socket.read(&mut bytes).await.unwrap_or_default();
+            let head = String::from_utf8_lossy(&bytes[..read]).lines().next().unwrap_or_default().to_owned();
+            let count = {
+                let mut heard = heard.lock().unwrap();
+                heard.push(head);
+                heard.len()
+            };
+            if count > deaf {
+                let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                socket.write_all(answer).await.unwrap();
+            }
+            open.push(socket);
+        }
+    });
+    let bucket = Bucket {
+        bucket: "kept".into(),
+        prefix: String::new(),
+        endpoint: Some(format!("http://{address}")),
+        region: None,
+        path_style: true,
+        access_key: Some(Hidden::new("a".to_owned())),
+        secret_key: Some(Hidden::new("b".to_owned())),
+    };
+    (Store::open(&Destination::S3(bucket)).unwrap(), asked)
+}
+
+#[tokio::test]
+async fn a_small_request_that_gets_no_answer_is_asked_again() {
+    let (store, asked) = hard_of_hearing(2).await;
+    store.delete("pms/crm/x.begun").await.unwrap();
+    let asked = asked.lock().unwrap().clone();
+    assert_eq!(asked, vec!["DELETE /kept/pms/crm/x.begun HTTP/1.1"; 3]);
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_given_up_by_name() {
+    let (store, asked) = hard_of_hearing(usize::MAX).await;
+    let error = store.delete("pms/crm/x.begun").await.unwrap_err().to_string();
+    assert!(error.contains("s3://kept") && error.contains("no answer within"), "{error}");
+    assert_eq!(asked.lock().unwrap().len(), 4);
+}

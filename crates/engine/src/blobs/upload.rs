@@ -12,6 +12,7 @@ use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use super::asking::asked;
 use super::error::BlobError;
 use super::store::{Kind, Store};
 
@@ -56,7 +57,7 @@ impl Upload {
         let failed = |error| store.failed(&format!("beginning `{key}`"), key, &error);
         let (way, upload_id) = match &store.kind {
             Kind::Parts(parts) => {
-                let id = parts.create_multipart(&path).await.map_err(failed)?;
+                let id = asked(|| parts.create_multipart(&path)).await.map_err(failed)?;
                 let way = Way::Parts { store: parts.clone(), id: id.clone(), going: JoinSet::new(), done: Vec::new() };
                 (way, Some(id))
             }

@@ -118,8 +118,9 @@ impl Cabinet {
             vanished: 0,
         };
         let shared = &run;
-        let mut reads = stream::iter(&work.read)
-            .map(|listed| async move { (listed, shared.take(listed).await) })
+        let wanted = &work.read;
+        let mut reads = stream::iter(0..wanted.len())
+            .map(|index| async move { (&wanted[index], shared.take(&wanted[index]).await) })
             .buffer_unordered(AT_ONCE);
         let mut failures: Vec<(String, BlobError)> = Vec::new();
         while let Some((listed, taken)) = reads.next().await {

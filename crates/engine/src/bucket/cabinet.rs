@@ -108,9 +108,12 @@ impl Cabinet {
     /// When the store does not answer.
     pub async fn list(&self) -> Result<Listing, BucketError> {
         let parts = self.parts().await?;
-        let with_list = parts.iter().filter(|(_, parts)| parts.contains(&Part::Manifest));
+        let with_list: Vec<_> = parts.into_iter().filter(|(_, parts)| parts.contains(&Part::Manifest)).collect();
         let read = stream::iter(with_list)
-            .map(|(id, parts)| async move { (id.clone(), self.shelved(id, parts).await) })
+            .map(|(id, parts)| async move {
+                let shelved = self.shelved(&id, &parts).await;
+                (id, shelved)
+            })
             .buffer_unordered(AT_ONCE);
         let mut read: Vec<_> = read.collect().await;
         read.sort_by(|(one, _), (other, _)| other.cmp(one));
@@ -132,17 +135,16 @@ impl Cabinet {
     /// When there is none, or it cannot be read.
     pub async fn get(&self, id: Option<&BackupId>) -> Result<Shelved, BucketError> {
         let parts = self.parts().await?;
-        let mut with_list = parts.iter().filter(|(_, parts)| parts.contains(&Part::Manifest)).rev();
+        let mut with_list: Vec<_> = parts.into_iter().filter(|(_, parts)| parts.contains(&Part::Manifest)).collect();
         let place = self.place().to_owned();
-        let found = match id {
-            Some(id) => with_list.find(|(found, _)| *found == id).ok_or_else(|| BucketError::NoSuchBackup {
-                id: id.clone(),
-                of: self.of.clone(),
-                place,
-            })?,
-            None => with_list.next().ok_or_else(|| BucketError::NoBackup { of: self.of.clone(), place })?,
+        let (found, parts) = match id {
+            Some(id) => with_list
+                .into_iter()
+                .find(|(found, _)| found == id)
+                .ok_or_else(|| BucketError::NoSuchBackup { id: id.clone(), of: self.of.clone(), place })?,
+            None => with_list.pop().ok_or_else(|| BucketError::NoBackup { of: self.of.clone(), place })?,
         };
-        self.shelved(found.0, found.1).await
+        self.shelved(&found, &parts).await
     }
 
     async fn parts(&self) -> Result<BTreeMap<BackupId, BTreeSet<Part>>, BucketError> {

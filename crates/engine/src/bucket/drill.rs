@@ -1,5 +1,7 @@
 //! Reading a backup back: every content opened and held against its hash.
 
+use std::fmt;
+
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use mainstay_model::bucket::{Difference, Object, Part};
@@ -40,6 +42,19 @@ impl Proof {
     }
 }
 
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Proven => f.write_str("proven"),
+            Verdict::Different(found) => match found.as_slice() {
+                [] => f.write_str("nobody wrote down what is not as it was"),
+                [one] => write!(f, "{one}"),
+                [one, rest @ ..] => write!(f, "{one}, and {} more are not as they were", rest.len()),
+            },
+        }
+    }
+}
+
 impl Cabinet {
     /// Reads everything of a backup, and writes down what came of it. `told` hears the number of objects and bytes so far.
     ///
@@ -56,8 +71,11 @@ impl Cabinet {
                 keys.push((key, object));
             }
         }
-        let checks =
-            stream::iter(keys).map(|(key, object)| async move { (self.check(key, object).await, object.bytes) });
+        let keys = &keys;
+        let checks = stream::iter(0..keys.len()).map(|index| async move {
+            let (key, object) = keys[index];
+            (self.check(key, object).await, object.bytes)
+        });
         let mut checks = checks.buffer_unordered(AT_ONCE);
         let (mut found, mut objects, mut bytes) = (Vec::new(), 0, 0);
         while let Some((checked, size)) = checks.next().await {

@@ -4,6 +4,8 @@ use mainstay_model::identity::BackupId;
 
 use crate::blobs::BlobError;
 use crate::secrets::SecretsError;
+use crate::whereabouts::NotReached;
+use crate::world::WorldError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
@@ -11,6 +13,10 @@ pub enum BucketError {
     Blob(#[from] BlobError),
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    #[error(transparent)]
+    NotReached(#[from] NotReached),
+    #[error(transparent)]
+    World(#[from] WorldError),
     #[error("`{place}` has no backup of {of} with the id {id}")]
     NoSuchBackup { id: BackupId, of: String, place: String },
     #[error("`{place}` has no backup of {of}")]
@@ -39,6 +45,10 @@ impl BucketError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             BucketError::Blob(error) => error.hints(),
+            BucketError::NotReached(NotReached::NotRunning { service }) => {
+                vec![format!("`mainstay up {service}` starts it, `mainstay logs {service}` says why it ended")]
+            }
+            BucketError::NotReached(NotReached::NoAddress { .. }) => vec!["name it by `endpoint`".into()],
             BucketError::NoSuchBackup { .. } | BucketError::Unreadable { .. } => {
                 vec!["`mainstay bucket backups` lists what is there".into()]
             }

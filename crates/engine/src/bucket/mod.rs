@@ -10,15 +10,17 @@ mod error;
 mod keep;
 mod make;
 mod opening;
+mod place;
 mod restore;
 mod settings;
 
 pub use backup::{Backed, News};
-pub use cabinet::{Cabinet, Listing, Shelved};
+pub use cabinet::{Cabinet, Listing, Shelved, Turn};
 pub use drill::{Proof, Verdict};
 pub use error::BucketError;
 pub use keep::candidates;
 pub use make::{Made, Server};
+pub use place::{Place, place};
 pub use restore::Restored;
 
 #[cfg(test)]

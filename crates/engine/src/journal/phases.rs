@@ -89,6 +89,7 @@ fn phase(action: &Action) -> Phase {
         Action::Smoke { stage: Stage::BeforeCommit | Stage::AtEnd, .. } => Phase::SmokeBefore,
         Action::Smoke { stage: Stage::AfterCommit, .. } => Phase::SmokeAfter,
         Action::Migrate { .. } => Phase::Migrate,
+        Action::MakeBucket { .. } => Phase::Materials,
         Action::Commit { .. } => Phase::Commit,
         Action::RemoveContainer { .. }
         | Action::RemoveNetwork { .. }

@@ -239,7 +239,7 @@ impl<W: World + Clone> Keeper<W> {
     async fn look_at_the_end(&self, stack: &StackName, declared: Option<&Declared>) -> Option<Observed> {
         let scope = Scope::of_stack(stack.clone());
         let scope = match declared {
-            Some(declared) => scope.with_ledgers(declared),
+            Some(declared) => scope.with_insides(declared),
             None => scope,
         };
         self.docker.look(&scope).await.ok()

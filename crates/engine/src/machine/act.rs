@@ -60,6 +60,7 @@ impl Machine {
             Action::Migrate { database, at, files, .. } => {
                 self.migrate(&Migrating { database, at: at.as_ref(), files }, context, progress).await
             }
+            Action::MakeBucket { bucket, at, .. } => self.make_bucket(bucket, at.as_ref(), context, progress).await,
             Action::KeepLogs { target } => self.keep_logs(id_of(target, context)?, target, context).await,
             Action::StartContainer { .. } if self.is_edge(&context.stack)? => {
                 // Caddy starts with what is written down for it.

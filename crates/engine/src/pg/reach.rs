@@ -1,12 +1,13 @@
 //! Where a declared database is now.
 
 use mainstay_model::declared::{Database, Declared, Hidden, Whereabouts};
-use mainstay_model::identity::{ServiceName, StackName};
-use mainstay_model::observed::{Container, Scope, State};
+use mainstay_model::identity::StackName;
+use mainstay_model::observed::{Container, Scope};
 use standing_pool::{Settings, SettingsError};
 
 use super::session::Server;
 use crate::docker::Docker;
+use crate::whereabouts::{NotReached, address, running};
 use crate::world::{World as _, WorldError};
 
 /// A server that can be reached, and the container that it runs in when it is one of the stack's.
@@ -27,10 +28,8 @@ pub struct Inside {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReachError {
-    #[error("no container of `{service}` runs")]
-    NotRunning { service: ServiceName },
-    #[error("`{container}` has no address on a network")]
-    NoAddress { container: String },
+    #[error(transparent)]
+    NotReached(#[from] NotReached),
     #[error("`{}` {}", .0.variable, .0.problem)]
     Settings(SettingsError),
     #[error(transparent)]
@@ -77,21 +76,11 @@ impl Server {
             (Whereabouts::Url(url), _) => of_url(url)?,
             (Whereabouts::Service { .. }, Some(container)) => inside(container, whereabouts)?.settings,
             (Whereabouts::Service { service, .. }, None) => {
-                return Err(ReachError::NotRunning { service: service.clone() });
+                return Err(NotReached::NotRunning { service: service.clone() }.into());
             }
         };
         Ok(Server::new(settings))
     }
-}
-
-fn running<'c>(
-    service: &ServiceName,
-    stack: &StackName,
-    containers: &'c [Container],
-) -> Result<&'c Container, ReachError> {
-    let is_it = |one: &&Container| one.stack.as_ref() == Some(stack) && one.service.as_ref() == Some(service);
-    let mut running = containers.iter().filter(is_it).filter(|one| !one.one_off && one.state == State::Running);
-    running.next().ok_or_else(|| ReachError::NotRunning { service: service.clone() })
 }
 
 fn of_url(url: &Hidden) -> Result<Settings, ReachError> {
@@ -105,11 +94,9 @@ fn settings(get: impl Fn(&str) -> Option<String>) -> Result<Settings, ReachError
 /// The address of the service's container on one of its networks, which this host reaches.
 fn inside(container: &Container, whereabouts: &Whereabouts) -> Result<Reached, ReachError> {
     let Whereabouts::Service { port, database, user, password, .. } = whereabouts else {
-        return Err(ReachError::NoAddress { container: container.name.clone() });
+        return Err(NotReached::NoAddress { container: container.name.clone() }.into());
     };
-    let mut addresses = container.endpoints.iter().filter_map(|endpoint| endpoint.ipv4_address.clone());
-    let address = addresses.find(|one| !one.is_empty());
-    let address = address.ok_or_else(|| ReachError::NoAddress { container: container.name.clone() })?;
+    let address = address(container)?;
     let password = password.as_ref().map(|password| password.reveal().to_owned());
     let variable = |name: &str, host: &str| match name {
         "PGHOST" => Some(host.to_owned()),

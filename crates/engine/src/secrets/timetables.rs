@@ -1,5 +1,5 @@
-//! What stacks last declared, where a database of theirs has a schedule: sealed like what a release declares, because
-//! the server needs it with its values at three in the morning. `<state>/timetables/<stack>[@env].age`.
+//! What stacks last declared, where a database or a bucket of theirs is backed up: sealed like what a release declares,
+//! because the server needs it with its values at three in the morning. `<state>/timetables/<stack>[@env].age`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,13 +18,14 @@ struct Sheet {
 }
 
 impl Secrets {
-    /// Keeps what a stack declares, or forgets what it declared when nothing of it has a schedule any more.
+    /// Keeps what a stack declares, or forgets what it declared when nothing of it is backed up any more.
     ///
     /// # Errors
     /// When it cannot be sealed and written.
     pub fn keep_timetable(&self, namespace: &Namespace, declared: &Declared) -> Result<(), SecretsError> {
-        let has_schedule = declared.databases.values().filter_map(|database| database.backup.as_ref());
-        if !has_schedule.into_iter().any(|backup| backup.schedule.is_some() || backup.drill.is_some()) {
+        // Without a schedule, too: that nothing was proven for too long is told all the same.
+        let databases = declared.databases.values().any(|database| database.backup.is_some());
+        if !databases && !declared.buckets.values().any(|bucket| bucket.backup.is_some()) {
             return self.forget_timetable(namespace);
         }
         let path = self.timetable_path(namespace);

@@ -1,14 +1,15 @@
-//! What is remembered of one database's backups between two looks at its store: `<state>/backups/<stack>[@env]/<name>.json`.
-//! It holds no secret, and losing it loses nothing but what is asked of the store again.
+//! What is remembered of the backups of one database, or bucket, between two looks at their store:
+//! `<state>/backups/<stack>[@env]/<name>.json`, and `…/buckets/<name>.json`. It holds no secret, and losing it loses nothing but what is asked of the store again.
 
 use std::path::{Path, PathBuf};
 
+use mainstay_model::bucket::Cellar;
 use mainstay_model::postgres::backup::layout::Shelf;
-use mainstay_model::postgres::backup::standing::{Known, Trouble, troubles};
+use mainstay_model::postgres::backup::standing::{Known, Trouble, troubles, unproven_at};
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
-use crate::pg::backup::Listing;
+use super::seen::Seen;
 use crate::secrets::{SecretsError, disk};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,10 +17,18 @@ use crate::secrets::{SecretsError, disk};
 pub struct Memory {
     pub stack: String,
     pub env: Option<String>,
-    pub database: String,
+    /// Its name under `x-mainstay.databases`, or `x-mainstay.buckets`.
+    #[serde(alias = "database")]
+    pub name: String,
+    pub kind: Kind,
+    /// Whether the store was looked at since it was declared here: there may be backups of an earlier server.
+    pub is_met: bool,
     pub backup: Track,
     pub drill: Track,
     pub last_backup: Option<Last>,
+    pub first_backup: Option<Last>,
+    /// Why the newest one cannot be read.
+    pub unreadable: Option<String>,
     pub last_proof: Option<Last>,
     /// What the last drill found, when that did not hold.
     pub failed_proof: Option<String>,
@@ -27,6 +36,15 @@ pub struct Memory {
     pub restore_ms: Option<u64>,
     /// What was wrong when it was looked at last.
     pub troubles: Vec<Trouble>,
+}
+
+/// What it is that is backed up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    #[default]
+    Database,
+    Bucket,
 }
 
 /// One schedule. All times in seconds since 1970.
@@ -54,19 +72,24 @@ pub struct Last {
 }
 
 impl Memory {
-    /// That of a database; a new one when there is none, or none that can be read.
-    pub fn read(state_dir: &Path, stack: &str, env: Option<&str>, database: &str) -> Memory {
-        let path = path(state_dir, stack, env, database);
+    /// That of a database or a bucket; a new one when there is none, or none that can be read.
+    pub fn read(state_dir: &Path, kind: Kind, stack: &str, env: Option<&str>, name: &str) -> Memory {
+        let path = path(state_dir, kind, stack, env, name);
         let bytes = disk::read(&path).ok().flatten();
         let memory = bytes.and_then(|bytes| serde_json::from_slice::<Memory>(&bytes).ok());
-        let (stack, env, database) = (stack.to_owned(), env.map(str::to_owned), database.to_owned());
-        Memory { stack, env, database, ..memory.unwrap_or_default() }
+        let (stack, env, name) = (stack.to_owned(), env.map(str::to_owned), name.to_owned());
+        Memory { stack, env, name, kind, ..memory.unwrap_or_default() }
+    }
+
+    /// For sentences: what is backed up.
+    pub fn of(&self) -> String {
+        self.kind.of(&self.name)
     }
 
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, state_dir: &Path) -> Result<(), SecretsError> {
-        let path = path(state_dir, &self.stack, self.env.as_deref(), &self.database);
+        let path = path(state_dir, self.kind, &self.stack, self.env.as_deref(), &self.name);
         if let Some(folder) = path.parent() {
             disk::make_folder(folder)?;
         }
@@ -75,55 +98,104 @@ impl Memory {
         disk::replace(&path, &text)
     }
 
-    /// Those of every database, sorted by their files.
+    /// All of them, sorted by their files.
     pub fn all(state_dir: &Path) -> Vec<Memory> {
-        let folders = std::fs::read_dir(folder(state_dir)).into_iter().flatten().flatten();
-        let files = folders.filter_map(|folder| std::fs::read_dir(folder.path()).ok()).flatten().flatten();
-        let mut paths: Vec<PathBuf> = files.map(|file| file.path()).collect();
+        let within = |folder: &Path| -> Vec<PathBuf> {
+            std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+        };
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for stack in within(&folder(state_dir)) {
+            for path in within(&stack) {
+                // The one folder in it is that of buckets.
+                paths.extend(within(&path));
+                paths.push(path);
+            }
+        }
         paths.sort();
         let read = |path: &PathBuf| serde_json::from_slice(&disk::read(path).ok()??).ok();
         paths.iter().filter_map(read).collect()
     }
 
     /// What a look at the store told.
-    pub fn learn(&mut self, listing: &Listing) {
-        let seconds = |text: &str| text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_second).unwrap_or_default();
-        self.last_backup = listing
-            .backups
-            .first()
-            .map(|newest| Last { id: newest.manifest.id.to_string(), at: seconds(&newest.manifest.snapshot_at) });
-        let proofs = listing.backups.iter().flat_map(|one| &one.proofs);
-        let mut proofs: Vec<_> = proofs.collect();
-        proofs.sort_by(|one, other| one.ended_at.cmp(&other.ended_at));
-        self.failed_proof = proofs.last().filter(|proof| !proof.is_proven()).map(|proof| proof.verdict.to_string());
-        let proven = proofs.iter().rev().find(|proof| proof.is_proven());
-        self.last_proof = proven.map(|proof| Last { id: proof.backup.to_string(), at: seconds(&proof.ended_at) });
-        self.restore_ms = proven.and_then(|proof| proof.restore_ms);
-        // A backup that came after it mends what failed.
-        let newest = self.last_backup.as_ref().map(|last| last.at);
-        if self.backup.failed.as_ref().is_some_and(|failed| newest.is_some_and(|at| at >= failed.at)) {
-            self.backup.failed = None;
-        }
+    pub fn learn(&mut self, seen: Seen) {
+        self.is_met = true;
+        self.unreadable = seen.unreadable;
+        self.failed_proof = seen.drills.last().and_then(|drill| drill.failed.clone());
+        let proven = seen.drills.iter().rev().find(|drill| drill.failed.is_none());
+        self.last_proof = proven.map(|drill| drill.of.clone());
+        self.restore_ms = proven.and_then(|drill| drill.restore_ms);
+        // What came after it mends what failed.
+        self.backup.mended_by(seen.newest.as_ref());
+        self.drill.mended_by(seen.drills.last().map(|drill| &drill.of));
+        (self.last_backup, self.first_backup) = (seen.newest, seen.oldest);
     }
 
-    /// Judges anew, and says what is wrong now.
-    pub fn judge(&mut self, backup: Option<&Clock>, drill: Option<&Clock>, now: jiff::Timestamp) -> &[Trouble] {
+    /// What is known now, with what the schedules ask for.
+    fn known(&self, backup: Option<&Clock>, drill: Option<&Clock>, now: jiff::Timestamp) -> Known {
         let due = |clock: Option<&Clock>, track: &Track| {
             let last = clock?.last(now)?.as_second();
             // What was due before anybody declared it is not missed.
             (track.answered.is_none_or(|first| last >= first)).then_some(last)
         };
-        let known = Known {
+        let at = |last: &Option<Last>| last.as_ref().map(|last| last.at);
+        let words = |track: &Track| track.failed.as_ref().map(|failed| failed.words.clone());
+        Known {
             now: now.as_second(),
-            last_backup: self.last_backup.as_ref().map(|last| last.at),
-            last_proof: self.last_proof.as_ref().map(|last| last.at),
+            last_backup: at(&self.last_backup),
+            first_backup: at(&self.first_backup),
+            last_proof: at(&self.last_proof),
             failed_proof: self.failed_proof.clone(),
             backup_due: due(backup, &self.backup),
             drill_due: due(drill, &self.drill),
-            failed_backup: self.backup.failed.as_ref().map(|failed| failed.words.clone()),
-        };
-        self.troubles = troubles(&known);
+            failed_backup: words(&self.backup),
+            failed_drill: words(&self.drill),
+            unreadable: self.unreadable.clone(),
+            is_drilled: drill.is_some(),
+        }
+    }
+
+    /// Judges anew, and says what is wrong now.
+    pub fn judge(&mut self, backup: Option<&Clock>, drill: Option<&Clock>, now: jiff::Timestamp) -> &[Trouble] {
+        self.troubles = troubles(&self.known(backup, drill, now));
         &self.troubles
+    }
+
+    /// When they count as unproven for too long, unless something is proven before.
+    pub fn unproven_at(&self, drill: Option<&Clock>, now: jiff::Timestamp) -> Option<i64> {
+        unproven_at(&self.known(None, drill, now))
+    }
+}
+
+impl Kind {
+    /// For sentences.
+    pub fn of(self, name: &str) -> String {
+        match self {
+            Kind::Database => format!("`{name}`"),
+            Kind::Bucket => format!("the bucket `{name}`"),
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Database => "database",
+            Kind::Bucket => "bucket",
+        }
+    }
+
+    /// What shows more.
+    pub fn command(self) -> &'static str {
+        match self {
+            Kind::Database => "mainstay db status",
+            Kind::Bucket => "mainstay bucket ls",
+        }
+    }
+}
+
+impl Track {
+    fn mended_by(&mut self, last: Option<&Last>) {
+        if self.failed.as_ref().is_some_and(|failed| last.is_some_and(|last| last.at >= failed.at)) {
+            self.failed = None;
+        }
     }
 }
 
@@ -131,7 +203,74 @@ fn folder(state_dir: &Path) -> PathBuf {
     state_dir.join("backups")
 }
 
-fn path(state_dir: &Path, stack: &str, env: Option<&str>, database: &str) -> PathBuf {
+fn path(state_dir: &Path, kind: Kind, stack: &str, env: Option<&str>, name: &str) -> PathBuf {
     // The same words as in a store: no name leads out of the folder.
-    folder(state_dir).join(format!("{}.json", Shelf::new(stack, env, database).as_str()))
+    let place = match kind {
+        Kind::Database => Shelf::new(stack, env, name).as_str().to_owned(),
+        Kind::Bucket => Cellar::new(stack, env, name).as_str().to_owned(),
+    };
+    folder(state_dir).join(format!("{place}.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::seen::Drilled;
+    use super::*;
+
+    fn last(id: &str, at: i64) -> Last {
+        Last { id: id.into(), at }
+    }
+
+    fn drilled(at: i64, failed: Option<&str>) -> Drilled {
+        Drilled { of: last("b", at), failed: failed.map(str::to_owned), restore_ms: Some(7) }
+    }
+
+    fn failed(at: i64) -> Track {
+        Track { failed: Some(Failed { at, words: "no room".into() }), tries: 1, answered: Some(at) }
+    }
+
+    #[test]
+    fn what_came_after_a_failure_mends_it_and_what_came_before_does_not() {
+        let mut memory = Memory { backup: failed(100), drill: failed(100), ..Memory::default() };
+        let seen = |backup, drill| Seen {
+            newest: Some(last("b", backup)),
+            drills: vec![drilled(drill, None)],
+            ..Seen::default()
+        };
+        memory.learn(seen(99, 99));
+        assert!(memory.backup.failed.is_some() && memory.drill.failed.is_some());
+        memory.learn(seen(100, 99));
+        assert!(memory.backup.failed.is_none() && memory.drill.failed.is_some());
+        memory.learn(seen(100, 101));
+        assert_eq!((memory.drill.failed, memory.restore_ms, memory.is_met), (None, Some(7), true));
+    }
+
+    #[test]
+    fn the_last_drill_counts_and_the_last_one_that_held_is_the_proof() {
+        let mut memory = Memory::default();
+        let drills = vec![drilled(50, None), drilled(60, Some("a table"))];
+        memory.learn(Seen { newest: Some(last("b", 10)), drills, ..Seen::default() });
+        assert_eq!((memory.last_proof.clone(), memory.failed_proof.as_deref()), (Some(last("b", 50)), Some("a table")));
+        let now = jiff::Timestamp::from_second(70).unwrap_or_default();
+        assert_eq!(memory.judge(None, None, now), [Trouble::ProofFailed { words: "a table".into() }]);
+    }
+
+    #[test]
+    fn a_database_and_a_bucket_of_one_name_have_their_own_and_an_older_file_is_read() {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let read = |kind| Memory::read(folder.path(), kind, "shop", Some("dev"), "files");
+        for (kind, at) in [(Kind::Database, 1), (Kind::Bucket, 2)] {
+            let memory = Memory { last_backup: Some(last("b", at)), ..read(kind) };
+            memory.write(folder.path()).unwrap_or_else(|error| panic!("{error}"));
+        }
+        let all = Memory::all(folder.path());
+        assert_eq!(all.len(), 2);
+        assert_eq!(
+            (read(Kind::Database).last_backup, read(Kind::Bucket).last_backup),
+            (Some(last("b", 1)), Some(last("b", 2)))
+        );
+        let older: Memory = serde_json::from_str(r#"{"stack": "shop", "database": "crm", "last_proof": null}"#)
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((older.of().as_str(), older.kind), ("`crm`", Kind::Database));
+    }
 }

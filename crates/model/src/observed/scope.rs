@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::bucket::BucketPlace;
 use super::database::LedgerPlace;
 use crate::declared::{Declared, NetworkMode, warnings};
 use crate::identity::{StackName, container_name};
@@ -29,6 +30,9 @@ pub struct Scope {
     /// Databases whose ledger is asked for, by name. Holds passwords, as a declaration does.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub databases: BTreeMap<String, LedgerPlace>,
+    /// Buckets that are asked for, by name. Holds keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub buckets: BTreeMap<String, BucketPlace>,
 }
 
 impl Scope {
@@ -44,14 +48,18 @@ impl Scope {
             hosts: BTreeSet::new(),
             edge: false,
             databases: BTreeMap::new(),
+            buckets: BTreeMap::new(),
         }
     }
 
-    /// The same, and the ledgers of the databases that have migrations: for plans that may apply some.
+    /// The same, and what answers from inside: the ledgers of the databases that have migrations, and which buckets are
+    /// there. For plans that may apply or make some.
     #[must_use]
-    pub fn with_ledgers(mut self, declared: &Declared) -> Self {
+    pub fn with_insides(mut self, declared: &Declared) -> Self {
         let places = declared.databases.iter().filter_map(|(name, one)| Some((name.clone(), LedgerPlace::of(one)?)));
         self.databases.extend(places);
+        let places = declared.buckets.iter().map(|(name, one)| (name.clone(), BucketPlace::of(one)));
+        self.buckets.extend(places);
         self
     }
 

@@ -182,6 +182,8 @@ fn phrase(action: &Action, quote: &str) -> String {
             };
             format!("migrate {} by {which}", q(database))
         }
+        Action::MakeBucket { name, is_certain: true, .. } => format!("make bucket {}", q(name)),
+        Action::MakeBucket { name, is_certain: false, .. } => format!("make bucket {}, if it is not there", q(name)),
         Action::Smoke { stage, checks, .. } => {
             let what = match checks.as_slice() {
                 [one] => format!("smoke check {}", q(&one.shown)),

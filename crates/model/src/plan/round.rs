@@ -20,6 +20,7 @@ enum Thing<'a> {
     /// A container that stands for no service.
     Container(&'a str),
     Database(&'a str),
+    Bucket(&'a str),
     /// Which containers serve.
     Release,
 }
@@ -42,6 +43,7 @@ impl<'a> Thing<'a> {
             | Action::Drain { target, .. }
             | Action::KeepLogs { target } => Thing::of_target(target),
             Action::Migrate { database, .. } => Thing::Database(database),
+            Action::MakeBucket { bucket, .. } => Thing::Bucket(bucket),
             Action::Commit { .. }
             | Action::Unroute { .. }
             | Action::Smoke { .. }

@@ -217,6 +217,17 @@ pub enum Action {
         /// Whether this plan makes the database, so that it holds nothing that could be lost.
         is_new: bool,
     },
+    /// Makes a declared bucket at its server, private, with its settings; one that is there is left alone.
+    MakeBucket {
+        /// Its name in the declaration.
+        bucket: String,
+        /// As its server knows it.
+        name: String,
+        /// The container of its server; `None` for a server elsewhere.
+        at: Option<Target>,
+        /// Whether it is known not to be there. Else its server cannot be asked before the step begins.
+        is_certain: bool,
+    },
     /// Asks smoke checks of the stack until each holds or its time is over. Fails when one does not hold.
     Smoke {
         stage: Stage,
@@ -350,7 +361,7 @@ impl Action {
     /// The same, for the planner's own numbering.
     pub(super) fn targets_mut(&mut self) -> Vec<&mut Target> {
         match self {
-            Action::Migrate { at, .. } => at.iter_mut().collect(),
+            Action::Migrate { at, .. } | Action::MakeBucket { at, .. } => at.iter_mut().collect(),
             Action::Commit { routes, .. } => routes.iter_mut().flat_map(|route| &mut route.to).collect(),
             Action::Smoke { checks, preview, .. } => {
                 let of_checks = checks.iter_mut().flat_map(|check| &mut check.answered_by);

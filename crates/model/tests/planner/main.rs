@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod buckets;
 mod down;
 mod hold;
 mod laws;

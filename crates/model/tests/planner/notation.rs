@@ -14,6 +14,7 @@
 //! declaration), `steps 3` (only so many of the next `up`), and what befell: `stop x`, `exit x 1`, `crash x`,
 //! `pause x`, `sick x`, `remove x`, `rename x y`, `disconnect x net`, `renew net`, `lose net`, `rebuild image`,
 //! `ledger crm 1.sql 2.sql` (what a database was migrated by), `unseen crm` (it does not answer),
+//! `bucket files there` (or `missing`, or `unseen`),
 //! `edge` (one that answers), `edge away`, `taken shop.localhost` (another stack's route), `confused` (the edge shows
 //! something else than it was told), `blur x` (fingerprint lost), `compose x` (as if `docker compose` had made it).
 
@@ -24,15 +25,15 @@ use mainstay_model::declared::container::{
 };
 use mainstay_model::declared::route::Ask;
 use mainstay_model::declared::{
-    Attachment, Build, Condition, ContainerSpec, Database, Declared, Dependency, Migrations, Network, NetworkMode,
-    PullPolicy, Service, SqlFile, Volume, Whereabouts,
+    Attachment, BucketServer, Build, Condition, ContainerSpec, Database, Declared, Dependency, Migrations, Network,
+    NetworkMode, PullPolicy, Service, SqlFile, StackBucket, Volume, Whereabouts,
 };
 use mainstay_model::declared::{Probe, Route, Strategy, route};
 use mainstay_model::edge::wanted;
 use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::observed::{
-    Container, Endpoint, Health, Ledger, Maker, Member, Observed, ObservedDatabase, ObservedEdge, ObservedNetwork,
-    ObservedVolume, State,
+    Container, Endpoint, Health, Ledger, Maker, Member, Observed, ObservedBucket, ObservedDatabase, ObservedEdge,
+    ObservedNetwork, ObservedVolume, State,
 };
 use mainstay_model::plan::{HeldService, Order, StackOrder, UpOptions, decide};
 use mainstay_model::postgres::migration::{LedgerName, LedgerRow, MigrationSet, Target};
@@ -174,6 +175,9 @@ fn declare(declared: &mut Declared, line: &str) {
         ["database", name, ref words @ ..] => {
             declared.databases.insert(name.into(), database(words));
         }
+        ["bucket", name, ref words @ ..] => {
+            declared.buckets.insert(name.into(), bucket(name, words));
+        }
         ["service", name, ref words @ ..] => {
             let service = service(declared, name, words);
             declared.services.insert(service.name.clone(), service);
@@ -216,6 +220,23 @@ pub fn database(words: &[&str]) -> Database {
         image: None,
         probes: Vec::new(),
         drift: Default::default(),
+    }
+}
+
+fn bucket(name: &str, words: &[&str]) -> StackBucket {
+    let service = words.iter().find_map(|word| word.strip_prefix("in="));
+    StackBucket {
+        server: match service {
+            Some(service) => BucketServer::Service { service: service_name(service), port: 3900 },
+            None => BucketServer::Endpoint("https://s3.example.com".into()),
+        },
+        bucket: format!("shop-{name}"),
+        region: None,
+        path_style: true,
+        access_key: Hidden::new("GK1".to_owned()),
+        secret_key: Hidden::new("hunter2".to_owned()),
+        cors: None,
+        backup: None,
     }
 }
 
@@ -469,6 +490,14 @@ fn happen(declared: &Declared, world: &mut Observed, line: &str) {
             let seen = ObservedDatabase::Seen(ledger(declared, name, files));
             world.databases.insert(name.into(), seen);
         }
+        ["bucket", name, how] => {
+            let seen = match how {
+                "there" => ObservedBucket::There,
+                "missing" => ObservedBucket::Missing,
+                _ => ObservedBucket::Unseen { why: "nothing listens there".into() },
+            };
+            world.buckets.insert(name.into(), seen);
+        }
         ["unseen", name] => {
             let unseen = ObservedDatabase::Unseen { why: "nothing listens there".into() };
             world.databases.insert(name.into(), unseen);
@@ -504,7 +533,7 @@ fn happen(declared: &Declared, world: &mut Observed, line: &str) {
 
 fn walk(declared: &Declared, wanted: &Declared, world: &mut Observed, steps: usize) {
     // How databases stand is told by lines of their own.
-    let wanted = &Declared { databases: BTreeMap::new(), ..wanted.clone() };
+    let wanted = &Declared { databases: BTreeMap::new(), buckets: BTreeMap::new(), ..wanted.clone() };
     let order = Order::Up { declared: Box::new(wanted.clone()), options: UpOptions::default() };
     let plan = decide(&order, world);
     assert_eq!(plan.refusals().count(), 0, "{:?} of {}", plan.findings, declared.stack);

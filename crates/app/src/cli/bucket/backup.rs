@@ -91,6 +91,7 @@ async fn back_up(boot: &Boot, one: &Chosen, reason: Reason) -> Result<(Backed, S
     };
     let elapsed = u64::try_from(meter.elapsed().as_millis()).unwrap_or(u64::MAX);
     drop(meter);
+    one.remember(boot, &cabinet).await;
     boot.ui.talk(&format!(
         "✔ {}  {}  {}, {}; read {} ({}), stored {}  {}",
         one.name,

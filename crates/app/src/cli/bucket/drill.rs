@@ -74,6 +74,7 @@ pub async fn run(boot: &Boot, args: Drill) -> Outcome {
         tell(boot, &proof);
         proofs.push(proof);
     }
+    chosen.remember(boot, &cabinet).await;
     if boot.ui.json {
         boot.ui.json_document(&proofs)?;
     }

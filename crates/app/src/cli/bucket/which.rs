@@ -1,14 +1,15 @@
 //! Which buckets a command is about, where they are now, and where their backups lie.
 
+use mainstay_engine::WorldError;
 use mainstay_engine::blobs::Store;
-use mainstay_engine::bucket::{Cabinet, Server};
+use mainstay_engine::bucket::{Cabinet, Place, Server, place};
+use mainstay_engine::timetable::{Kind, Memory, Seen};
 use mainstay_model::bucket::Cellar;
 use mainstay_model::declared::{Backup, Bucket, BucketServer, Declared, Destination, StackBucket};
-use mainstay_model::identity::ServiceName;
-use mainstay_model::observed::{Scope, State};
 
-use crate::boot::{Boot, engine};
+use crate::boot::Boot;
 use crate::cli::db::shelf::with_keys;
+use crate::cli::db::status::judge;
 use crate::cli::{generated, smoke};
 use crate::problem::Problem;
 
@@ -78,22 +79,13 @@ impl Chosen {
     ///
     /// # Errors
     /// When no container of its service runs.
-    pub async fn place(&self, boot: &Boot) -> Result<Bucket, Problem> {
-        let endpoint = match &self.wish.server {
-            BucketServer::Endpoint(endpoint) => endpoint.clone(),
-            BucketServer::Service { service, port } => {
-                format!("http://{}:{port}", address(boot, &self.declared, service).await?)
-            }
-        };
-        Ok(Bucket {
-            bucket: self.wish.bucket.clone(),
-            prefix: String::new(),
-            endpoint: Some(endpoint),
-            region: self.wish.region.clone(),
-            path_style: self.wish.path_style,
-            access_key: Some(self.wish.access_key.clone()),
-            secret_key: Some(self.wish.secret_key.clone()),
-        })
+    pub async fn place(&self, boot: &Boot) -> Result<Place, Problem> {
+        // A problem with the engine has hints of its own.
+        if matches!(self.wish.server, BucketServer::Service { .. }) {
+            boot.docker().await?;
+        }
+        let docker = async || boot.docker().await.map_err(|problem| WorldError::new(problem.message.clone()));
+        Ok(place(docker, &self.declared, &self.wish).await?)
     }
 
     /// Its objects.
@@ -101,8 +93,7 @@ impl Chosen {
     /// # Errors
     /// As [`Chosen::place`].
     pub async fn objects(&self, boot: &Boot) -> Result<Store, Problem> {
-        let place = Destination::S3(self.place(boot).await?);
-        Ok(Store::open(&place).map_err(mainstay_engine::bucket::BucketError::from)?)
+        Ok(self.place(boot).await?.objects()?)
     }
 
     /// Itself.
@@ -110,7 +101,7 @@ impl Chosen {
     /// # Errors
     /// As [`Chosen::place`].
     pub async fn server(&self, boot: &Boot) -> Result<Server, Problem> {
-        Ok(Server::new(&self.place(boot).await?)?)
+        Ok(self.place(boot).await?.server()?)
     }
 
     pub fn backup(&self) -> Result<&Backup, Problem> {
@@ -138,25 +129,20 @@ impl Chosen {
         let cellar = Cellar::new(self.declared.stack.as_str(), self.env.as_deref(), &self.name);
         Ok(Cabinet::new(store, cellar, seals, self.of()))
     }
-}
 
-/// The address of the service's container on one of its networks, which this host reaches.
-async fn address(boot: &Boot, declared: &Declared, service: &ServiceName) -> Result<String, Problem> {
-    let docker = boot.docker().await?;
-    let observed = engine::look(&docker, &Scope::of(declared)).await?;
-    let running = observed.containers.iter().find(|container| {
-        container.stack.as_ref() == Some(&declared.stack)
-            && container.service.as_ref() == Some(service)
-            && container.state == State::Running
-    });
-    let Some(container) = running else {
-        return Err(Problem::world("bucket-not-running", format!("no container of `{service}` runs"))
-            .hint(format!("`mainstay up {service}` starts it, `mainstay logs {service}` says why it ended")));
-    };
-    let address =
-        container.endpoints.iter().find_map(|endpoint| endpoint.ipv4_address.clone().filter(|one| !one.is_empty()));
-    address.ok_or_else(|| {
-        Problem::world("bucket-without-address", format!("`{}` has no address on a network", container.name))
-            .hint("name it by `endpoint`")
-    })
+    /// What a server and `mainstay ps` know of its backups.
+    pub fn memory(&self, boot: &Boot) -> Memory {
+        let stack = self.declared.stack.as_str();
+        Memory::read(&boot.settings.state_dir, Kind::Bucket, stack, self.env.as_deref(), &self.name)
+    }
+
+    /// What a command has done, for those who do not ask the store.
+    pub async fn remember(&self, boot: &Boot, cabinet: &Cabinet) {
+        let Ok(listing) = cabinet.list().await else { return };
+        let mut memory = self.memory(boot);
+        memory.learn(Seen::from(&listing));
+        judge(self.wish.backup.as_ref(), &mut memory);
+        // It can be made of the store again.
+        let _ = memory.write(&boot.settings.state_dir);
+    }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use mainstay_engine::pg::backup::{BackupEvent, Order, Source, back_up};
-use mainstay_engine::timetable::Memory;
 use mainstay_model::postgres::backup::{Manifest, Reason};
 use serde::Serialize;
 
 use super::shelf::{Shelf, Shelved};
+use super::status::remember;
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
 use crate::problem::{Outcome, Problem};
@@ -92,24 +92,11 @@ pub async fn make(
     let made = back_up(&source, &shelf.vault, &order, interrupt.token(), &told).await;
     drop(meter);
     source.give_back().await;
-    remember(boot, shelf, made.as_ref().err().map(ToString::to_string)).await;
+    // A person who asks for one sees that it fails; only a good one changes what is wrong.
     let manifest = made?;
+    remember(boot, shelf).await;
     say(&boot.ui, &manifest, shelf.vault.place());
     Ok(manifest)
-}
-
-/// What `mainstay ps` and a server know of it without asking the store. Of a declared database, at its declared place.
-async fn remember(boot: &Boot, shelf: &Shelf, failed: Option<String>) {
-    let (Some(stack), true) = (&shelf.stack, shelf.is_declared_place) else { return };
-    let Ok(listing) = shelf.vault.list().await else { return };
-    let state_dir = &boot.settings.state_dir;
-    let mut memory = Memory::read(state_dir, stack, shelf.env.as_deref(), &shelf.name);
-    // A person who asks for one sees that it fails; only a good one changes what is wrong.
-    if failed.is_none() {
-        memory.learn(&listing);
-        super::status::judge(shelf, &mut memory);
-        let _ = memory.write(state_dir);
-    }
 }
 
 fn tell(meter: &Meter, event: BackupEvent) {

@@ -10,6 +10,7 @@ use mainstay_model::postgres::backup::{Difference, Manifest, Verdict};
 use serde::Serialize;
 
 use super::shelf::{Opening, Shelf, Shelved};
+use super::status::remember;
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
 use crate::problem::{Kind, Outcome, Problem};
@@ -69,6 +70,7 @@ pub async fn run(boot: &Boot, args: DrillArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let drilled = drill(boot, &shelf, &vault, &kept.manifest, args.image.as_deref()).await?;
+    remember(boot, &shelf).await;
     if boot.ui.json {
         boot.ui.json_document(&answer(&drilled, vault.of()))?;
     }

@@ -1,5 +1,6 @@
 //! The database that is meant, and where it is now.
 
+use mainstay_engine::NotReached;
 use mainstay_engine::pg::{ReachError, Reached, Server, reach};
 use mainstay_engine::standing_pool::{Settings, SettingsError};
 use mainstay_model::declared::{Database, Declared};
@@ -116,9 +117,11 @@ impl From<ReachError> for Problem {
     fn from(error: ReachError) -> Self {
         let message = error.to_string();
         match error {
-            ReachError::NotRunning { service } => Problem::world("database-not-running", message)
-                .hint(format!("`mainstay up {service}` starts it, `mainstay logs {service}` says why it ended")),
-            ReachError::NoAddress { .. } => {
+            ReachError::NotReached(NotReached::NotRunning { service }) => {
+                Problem::world("database-not-running", message)
+                    .hint(format!("`mainstay up {service}` starts it, `mainstay logs {service}` says why it ended"))
+            }
+            ReachError::NotReached(NotReached::NoAddress { .. }) => {
                 Problem::world("database-without-address", message).hint("name it by `url`, or by DATABASE_URL")
             }
             ReachError::Settings(error) => bad_settings(error),

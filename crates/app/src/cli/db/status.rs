@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use mainstay_engine::timetable::{Clock, Memory};
+use mainstay_engine::timetable::{Clock, Kind as Of, Memory, Seen};
 use mainstay_model::declared::{Backup, Schedule};
 use mainstay_model::postgres::backup::standing::Trouble;
 use serde::Serialize;
@@ -51,11 +51,24 @@ struct ToldLast {
     at: String,
 }
 
+/// A trouble as `--json` gives it.
 #[derive(Serialize)]
-struct ToldTrouble {
+pub struct ToldTrouble {
     #[serde(flatten)]
     trouble: Trouble,
     says: String,
+}
+
+impl ToldTrouble {
+    pub fn says(&self) -> &str {
+        &self.says
+    }
+}
+
+impl From<&Trouble> for ToldTrouble {
+    fn from(trouble: &Trouble) -> ToldTrouble {
+        ToldTrouble { trouble: trouble.clone(), says: trouble.to_string() }
+    }
 }
 
 pub async fn run(boot: &Boot, args: Status) -> Outcome {
@@ -63,9 +76,9 @@ pub async fn run(boot: &Boot, args: Status) -> Outcome {
     let shelf = args.shelved.find(boot).await?;
     let listing = shelf.vault.list().await?;
     let owner = shelf.stack.clone().unwrap_or_default();
-    let mut memory = Memory::read(&boot.settings.state_dir, &owner, shelf.env.as_deref(), &shelf.name);
-    memory.learn(&listing);
-    judge(&shelf, &mut memory);
+    let mut memory = memory_of(boot, &shelf, &owner);
+    memory.learn(Seen::from(&listing));
+    judge(shelf.backup.as_ref(), &mut memory);
     if boot.ui.json {
         boot.ui.json_document(&told(&shelf, &memory))?;
     } else {
@@ -83,13 +96,29 @@ pub async fn run(boot: &Boot, args: Status) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+fn memory_of(boot: &Boot, shelf: &Shelf, owner: &str) -> Memory {
+    Memory::read(&boot.settings.state_dir, Of::Database, owner, shelf.env.as_deref(), &shelf.name)
+}
+
+/// What a command has done, for `mainstay ps` and a server: they do not ask the store. Of a declared database, at its
+/// declared place.
+pub async fn remember(boot: &Boot, shelf: &Shelf) {
+    let (Some(stack), true) = (&shelf.stack, shelf.is_declared_place) else { return };
+    let Ok(listing) = shelf.vault.list().await else { return };
+    let mut memory = memory_of(boot, shelf, stack);
+    memory.learn(Seen::from(&listing));
+    judge(shelf.backup.as_ref(), &mut memory);
+    // It can be made of the store again.
+    let _ = memory.write(&boot.settings.state_dir);
+}
+
 /// Judges by the schedules that are declared.
-pub fn judge(shelf: &Shelf, memory: &mut Memory) {
-    let clocks = clocks(shelf.backup.as_ref());
+pub fn judge(backup: Option<&Backup>, memory: &mut Memory) {
+    let clocks = clocks(backup);
     memory.judge(clocks.0.as_ref(), clocks.1.as_ref(), Timestamp::now());
 }
 
-fn clocks(backup: Option<&Backup>) -> (Option<Clock>, Option<Clock>) {
+pub fn clocks(backup: Option<&Backup>) -> (Option<Clock>, Option<Clock>) {
     let clock = |schedule: Option<&Schedule>| schedule.and_then(|schedule| Clock::of(schedule).ok());
     (clock(backup.and_then(|backup| backup.schedule.as_ref())), clock(backup.and_then(|backup| backup.drill.as_ref())))
 }
@@ -109,11 +138,7 @@ fn told(shelf: &Shelf, memory: &Memory) -> Told {
         rpo_s: memory.last_backup.as_ref().map(|last| now.as_second() - last.at),
         next_backup: next(&clocks.0),
         next_drill: next(&clocks.1),
-        troubles: memory
-            .troubles
-            .iter()
-            .map(|trouble| ToldTrouble { trouble: trouble.clone(), says: trouble.to_string() })
-            .collect(),
+        troubles: memory.troubles.iter().map(ToldTrouble::from).collect(),
     }
 }
 

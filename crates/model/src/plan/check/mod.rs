@@ -7,6 +7,7 @@
 
 mod anonymous;
 mod asked;
+mod buckets;
 mod containers;
 mod materials;
 mod migrations;
@@ -50,6 +51,7 @@ pub fn check(plan: &Plan, order: &Order, observed: &Observed) -> Vec<Complaint> 
         reader.read_commit(step);
         reader.read_checks(step);
         reader.read_migration(step);
+        reader.read_bucket(step);
     }
     reader.read_doubles();
     reader.read_what_is_not_migrated();
@@ -178,6 +180,7 @@ impl<'a> Reader<'a> {
                     | Action::Await { .. }
                     | Action::Probe { .. }
                     | Action::Migrate { .. }
+                    | Action::MakeBucket { .. }
                     | Action::Smoke { stage: Stage::BeforeCommit, .. }
             )
         };
@@ -238,6 +241,7 @@ impl<'a> Reader<'a> {
                 Action::Drain { target, .. } => format!("drain {:?}", target.container),
                 Action::KeepLogs { target } => format!("keep {:?}", target.container),
                 Action::Migrate { database, .. } => format!("migrate {database}"),
+                Action::MakeBucket { bucket, .. } => format!("make bucket {bucket}"),
                 Action::Commit { .. } | Action::Unroute { .. } => "release".to_owned(),
                 Action::Smoke { stage, .. } => format!("smoke {stage:?}"),
                 Action::LeadBack { .. } => "lead back".to_owned(),

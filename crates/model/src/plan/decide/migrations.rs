@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dependencies::leans_on;
+use super::instances::Instance;
 use super::listed;
 use super::up::Up;
 use super::waits::is_still_to_come;
@@ -124,29 +125,24 @@ impl<'a> Up<'a> {
             return None;
         }
         let declared = self.declared.services.get(service)?;
-        let instances = self.instances.get(service).map(Vec::as_slice).unwrap_or_default();
-        let runs = |at: &&super::instances::Instance| {
-            at.started.is_some() || at.kept.is_some_and(|one| one.state == crate::observed::State::Running)
-        };
-        let Some(index) = instances.iter().position(|instance| runs(&instance)) else {
+        let Some(index) = self.running_at_the_end(service) else {
             let message = format!("no container of `{service}` runs, so `{name}` cannot be migrated");
             self.draft.tell(Level::Refusal, "no-database", message, None);
             return None;
         };
-        let instance = &instances[index];
-        let is_made = instance.created.is_some();
+        let instance = &self.instances[service][index];
+        let is_emptied = self.starts_empty(instance, declared);
+        let stood = !self.world.of_service(service).is_empty();
+        Some(Room { index, comes: instance.started.is_some(), is_emptied, is_new: is_emptied && !stood })
+    }
+
+    /// Whether this plan makes the container, and what was kept before does not come with it.
+    pub fn starts_empty(&self, instance: &Instance, service: &Service) -> bool {
         let carries = self.draft.steps().iter().any(|step| match &step.action {
             Action::CreateContainer { carried, .. } => Some(step.id) == instance.created && !carried.is_empty(),
             _ => false,
         });
-        let keeps = carries || self.keeps_data(declared);
-        let stood = !self.world.of_service(service).is_empty();
-        Some(Room {
-            index,
-            comes: instance.started.is_some(),
-            is_emptied: is_made && !keeps,
-            is_new: is_made && !stood && !keeps,
-        })
+        instance.created.is_some() && !carries && !self.keeps_data(service)
     }
 
     /// Whether a container of the service mounts something that was there before this plan.

@@ -8,6 +8,7 @@
 
 mod anonymous;
 mod attachments;
+mod buckets;
 mod commit;
 mod containers;
 mod dependencies;

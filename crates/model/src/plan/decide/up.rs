@@ -78,6 +78,7 @@ pub(super) fn up(declared: &Declared, options: &UpOptions, world: &Observed) -> 
     // Who builds what is settled first: a service can run the image that a later one builds.
     services.iter().for_each(|service| up.images_of(service));
     services.iter().for_each(|service| up.service(service));
+    up.buckets();
     up.migrations();
     up.give_names();
     up.hand_over_ports();

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::retention::{Candidate, Day, Keep, RetentionPlan, Standing, plan};
-use super::standing::{Known, Trouble, troubles};
+use super::standing::{Known, Trouble, troubles, unproven_at};
 use super::*;
 use crate::declared::Hidden;
 
@@ -294,4 +294,24 @@ fn a_proof_that_is_missing_late_or_failed_is_a_trouble() {
     assert_eq!(troubles(&Known { last_proof: Some(40_000), ..known.clone() }), [Trouble::ProofLate { due: 50_000 }]);
     let failed = Known { last_proof: Some(60_000), failed_proof: Some("rows".into()), ..known };
     assert_eq!(troubles(&failed), [Trouble::ProofFailed { words: "rows".into() }]);
+    // What a drill found outweighs that the next one could not be made.
+    assert_eq!(troubles(&Known { failed_drill: Some("no room".into()), ..failed.clone() }), troubles(&failed));
+    let not_made = Known { failed_proof: None, failed_drill: Some("no room".into()), ..failed };
+    assert_eq!(troubles(&not_made), [Trouble::DrillFailed { words: "no room".into() }]);
+}
+
+#[test]
+fn without_a_schedule_for_drills_too_long_without_a_proof_is_a_trouble() {
+    let day = 24 * 3600;
+    let known = Known { now: 20 * day, last_backup: Some(20 * day), first_backup: Some(12 * day), ..Known::default() };
+    assert_eq!(troubles(&known), []);
+    let later = Known { now: 20 * day + 1, ..known };
+    assert_eq!(troubles(&later), [Trouble::Unproven { since: 12 * day }]);
+    let proven = Known { last_proof: Some(13 * day), ..later.clone() };
+    assert_eq!((troubles(&proven), unproven_at(&proven)), (vec![], Some(21 * day)));
+    // Who declares when, is late by that alone.
+    assert_eq!(troubles(&Known { is_drilled: true, ..later.clone() }), []);
+    // Where there is nothing, nothing can be proven.
+    let none = Known { last_backup: None, first_backup: None, ..later };
+    assert_eq!(troubles(&none), [Trouble::NoBackup]);
 }
