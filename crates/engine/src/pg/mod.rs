@@ -1,6 +1,6 @@
 //! The only room that speaks to Postgres. It migrates ([`Migrator`]), backs up ([`backup`]), makes servers that are thrown
-//! away ([`ThrowawayServer`]) to prove what was backed up and to rehearse on, and tells what a schema is and what files make of an empty
-//! database ([`sides`]).
+//! away ([`ThrowawayServer`]) to prove what was backed up and to rehearse on ([`Rehearsal`]), and tells what a schema is and
+//! what files make of an empty database ([`sides`]).
 
 mod adoption;
 pub mod backup;

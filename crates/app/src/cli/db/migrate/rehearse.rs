@@ -59,13 +59,13 @@ pub async fn run(boot: &Boot, args: Rehearse) -> Outcome {
     boot.ui.talk(&scene.shown());
     must_be_possible(&plan)?;
     let pending: BTreeSet<String> = plan.steps.iter().map(|step| step.file.clone()).collect();
+    if pending.is_empty() {
+        return nothing(boot);
+    }
     let found = std::mem::replace(&mut scene.chosen.found, Found { declared: None });
     let shelf = shelf::shelf(boot, found, args.to.as_deref())?;
     let vault = args.opening.apply(boot, shelf.vault.clone())?;
     let kept = drill::chosen(&vault, args.backup.as_ref(), |_| true).await?;
-    if pending.is_empty() {
-        return nothing(boot, &kept);
-    }
     let made = when(&kept.manifest.snapshot_at, Timestamp::now());
     boot.ui.talk(&format!("on backup {} of {}, made {made}, at {}", kept.manifest.id, vault.of(), vault.place()));
     if boot.settings.dry_run {
@@ -80,9 +80,9 @@ pub async fn run(boot: &Boot, args: Rehearse) -> Outcome {
     ended(boot, &shelf, &kept, ran, &pending)
 }
 
-fn nothing(boot: &Boot, kept: &Kept) -> Outcome {
+fn nothing(boot: &Boot) -> Outcome {
     if boot.ui.json {
-        show::nothing(boot, &kept.manifest)?;
+        show::nothing(boot)?;
     }
     boot.ui.talk("the database is up to date: there is nothing to rehearse");
     Ok(ExitCode::SUCCESS)

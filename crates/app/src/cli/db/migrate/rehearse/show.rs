@@ -20,8 +20,9 @@ const SHOWN: usize = 5;
 #[derive(Serialize)]
 struct Told<'o> {
     ok: bool,
-    backup: &'o str,
-    snapshot_at: &'o str,
+    /// None where nothing is pending.
+    backup: Option<&'o str>,
+    snapshot_at: Option<&'o str>,
     /// How old the backup is.
     age_s: Option<i64>,
     restore_ms: u64,
@@ -55,12 +56,12 @@ struct Failure<'o> {
 }
 
 /// Where nothing is pending.
-pub(super) fn nothing(boot: &Boot, manifest: &Manifest) -> Result<(), Problem> {
+pub(super) fn nothing(boot: &Boot) -> Result<(), Problem> {
     boot.ui.json_document(&Told {
         ok: true,
-        backup: manifest.id.as_str(),
-        snapshot_at: &manifest.snapshot_at,
-        age_s: age(manifest),
+        backup: None,
+        snapshot_at: None,
+        age_s: None,
         restore_ms: 0,
         since: Vec::new(),
         pending: Vec::new(),
@@ -82,8 +83,8 @@ pub(super) fn show(
     if boot.ui.json {
         return boot.ui.json_document(&Told {
             ok: outcome.failure.is_none(),
-            backup: manifest.id.as_str(),
-            snapshot_at: &manifest.snapshot_at,
+            backup: Some(manifest.id.as_str()),
+            snapshot_at: Some(&manifest.snapshot_at),
             age_s: age(manifest),
             restore_ms: u64::try_from(outcome.restored_in.as_millis()).unwrap_or(u64::MAX),
             since,
