@@ -9,13 +9,16 @@ use bytes::Bytes;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt, PutPayload};
+use tokio_util::io::ReaderStream;
 
 use super::error::BlobError;
 use super::upload::{Begun, Upload};
 
 /// What is read whole is no larger: a manifest of many thousand tables has a few megabytes.
 const SMALL_BYTES: u64 = 64 << 20;
+/// Of a file, at a time. The library's own 8 KiB are a change of threads each.
+const FILE_PIECE: usize = 256 << 10;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -79,8 +82,17 @@ impl Store {
         let doing = format!("reading `{key}`");
         let answer = self.objects.get(&path).await.map_err(|error| self.failed(&doing, key, &error))?;
         let (place, key) = (self.place.clone(), key.to_owned());
+        if let GetResultPayload::File(file, _) = answer.payload {
+            let pieces = ReaderStream::with_capacity(tokio::fs::File::from_std(file), FILE_PIECE);
+            let failed = move |error: std::io::Error| BlobError::Failed {
+                place: place.clone(),
+                doing: doing.clone(),
+                why: error.to_string(),
+            };
+            return Ok(Box::pin(pieces.map_err(failed)));
+        }
         let pieces = answer.into_stream();
-        Ok(Box::pin(pieces.map(move |piece| piece.map_err(|error| BlobError::of(&place, &doing, &key, &error)))))
+        Ok(Box::pin(pieces.map_err(move |error| BlobError::of(&place, &doing, &key, &error))))
     }
 
     /// A small object whole.
