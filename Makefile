@@ -23,8 +23,9 @@ fuzz: ## throws generated files at the reader, for ten minutes a target (`make f
 images: ## builds the images of the tests and the demo that no registry gave
 	@images/build.sh
 
-bench: ## measures against `docker compose` and against bare engine calls, and prints ratios
+bench: ## measures against `docker compose`, bare engine calls and the bare tools of Postgres, and prints ratios
 	@bench/run.sh
+	@bench/postgres.sh
 
 clean: ## removes what was built here
 	@cargo clean

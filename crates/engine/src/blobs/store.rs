@@ -10,7 +10,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt, PutPayload};
+use tokio_util::io::ReaderStream;
 
 use super::asking::asked;
 use super::error::BlobError;
@@ -18,6 +19,8 @@ use super::upload::{Begun, Upload};
 
 /// What is read whole is no larger: a manifest of many thousand tables has a few megabytes.
 const SMALL_BYTES: u64 = 64 << 20;
+/// Of a file, at a time. The library's own 8 KiB are a change of threads each.
+const FILE_PIECE: usize = 256 << 10;
 
 /// What is written no larger than this is there in seconds, or is not on its way.
 const QUICK_BYTES: usize = 1 << 20;
@@ -85,8 +88,17 @@ impl Store {
         let answer = self.small(|| Box::pin(self.objects.get(&path))).await;
         let answer = answer.map_err(|error| self.failed(&doing, key, &error))?;
         let (place, key) = (self.place.clone(), key.to_owned());
+        if let GetResultPayload::File(file, _) = answer.payload {
+            let pieces = ReaderStream::with_capacity(tokio::fs::File::from_std(file), FILE_PIECE);
+            let failed = move |error: std::io::Error| BlobError::Failed {
+                place: place.clone(),
+                doing: doing.clone(),
+                why: error.to_string(),
+            };
+            return Ok(Box::pin(pieces.map_err(failed)));
+        }
         let pieces = answer.into_stream();
-        Ok(Box::pin(pieces.map(move |piece| piece.map_err(|error| BlobError::of(&place, &doing, &key, &error)))))
+        Ok(Box::pin(pieces.map_err(move |error| BlobError::of(&place, &doing, &key, &error))))
     }
 
     /// A small object whole.

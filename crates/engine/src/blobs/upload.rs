@@ -18,7 +18,7 @@ use super::store::{Kind, Store};
 
 /// Of each part but the last. A bucket takes ten thousand.
 pub const PART_BYTES: usize = 8 << 20;
-/// So many parts are on their way at a time, beside the one that is being filled.
+/// So many parts are on their way at a time, beside the one that waits and the one that is being filled.
 const AT_ONCE: usize = 2;
 
 /// What has to be known to clear away an upload whose process is gone.
@@ -94,7 +94,7 @@ impl Upload {
                 going.spawn(upload.put_part(PutPayload::from(bytes)));
             }
         }
-        while self.going() > AT_ONCE {
+        while self.going() >= AT_ONCE {
             self.wait_for_one().await?;
         }
         Ok(())

@@ -21,6 +21,9 @@ use super::refusal::{Refusal, message};
 use super::{ANSWER_WITHIN, Docker, timed, wire};
 use crate::world::WorldError;
 
+/// Of a program's output, at most at a time; the engine sends 32 KiB in one.
+const READ_BYTES: usize = 64 << 10;
+
 #[derive(Clone, Debug, Default)]
 pub struct ExecOptions {
     pub command: Vec<String>,
@@ -79,7 +82,7 @@ impl Docker {
         })?;
         let (reader, writer) = self.upgrade(&made.id, options.tty).await.map_err(|error| refusal().explain(error))?;
         let framing = if options.tty { Framing::Plain } else { Framing::Multiplexed };
-        let chunks = ReaderStream::new(reader).map(|chunk| chunk.map_err(Error::from));
+        let chunks = ReaderStream::with_capacity(reader, READ_BYTES).map(|chunk| chunk.map_err(Error::from));
         let output = frames(Box::pin(chunks), framing).map(|piece| match piece {
             Ok((stream, bytes)) => Ok(ExecOutput { stream, bytes }),
             Err(error) => Err(Refusal::new("the program's output broke off").explain(error)),

@@ -82,6 +82,13 @@ pub struct Migrator {
     onlooker: Option<Arc<Onlooker>>,
 }
 
+/// The session that files run in.
+struct Working {
+    session: Session,
+    /// By which a statement that runs can be cancelled.
+    pid: i32,
+}
+
 /// A file whose row was written without running it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Adoption {
@@ -211,9 +218,10 @@ impl Migrator {
         }
         let work = self.server.open().await?;
         lock.must_be_alone_with(&work, &self.server).await?;
-        ledger::make(&work.client, &self.ledger).await?;
+        let work = Working { pid: work.pid().await?, session: work };
+        ledger::make(&work.session.client, &self.ledger).await?;
         // Another runner may have come further with a file since the plan was made.
-        let attempts = ledger::attempts(&work.client, &self.ledger).await?;
+        let attempts = ledger::attempts(&work.session.client, &self.ledger).await?;
         let mut applied = 0;
         for step in &plan.steps {
             // A plan is made of files of its set.
@@ -240,7 +248,7 @@ impl Migrator {
     async fn with_tries(
         &self,
         lock: &Lock,
-        work: &Session,
+        work: &Working,
         file: &MigrationFile,
         done: usize,
         cancelled: &CancellationToken,
@@ -274,21 +282,20 @@ impl Migrator {
     async fn once(
         &self,
         lock: &Lock,
-        work: &Session,
+        work: &Working,
         file: &MigrationFile,
         done: usize,
         cancelled: &CancellationToken,
         told: &mut impl FnMut(MigrationEvent),
     ) -> Result<Ran, PgError> {
         let single = Single {
-            session: work,
+            session: &work.session,
             ledger: &self.ledger,
             file,
             lock_timeout_ms: u64::try_from(self.patience.lock.as_millis()).unwrap_or(u64::MAX),
             by: &self.by,
             onlooker: self.onlooker.as_deref(),
         };
-        let pid = work.pid().await?;
         let run = async {
             if file.mode == Mode::Transaction {
                 return single.in_a_transaction().await;
@@ -303,7 +310,8 @@ impl Migrator {
         tokio::select! {
             ran = &mut run => ran,
             () = cancelled.cancelled() => {
-                lock.session.simple(&format!("SELECT pg_cancel_backend({pid})"), "cancelling the statement").await?;
+                let sql = format!("SELECT pg_cancel_backend({})", work.pid);
+                lock.session.simple(&sql, "cancelling the statement").await?;
                 // It ends as it ends: applied, when it was that far.
                 run.await
             }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use mainstay_model::postgres::migration::{LedgerName, MigrationFile, Note, Place, Statement};
 use standing_pool::tokio_postgres::error::{DbError, ErrorPosition, SqlState};
-use standing_pool::tokio_postgres::{Error, Row};
+use standing_pool::tokio_postgres::{Error, Row, SimpleQueryMessage};
 
 use super::error::{PgError, StatementError};
 use super::ledger;
@@ -55,7 +55,6 @@ impl Single<'_> {
     pub async fn in_a_transaction(&self) -> Result<Ran, PgError> {
         let began = Instant::now();
         self.session.begin_anew().await?;
-        self.session.simple("BEGIN", "beginning a transaction").await?;
         let ran = self.within(began).await;
         // Whatever it was: nothing stays open. A lost connection needs no rollback.
         if ran.is_err() || matches!(ran, Ok(Ran::ByAnother)) {
@@ -79,16 +78,19 @@ impl Single<'_> {
     }
 
     async fn within(&self, began: Instant) -> Result<Ran, PgError> {
+        // One question to the server: with a thousand files, each more is a thousand.
+        let ledger = self.ledger.quoted();
         let hold = format!(
-            "SET LOCAL lock_timeout = {}; LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
+            "BEGIN; SET LOCAL lock_timeout = {}; LOCK TABLE {ledger} IN SHARE ROW EXCLUSIVE MODE; \
+             SELECT txid_current(), EXISTS (SELECT 1 FROM {ledger} WHERE filename = {})",
             self.lock_timeout_ms,
-            self.ledger.quoted()
+            literal(&self.file.name)
         );
-        self.session.client.batch_execute(&hold).await.map_err(|error| self.while_holding(&error))?;
-        if self.is_there().await? {
+        let held = self.session.client.simple_query(&hold).await.map_err(|error| self.while_holding(&error))?;
+        let [before, is_there] = [0, 1].map(|column| value(&held, column));
+        if is_there.as_deref() == Some("t") {
             return Ok(Ran::ByAnother);
         }
-        let before = self.transaction().await?;
         self.run_all().await?;
         if self.transaction().await? != before {
             return Err(PgError::TransactionEnded { file: self.file.name.clone() });
@@ -248,8 +250,9 @@ impl Single<'_> {
         Ok(row.map_err(PgError::lost("reading the ledger"))?.get(0))
     }
 
-    async fn transaction(&self) -> Result<i64, PgError> {
-        Ok(self.session.one("SELECT txid_current()", "asking for the transaction").await?.get(0))
+    async fn transaction(&self) -> Result<Option<String>, PgError> {
+        let told = self.session.client.simple_query("SELECT txid_current()").await;
+        Ok(value(&told.map_err(PgError::lost("asking for the transaction"))?, 0))
     }
 
     async fn remember(&self, index: usize, statement: &Statement) -> Result<(), PgError> {
@@ -328,6 +331,14 @@ impl Single<'_> {
             (None, None) => (Place { line: 1, column: 1 }, 1, String::new()),
         }
     }
+}
+
+/// Of the one row among the answers to several statements.
+fn value(answers: &[SimpleQueryMessage], column: usize) -> Option<String> {
+    answers.iter().find_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => row.get(column).map(str::to_owned),
+        _ => None,
+    })
 }
 
 fn millis(began: Instant) -> u64 {

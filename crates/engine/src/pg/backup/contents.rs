@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use mainstay_model::declared::Hidden;
 use mainstay_model::postgres::backup::{
-    Contents, DatabaseFacts, Extension, Membership, Role, RoleAttributes, SchemaText, Sequence, ServerFacts, Setting,
-    Settings, quoted,
+    Contents, DatabaseFacts, Extension, Membership, Role, RoleAttributes, RowsAs, SchemaText, Sequence, ServerFacts,
+    Setting, Settings, quoted,
 };
 use standing_pool::tokio_postgres::Row;
 
@@ -25,26 +25,43 @@ pub(super) struct Facts {
 }
 
 impl Snapshot {
-    /// Everything, with the rows of every table; `told` hears how many tables are done, and of how many. The text of the
-    /// schema comes from `pg_dump`.
+    /// Everything, with the rows of every table, to be held against what was read in the same way; `told` hears how many
+    /// tables are done, and of how many. The text of the schema comes from `pg_dump`.
     ///
     /// # Errors
     /// When something may not be read, or the database is lost.
-    pub async fn contents(&self, schema: SchemaText, told: impl FnMut(usize, usize)) -> Result<Contents, BackupError> {
+    pub async fn contents(
+        &self,
+        schema: SchemaText,
+        rows_as: RowsAs,
+        told: impl FnMut(usize, usize),
+    ) -> Result<Contents, BackupError> {
         let facts = self.facts().await?;
-        self.completed(facts, schema, told).await
+        self.completed(facts, schema, rows_as, told).await
     }
 
     pub(super) async fn completed(
         &self,
         facts: Facts,
         schema: SchemaText,
+        rows_as: RowsAs,
         told: impl FnMut(usize, usize),
     ) -> Result<Contents, BackupError> {
-        let tables = self.tables(told).await?;
+        let tables = self.tables(rows_as, told).await?;
         let large_objects = self.large_objects().await?;
         let Facts { server, database, extensions, roles, settings, sequences, .. } = facts;
-        Ok(Contents { server, database, extensions, roles, settings, tables, sequences, large_objects, schema })
+        Ok(Contents {
+            server,
+            database,
+            extensions,
+            roles,
+            settings,
+            tables,
+            sequences,
+            large_objects,
+            schema,
+            rows_as,
+        })
     }
 
     /// Before the dump begins: it reads sequences outside of the snapshot, so what it reads is this or later.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use mainstay_model::identity::BackupId;
 use mainstay_model::postgres::backup::layout::{Part, name};
-use mainstay_model::postgres::backup::{Contents, Durations, FORMAT, Manifest, Reason, Stored};
+use mainstay_model::postgres::backup::{Contents, Durations, FORMAT, Manifest, Reason, RowsAs, Stored};
 use tokio_util::sync::CancellationToken;
 
 use super::contents::Facts;
@@ -177,7 +177,8 @@ impl Making<'_> {
             let began = Instant::now();
             let schema = tools.schema_text(Some(&exported), &application).await?;
             let told = |tables, of| (self.told)(BackupEvent::Digested { tables, of });
-            let contents = self.snapshot.completed(facts, schema, told).await?;
+            let rows_as = RowsAs::best_of(facts.server.major());
+            let contents = self.snapshot.completed(facts, schema, rows_as, told).await?;
             Ok((contents, millis(began)))
         };
         let (dump_ms, (plain, sealed), (contents, digest_ms)): (u64, (Sum, Sum), (Contents, u64)) =

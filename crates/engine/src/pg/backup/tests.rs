@@ -7,7 +7,7 @@ use bytes::Bytes;
 use mainstay_model::identity::BackupId;
 use mainstay_model::postgres::backup::layout::{Part, Shelf};
 use mainstay_model::postgres::backup::{
-    Compression, Contents, DatabaseFacts, Durations, FORMAT, LargeObjects, Manifest, Proof, Reason, SchemaText,
+    Compression, Contents, DatabaseFacts, Durations, FORMAT, LargeObjects, Manifest, Proof, Reason, RowsAs, SchemaText,
     ServerFacts, Stored, Verdict,
 };
 
@@ -64,6 +64,7 @@ fn contents() -> Contents {
         sequences: BTreeMap::new(),
         large_objects: LargeObjects::default(),
         schema: SchemaText { sha256: text(), bytes: 1 },
+        rows_as: RowsAs::Values,
     }
 }
 

@@ -19,6 +19,10 @@ const APPLICATION: &str = "mainstay db drill";
 /// Extensions that are only there when their library was loaded with the server.
 const PRELOADED: &[&str] = &["pg_cron", "timescaledb", "citus", "pgaudit", "pg_net"];
 
+/// Of tables, sequences and large objects. A transaction holds a lock for each of them and for each of their indexes, and the
+/// server has some eighty thousand ([`ThrowawayServer`]).
+const MOST_AT_ONCE: u64 = 10_000;
+
 /// What is to be restored, and where.
 #[derive(Clone, Copy)]
 pub struct Wanted<'w> {
@@ -113,7 +117,11 @@ impl RestoredCopy {
     async fn fill(&self, vault: &Vault, manifest: &Manifest) -> Result<(), Failed> {
         let opened = vault.data(manifest).await.map_err(of_stream)?;
         let mut input = StreamReader::new(opened.map_err(std::io::Error::other));
-        let command = ["pg_restore", "--exit-on-error", "--no-password", "--dbname", &self.database];
+        let mut command = vec!["pg_restore", "--exit-on-error", "--no-password", "--dbname", &self.database];
+        if objects(&manifest.contents) < MOST_AT_ONCE {
+            // Rows then go into tables that nobody else can have seen, and not into the server's log: a fifth of the work.
+            command.push("--single-transaction");
+        }
         let ran = match self.server.tool(&command, &mut input).await {
             Ok(ran) => ran,
             Err(ToolError::World(error)) => return Err(error.into()),
@@ -145,15 +153,19 @@ impl RestoredCopy {
         &self.database
     }
 
-    /// What the copy holds.
+    /// What the copy holds, read as that was which it is held against.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn contents(&self, told: impl FnMut(usize, usize)) -> Result<Contents, BackupError> {
+    pub async fn contents(
+        &self,
+        backed_up: &Contents,
+        told: impl FnMut(usize, usize),
+    ) -> Result<Contents, BackupError> {
         let schema = self.tools.schema_text(None, APPLICATION).await?;
         let never = CancellationToken::new();
         let snapshot = Snapshot::take(&self.server(), Alone::No, &never, |_| {}).await?;
-        snapshot.contents(schema, told).await
+        snapshot.contents(schema, backed_up.rows_as, told).await
     }
 
     /// Takes it away.
@@ -210,6 +222,10 @@ async fn present(docker: &Docker, image: &mainstay_model::postgres::backup::Imag
     }
     // For the sentence that says what is missing.
     Ok(image.repo_digest.clone().unwrap_or_else(|| image.reference.clone()))
+}
+
+fn objects(contents: &Contents) -> u64 {
+    (contents.tables.len() + contents.sequences.len()) as u64 + contents.large_objects.count
 }
 
 async fn each(session: &Session, statements: Vec<String>) -> Result<(), Failed> {

@@ -93,8 +93,9 @@ impl Drill<'_> {
         told: &mut (dyn FnMut(Told) + Send),
     ) -> Result<Vec<Difference>, BackupError> {
         told(Told::Doing("comparing".into()));
-        let contents = copy.contents(|tables, of| told(Told::Compared { tables, of })).await?;
-        let mut differences = compare(&self.wanted.manifest.contents, &contents);
+        let backed_up = &self.wanted.manifest.contents;
+        let contents = copy.contents(backed_up, |tables, of| told(Told::Compared { tables, of })).await?;
+        let mut differences = compare(backed_up, &contents);
         told(Told::Doing("checking indexes, constraints and sequences".into()));
         let session = copy.server().open().await?;
         differences.extend(checks::probes(&session, self.probes).await?);

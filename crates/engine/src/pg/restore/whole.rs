@@ -50,7 +50,7 @@ pub async fn changed_since(
     let snapshot = Snapshot::take(&source.server.called(APPLICATION), alone, cancelled, |_| {}).await?;
     // The schema is not asked for here.
     let nothing = SchemaText { sha256: String::new(), bytes: 0 };
-    let now = snapshot.contents(nothing, |_, _| {}).await?.tables;
+    let now = snapshot.contents(nothing, manifest.contents.rows_as, |_, _| {}).await?.tables;
     let before = &manifest.contents.tables;
     let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
     let changed = names.filter_map(|name| {
@@ -203,7 +203,7 @@ impl Whole<'_> {
         let schema = self.source.tools.of_database(name).schema_text(None, APPLICATION).await?;
         let server = self.source.server.of_database(name).called(APPLICATION);
         let snapshot = Snapshot::take(&server, Alone::No, &CancellationToken::new(), |_| {}).await?;
-        let found = snapshot.contents(schema, |_, _| {}).await?;
+        let found = snapshot.contents(schema, self.manifest.contents.rows_as, |_, _| {}).await?;
         let all = compare(&self.manifest.contents, &found);
         let (servers, own): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| is_the_servers(&one.place));
         if own.is_empty() { Ok(servers) } else { Err(RestoreError::Different(own)) }

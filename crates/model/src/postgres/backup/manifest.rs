@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Contents, Reason};
 use crate::identity::BackupId;
 
-/// What is written now. A reader takes it and those before it.
-pub const FORMAT: u32 = 1;
+/// What is written now. A reader takes it and those before it: 1 had no [`super::RowsAs`].
+pub const FORMAT: u32 = 2;
 
 /// Written last: where it is, there is a backup; where it is not, there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

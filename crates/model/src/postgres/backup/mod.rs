@@ -19,7 +19,7 @@ mod reason;
 
 pub use compare::compare;
 pub use contents::{
-    Contents, DatabaseFacts, Extension, LargeObjects, Membership, Role, RoleAttributes, SchemaText, Sequence,
+    Contents, DatabaseFacts, Extension, LargeObjects, Membership, Role, RoleAttributes, RowsAs, SchemaText, Sequence,
     ServerFacts, Setting, Settings, Table, TableDigest, TableKind,
 };
 pub use difference::{Difference, Place};

@@ -53,6 +53,7 @@ fn contents() -> Contents {
         )]),
         large_objects: LargeObjects { count: 2, bytes: 10, sums: "5-6".into() },
         schema: SchemaText { sha256: "ab".into(), bytes: 900 },
+        rows_as: RowsAs::Text,
     }
 }
 
@@ -163,12 +164,24 @@ fn manifest() -> Manifest {
 #[test]
 fn a_manifest_is_read_as_it_was_written_and_a_newer_one_is_refused() {
     assert_eq!(Manifest::read(manifest().text().as_bytes()).unwrap(), manifest());
-    let newer = manifest().text().replacen("\"format\": 1", "\"format\": 2", 1);
-    assert_eq!(Manifest::read(newer.as_bytes()), Err(Unreadable::Newer { found: 2, known: 1 }));
+    let newer = manifest().text().replacen("\"format\": 2", "\"format\": 3", 1);
+    assert_eq!(Manifest::read(newer.as_bytes()), Err(Unreadable::Newer { found: 3, known: 2 }));
     for text in ["", "{}", "[1]", "{\"format\": 1}"] {
         assert!(matches!(Manifest::read(text.as_bytes()), Err(Unreadable::Damaged(_))), "{text}");
     }
     assert!(!format!("{:?}", manifest()).contains("hunter2"));
+}
+
+#[test]
+fn a_manifest_that_says_nothing_of_its_digests_has_rows_as_text() {
+    let (mut before, mut now) = (manifest(), manifest());
+    before.format = 1;
+    now.contents.rows_as = RowsAs::best_of(14);
+    assert!(now.text().contains("\"rows_as\": \"values\""));
+    let said = before.text().replacen("\"rows_as\": \"text\"", "\"older\": true", 1);
+    assert!(!said.contains("rows_as"));
+    assert_eq!(Manifest::read(said.as_bytes()).unwrap(), before);
+    assert_eq!(RowsAs::best_of(13), RowsAs::Text);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::declared::Hidden;
 use crate::postgres::backup::{
-    Contents, DatabaseFacts, LargeObjects, Membership, Role, RoleAttributes, SchemaText, ServerFacts, Setting, Settings,
+    Contents, DatabaseFacts, LargeObjects, Membership, Role, RoleAttributes, RowsAs, SchemaText, ServerFacts, Setting,
+    Settings,
 };
 
 fn contents() -> Contents {
@@ -54,6 +55,7 @@ fn contents() -> Contents {
         sequences: BTreeMap::new(),
         large_objects: LargeObjects::default(),
         schema: SchemaText { sha256: String::new(), bytes: 0 },
+        rows_as: RowsAs::Text,
     }
 }
 

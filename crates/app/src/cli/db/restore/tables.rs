@@ -58,7 +58,7 @@ pub(super) async fn run(task: &Task<'_>) -> Outcome {
 async fn with(task: &Task<'_>, source: &Source, copy: &RestoredCopy, meter: &Meter, interrupt: &Interrupt) -> Outcome {
     let Task { boot, args, shelf, manifest, .. } = *task;
     meter.set(|| "comparing the copy with the manifest".to_owned());
-    let differences = compare(&manifest.contents, &copy.contents(|_, _| {}).await?);
+    let differences = compare(&manifest.contents, &copy.contents(&manifest.contents, |_, _| {}).await?);
     if !differences.is_empty() {
         return Err(RestoreError::Different(differences).into());
     }
