@@ -2,8 +2,8 @@
 //!
 //! What runs in it runs by `exec`. Its own program is `cat`, which reads from a line that this process holds: when the
 //! line is let go, by [`Throwaway::let_go`], by a drop or because the process was killed, `cat` ends, and the engine removes the
-//! container with its volumes. What can be left over nevertheless (killed between making and starting it) goes with
-//! [`Docker::sweep`].
+//! container with its volumes. What can be left over nevertheless (killed between making and starting it, or a volume that
+//! the engine forgets when a kill and a removal meet) carries our labels, and goes with [`Docker::sweep`].
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -11,7 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::models::{ContainerCreateResponse, ContainerSummary, ContainerSummaryStateEnum};
-use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions, WaitContainerOptions};
+use bollard::query_parameters::{
+    ListContainersOptions, ListVolumesOptions, RemoveContainerOptions, RemoveVolumeOptions, WaitContainerOptions,
+};
 use futures_util::StreamExt;
 use mainstay_model::identity::labels::{ABOUT, MADE_BY, OWNER, THROWAWAY};
 use serde_json::json;
@@ -65,6 +67,8 @@ impl Docker {
     /// # Errors
     /// When the image is not there, or the engine refuses.
     pub async fn throw_away(&self, wanted: ThrowawayWanted) -> Result<Throwaway, WorldError> {
+        // Here rather than at every command: it costs a question, and what is left costs nothing but room.
+        self.sweep_volumes().await;
         let mut nonce = [0; 4];
         getrandom::fill(&mut nonce).map_err(|error| {
             WorldError::new("the operating system gave no random bytes").caused_by(error.to_string())
@@ -72,7 +76,8 @@ impl Docker {
         let name = format!("mainstay-{}-{:08x}", wanted.purpose, u32::from_be_bytes(nonce));
         let refusal = || Refusal::new(format!("the throw-away container `{name}` could not be started"));
         let path = format!("/containers/create{}", wire::query([("name", name.clone())]));
-        let made = timed(CHANGE_WITHIN, self.wire.post::<ContainerCreateResponse>(&path, &body(&wanted))).await;
+        let body = body(&wanted, &self.volumes_of_image(&wanted.image).await);
+        let made = timed(CHANGE_WITHIN, self.wire.post::<ContainerCreateResponse>(&path, &body)).await;
         let id = made.map_err(|error| refusal().explain(error))?.id;
         let started = async {
             // Before the start: nobody may end it for want of a line.
@@ -95,6 +100,12 @@ impl Docker {
                 Err(refusal().explain(error))
             }
         }
+    }
+
+    /// Where an image wants volumes; nowhere when it cannot be asked, since whoever makes a container of it hears of that.
+    async fn volumes_of_image(&self, image: &str) -> Vec<String> {
+        let seen = timed(ANSWER_WITHIN, self.client.inspect_image(image)).await;
+        seen.ok().and_then(|seen| seen.config?.volumes).unwrap_or_default()
     }
 
     /// The user that an image says of itself; none when it says none. `None` when the image is not there.
@@ -127,7 +138,25 @@ impl Docker {
             let name = container.names.iter().flatten().next().unwrap_or(id);
             swept.push(name.trim_start_matches('/').to_owned());
         }
+        if !swept.is_empty() {
+            self.sweep_volumes().await;
+        }
         Ok(swept)
+    }
+
+    /// Volumes of throw-away containers that nothing has any more, and whose makers are gone.
+    async fn sweep_volumes(&self) {
+        let labels = vec![THROWAWAY.to_owned()];
+        let filters = HashMap::from([("label".to_owned(), labels), ("dangling".to_owned(), vec!["true".to_owned()])]);
+        let listing = self.client.list_volumes(Some(ListVolumesOptions { filters: Some(filters) }));
+        let Ok(listed) = timed(ANSWER_WITHIN, listing).await else { return };
+        for volume in listed.volumes.unwrap_or_default() {
+            let is_left = volume.labels.get(OWNER).is_some_and(|label| matches!(Owner::fate_of(label), Fate::Gone));
+            if is_left {
+                // One that is taken into use meanwhile stays.
+                let _ = self.client.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await;
+            }
+        }
     }
 
     /// With its volumes; one that goes by itself is fine.
@@ -137,7 +166,8 @@ impl Docker {
     }
 }
 
-fn body(wanted: &ThrowawayWanted) -> serde_json::Value {
+/// `volumes` are the paths at which the image wants some.
+fn body(wanted: &ThrowawayWanted, volumes: &[String]) -> serde_json::Value {
     let mut labels = HashMap::from([
         (MADE_BY, env!("CARGO_PKG_VERSION").to_owned()),
         (THROWAWAY, wanted.purpose.to_owned()),
@@ -146,6 +176,11 @@ fn body(wanted: &ThrowawayWanted) -> serde_json::Value {
     labels.extend(Owner::here().map(|owner| (OWNER, owner.label())));
     let tmpfs: HashMap<_, _> =
         wanted.memory.iter().map(|(path, bytes)| (path, format!("rw,mode=1777,size={bytes}"))).collect();
+    // Nameless ones, as the engine makes them by itself, but with our labels.
+    let volumes = volumes.iter().filter(|path| !tmpfs.contains_key(path));
+    let mounts: Vec<_> = volumes
+        .map(|path| json!({ "Type": "volume", "Target": path, "VolumeOptions": { "Labels": labels } }))
+        .collect();
     json!({
         "Image": wanted.image,
         "User": wanted.user,
@@ -161,6 +196,7 @@ fn body(wanted: &ThrowawayWanted) -> serde_json::Value {
             "AutoRemove": true,
             "ShmSize": SHARED_MEMORY,
             "Tmpfs": tmpfs,
+            "Mounts": mounts,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "LogConfig": { "Type": "none" },

@@ -236,7 +236,8 @@ impl Secrets {
     pub fn everything(&self, stack: Option<&StackName>) -> Result<Vec<Hidden>, SecretsError> {
         let mut namespaces: Vec<Namespace> = self.sealed().iter().filter_map(|path| Namespace::of_path(path)).collect();
         if let Some(stack) = stack {
-            namespaces.retain(|namespace| namespace.stack == *stack);
+            // What an earlier version made up is not sealed.
+            namespaces.retain(|namespace| namespace.stack == *stack && namespace.env().is_some());
             namespaces.push(Namespace::of(stack));
         }
         let mut all = Vec::new();
