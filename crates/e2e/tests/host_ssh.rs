@@ -303,6 +303,10 @@ fn the_workflows_of_init_must_promote_and_roll_back_with_one_key() {
     scene.mainstay(&["init", "./app"]).ok();
     let workflow = |name: &str| fs::read_to_string(app.join(".github/workflows").join(name)).expect("a workflow");
     let promote = step(&workflow("promote.yaml"), "Promote");
+    // With a key that may do nothing else.
+    let bridge = mainstay_e2e::binary();
+    sshd.let_in("limited_key", &format!("command=\"{} bridge --scope release:{shop}\",restrict ", bridge.display()));
+    sshd.client("limited_key");
     let run = |script: &str, name: &str, value: &str| {
         sshd.script(&scene, script, &[("SERVER", "127.0.0.1"), ("STACK", &shop), (name, value)])
     };
@@ -316,4 +320,15 @@ fn the_workflows_of_init_must_promote_and_roll_back_with_one_key() {
     run(&rollback, "RELEASE", "2").ok();
     assert_eq!(image_of(&scene.container("shop", "web")), image_id(TINY_2));
     run(&rollback, "RELEASE", "2 --yes").code(2).prints("this is no number");
+    for (typed, told) in [
+        ("mainstay ps --stack $STACK", ""),
+        ("mainstay down --stack $STACK --yes", "needs the scope `admin`"),
+        ("mainstay promote --stack other --tag 2", "needs the scope `release:other`"),
+        ("mainstay ps --stack $STACK '; id'", "no plain word"),
+        ("id", "runs `mainstay` and nothing else"),
+    ] {
+        let ran = run(&format!("ssh \"$SERVER\" \"{typed}\""), "TAG", "2");
+        assert_eq!(ran.code, Some(if told.is_empty() { 0 } else { 2 }), "{typed}: {ran:?}");
+        assert!(ran.stderr.contains(told), "{typed}: {ran:?}");
+    }
 }

@@ -93,7 +93,8 @@ async fn tell<W: AsyncWrite + Unpin>(mut telling: Telling<W>, mut queue: Receive
     }
 }
 
-fn start(there: &There, begin: &Begin, carried: &Carried, frames: &Sender<Frame>) -> std::io::Result<Running> {
+/// The process that the command will be, without its streams.
+pub(super) fn command_of(there: &There, begin: &Begin, carried: &Carried) -> std::io::Result<Command> {
     let settings = &there.settings;
     // Of this very program, also when another version lies in its place by now.
     let mut command = Command::new("/proc/self/exe");
@@ -112,6 +113,11 @@ fn start(there: &There, begin: &Begin, carried: &Carried, frames: &Sender<Frame>
         command.env_remove(name);
     }
     command.envs(&begin.variables);
+    Ok(command)
+}
+
+fn start(there: &There, begin: &Begin, carried: &Carried, frames: &Sender<Frame>) -> std::io::Result<Running> {
+    let mut command = command_of(there, begin, carried)?;
     if let Some(facts) = &begin.terminal {
         match &facts.kind {
             Some(kind) => command.env("TERM", kind),

@@ -6,6 +6,7 @@
 mod child;
 pub mod powers;
 mod sent;
+mod typed;
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::config::Settings;
 use crate::problem::{Kind, Problem};
 use crate::wire::ErrorBody;
 use powers::Powers;
+pub use typed::typed;
 
 /// How long the other side may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(20);
