@@ -199,7 +199,7 @@ fn kill_9_after_each_late_step_of_a_cold_up() {
 #[test]
 fn kill_9_at_random_moments_of_a_cold_up() {
     if require_engine() {
-        cold("coldkillr", End::Kill, shares(6));
+        cold("coldkillr", End::Kill, shares(3));
     }
 }
 
@@ -213,7 +213,7 @@ fn ctrl_c_after_steps_of_a_cold_up() {
 #[test]
 fn ctrl_c_at_random_moments_of_a_cold_up() {
     if require_engine() {
-        cold("coldintr", End::CtrlC, shares(5));
+        cold("coldintr", End::CtrlC, shares(3));
     }
 }
 
@@ -234,14 +234,14 @@ fn kill_9_after_each_late_step_of_a_replacement() {
 #[test]
 fn kill_9_at_random_moments_of_a_replacement() {
     if require_engine() {
-        replacing("replkillr", End::Kill, shares(6));
+        replacing("replkillr", End::Kill, shares(3));
     }
 }
 
 #[test]
 fn ctrl_c_at_random_moments_of_a_replacement() {
     if require_engine() {
-        replacing("replintr", End::CtrlC, shares(5));
+        replacing("replintr", End::CtrlC, shares(3));
     }
 }
 

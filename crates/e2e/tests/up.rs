@@ -620,7 +620,8 @@ fn an_environment_is_the_file_and_its_override_and_its_variables() {
     let web = scene.container("one", "web");
     assert_eq!(inside(&web, "echo $MODE $WORD"), "production of-production");
     scene.on("one", &["--env", "prod", "plan", "--check"]).ok();
-    scene.on("one", &["plan", "--check"]).code(6);
+    scene.on("one", &["--env", "none", "plan", "--check"]).code(6);
+    scene.on("one", &["plan", "--check"]).ok().says("with `--env prod`, as");
 }
 
 #[test]
