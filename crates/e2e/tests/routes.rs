@@ -1,6 +1,6 @@
 //! What a route says about its requests is what visitors get, whatever answers behind it.
 
-use mainstay_e2e::{Edge, Scene, docker_ok, eventually, require_engine};
+use mainstay_e2e::{Edge, Scene, docker_ok, eventually, exists, require_engine};
 use std::time::Duration;
 
 /// What curl prints of one request, head and body.
@@ -84,4 +84,12 @@ services:
         .filter_map(|answer| answer.lines().find(|line| line.starts_with("HOSTNAME=")).map(str::to_owned))
         .collect();
     assert_eq!(strangers.len(), 2, "others go to both");
+
+    // The edge goes whole, with its own network, and comes again with what it served.
+    scene.mainstay(&["edge", "down"]).ok();
+    assert!(!exists("container", &edge.container()) && !exists("network", &format!("{}_default", edge.name)));
+    scene.mainstay(&["edge", "up", "--yes"]).ok();
+    eventually("it serves as before", Duration::from_secs(20), || {
+        (status(&asked(&edge, "head.localhost", "/health", &[])) == "200").then_some(())
+    });
 }

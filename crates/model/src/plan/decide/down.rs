@@ -127,7 +127,12 @@ fn network_down(
     }
     // Members know about running containers only and endpoints may lack an id, so all our removals come first.
     let mut after: Vec<StepId> = removals.values().copied().collect();
-    after.extend(edge_leaves(draft, world, network, &after));
+    // It may be the edge itself that goes.
+    let edge_goes =
+        edge.and_then(|name| world.container_named(name)).is_some_and(|edge| removals.contains_key(&edge.id));
+    if !edge_goes {
+        after.extend(edge_leaves(draft, world, network, &after));
+    }
     let action = Action::RemoveNetwork { id: network.id.clone(), name: network.name.clone() };
     draft.add(action, Impact::Live, "nobody is on it any more", after);
 }
