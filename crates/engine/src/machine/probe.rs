@@ -14,6 +14,7 @@ use mainstay_model::plan::{Asker, Question};
 use super::Machine;
 use crate::edge::Probe;
 use crate::reconcile::Watched;
+use crate::whereabouts;
 use crate::world::{Acted, Progress, WorldError};
 
 /// How long one answer may take.
@@ -87,9 +88,8 @@ impl Machine {
     /// Where this host reaches a container; `None` when it is gone or on no network.
     async fn address(&self, id: &str, port: u16) -> Result<Option<String>, WorldError> {
         let glance = self.glance(id).await?;
-        let endpoints = glance.into_iter().flat_map(|glance| glance.container.endpoints);
-        let mut addresses = endpoints.filter_map(|endpoint| endpoint.ipv4_address).filter(|one| !one.is_empty());
-        Ok(addresses.next().map(|address| format!("{address}:{port}")))
+        let address = glance.and_then(|glance| whereabouts::address(&glance.container).ok());
+        Ok(address.map(|address| format!("{address}:{port}")))
     }
 
     /// A container that has ended is not asked until the patience is over.
