@@ -42,10 +42,13 @@ services:
     image: postgres:15
     environment: { POSTGRES_PASSWORD: hunter2 }
     command: [postgres, -c, fsync=off]
+    # Of a name: `down` keeps it, and the scene takes it away, where one without a name would be left for ever.
+    volumes: ['data:/var/lib/postgresql/data']
     networks: { supabase: { aliases: [supabase-db] } }
     stop_grace_period: 5s
 networks:
   supabase: { external: true, name: NETWORK }
+volumes: { data: {} }
 x-mainstay:
   databases:
     pms:
