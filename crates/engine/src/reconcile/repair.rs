@@ -248,10 +248,10 @@ impl<W: Watched> Holding<'_, W> {
         let container = &glance.container;
         // The engine may have told its end after that, while the glance was under way.
         let left_nanos = cause.evidence["time_nanos"].as_i64().unwrap_or_default();
-        let network = cause.evidence["name"].as_str().unwrap_or_default();
+        let text = |key| cause.evidence[key].as_str().unwrap_or_default();
         if let Some((stack, held)) = self.held_of(container)
-            && held.attachments.iter().any(|place| place.network == network)
-            && !self.ended.ended_then(&container.id, left_nanos)
+            && held.attachments.iter().any(|place| place.network == text("name"))
+            && !self.ended.ended_then(&container.id, text("id"), left_nanos)
         {
             self.record_disconnect(&stack, container, &cause);
         }
