@@ -257,9 +257,13 @@ impl<'a> Up<'a> {
         let meets = routed.filter_map(|service| wanted::meeting_place(service, &self.declared.networks));
         let meets: BTreeSet<&str> = meets.map(|at| at.network.as_str()).collect();
         let world = self.world;
+        // One that was lost and is made anew has the name only: the edge is not on it.
+        let is_on = |network: &ObservedNetwork| {
+            edge.endpoint(&network.name).is_some_and(|at| at.network_id.is_empty() || at.network_id == network.id)
+        };
         let is_left = |network: &&ObservedNetwork| {
             let is_ours = network.stack.as_ref() == Some(&self.declared.stack);
-            is_ours && !meets.contains(network.name.as_str()) && edge.endpoint(&network.name).is_some()
+            is_ours && !meets.contains(network.name.as_str()) && is_on(network)
         };
         for network in world.networks.iter().filter(is_left).collect::<Vec<_>>() {
             // After whoever finishes what came over it.
