@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::errors::Error;
-use bollard::models::{ContainerCreateResponse, ContainerStateStatusEnum};
+use bollard::models::{ContainerCreateResponse, ContainerStateStatusEnum, ContainerSummaryStateEnum};
 use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
 use mainstay_model::declared::container::{Mount, MountKind, Occupant, VolumesSource};
 use mainstay_model::declared::{Attachment, Declared, NetworkMode, Service};
@@ -217,7 +217,7 @@ impl Docker {
         Ok(Some(format!("container:{}", self.first_container_of(context, &service, doing).await?)))
     }
 
-    /// The id of a service's container number 1; the newest, while two stand side by side.
+    /// The id of a service's container number 1; the newest that runs, while two stand side by side.
     async fn first_container_of(
         &self,
         context: &Context,
@@ -234,10 +234,12 @@ impl Docker {
         let options = ListContainersOptions { all: true, filters, ..Default::default() };
         let found = timed(ANSWER_WITHIN, self.client.list_containers(Some(options))).await;
         let found = found.map_err(|error| Refusal::new(doing).explain(error))?;
-        // The one that this plan made, beside one that still serves: the engine's list tells whole seconds only, in which
-        // both may have been made.
+        // The one that this plan made, beside one that still serves. The engine's list tells whole seconds only, in which
+        // both may have been made, but the newest is its first, and the last of what counts alike is taken.
         let is_made = |id: &Option<String>| id.as_ref().is_some_and(|id| context.made.values().any(|made| made == id));
-        let first = found.into_iter().max_by_key(|listed| (is_made(&listed.id), listed.created));
+        let runs = |state: Option<ContainerSummaryStateEnum>| state == Some(ContainerSummaryStateEnum::RUNNING);
+        let oldest_first = found.into_iter().rev();
+        let first = oldest_first.max_by_key(|listed| (is_made(&listed.id), runs(listed.state), listed.created));
         first.and_then(|listed| listed.id).ok_or_else(|| {
             WorldError::new(format!("{doing}: the service `{service}` that it joins has no container")).contradicting()
         })

@@ -119,3 +119,15 @@ pub struct Endpoint {
     pub static_ipv4: Option<String>,
     pub static_ipv6: Option<String>,
 }
+
+/// Whether the first of two times of the engine is later; times that are missing say nothing.
+///
+/// The engine cuts zeros from the end of a fraction, so `…:07.5Z` and `…:07.45Z` do not compare as plain text.
+pub fn is_later(one: &str, other: &str) -> bool {
+    !one.is_empty() && !other.is_empty() && parts(one) > parts(other)
+}
+
+fn parts(time: &str) -> (&str, &str) {
+    let time = time.strip_suffix('Z').unwrap_or(time);
+    time.split_once('.').unwrap_or((time, ""))
+}

@@ -6,7 +6,7 @@ use super::{SimError, count, network};
 use crate::declared::container::{MountKind, Occupant, Restart, bare_path};
 use crate::declared::{Attachment, Condition, Declared, NetworkMode, Service};
 use crate::identity::ServiceName;
-use crate::observed::{AnonymousVolume, Container, Endpoint, Health, Maker, Observed, State};
+use crate::observed::{AnonymousVolume, Container, Endpoint, Health, Maker, Observed, State, is_later};
 use crate::plan::StepId;
 
 /// Where a port is published that names no address.
@@ -150,12 +150,14 @@ fn mode(
         NetworkMode::Host => "host".into(),
         NetworkMode::Bridge => "bridge".into(),
         NetworkMode::Service(owner) => {
-            // The owner's first container that this plan made; else the one that runs.
+            // The owner's first container that this plan made; else the newest that runs.
             let mut owners = world.of_service(owner);
             let first = owners.first().map_or(0, |container| container.number);
             owners.retain(|container| container.number == first);
             let by_plan = owners.iter().find(|container| made.values().any(|id| *id == container.id));
-            let serving = owners.iter().find(|container| container.state == State::Running);
+            let serving = owners.iter().filter(|container| container.state == State::Running);
+            let serving =
+                serving.reduce(|one, other| if is_later(&other.created_at, &one.created_at) { other } else { one });
             let chosen = by_plan.or(serving).or_else(|| owners.first());
             format!("container:{}", chosen.ok_or_else(|| SimError::NoContainer(owner.to_string()))?.id)
         }

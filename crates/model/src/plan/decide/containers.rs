@@ -13,23 +13,12 @@ use super::{listed, plural};
 use crate::declared::Service;
 use crate::declared::container::MountKind;
 use crate::identity::{changed_fields, container_name};
-use crate::observed::{Container, Health, Maker, State};
+use crate::observed::{Container, Health, Maker, State, is_later};
 use crate::plan::{Action, Impact, Level, StepId, Target, TargetContainer};
 
 /// Whether processes of it are there, so that stopping it is felt.
 pub(super) fn is_up(container: &Container) -> bool {
     matches!(container.state, State::Running | State::Paused | State::Restarting)
-}
-
-/// Whether the first of two times of the engine is later; times that are missing say nothing.
-///
-/// The engine cuts zeros from the end of a fraction, so `…:07.5Z` and `…:07.45Z` do not compare as plain text.
-pub(super) fn is_later(one: &str, other: &str) -> bool {
-    fn parts(time: &str) -> (&str, &str) {
-        let time = time.strip_suffix('Z').unwrap_or(time);
-        time.split_once('.').unwrap_or((time, ""))
-    }
-    !one.is_empty() && !other.is_empty() && parts(one) > parts(other)
 }
 
 impl<'a> Up<'a> {
@@ -82,15 +71,15 @@ impl<'a> Up<'a> {
         }
     }
 
-    /// Whether a container that fits would be started beside one that serves, in a place that others share: while both
-    /// run, nothing tells the engine which of the two a container made now is to share with. One that this plan makes is
-    /// known by that.
+    /// Whether a container that fits would run beside another one in a place that others share, and not be the one whom the
+    /// engine takes for the owner: that is the one that this plan makes, or the one that runs and was made last.
     fn would_be_one_of_two_owners(&self, service: &Service, container: &Container, there: &[&Container]) -> bool {
         let serving: Vec<&Container> =
             there.iter().copied().filter(|other| is_up(other) && other.id != container.id).collect();
+        let is_newest = || serving.iter().all(|other| is_later(&container.created_at, &other.created_at));
         let shared = || self.declared.services.values().flat_map(bonds).any(|(owner, _)| owner == service.name);
-        !is_up(container)
-            && !serving.is_empty()
+        !serving.is_empty()
+            && !(is_up(container) && is_newest())
             && self.goes_beside(service, &serving, !container.anonymous_volumes.is_empty())
             && shared()
     }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::containers::{is_later, is_up};
+use super::containers::is_up;
 use super::dependencies::in_order;
 use super::draft::Draft;
 use super::hold::{Missing, places, repair_all};
@@ -12,7 +12,7 @@ use super::listed;
 use super::waits::{READY_WITHIN_SECS, is_still_to_come, steady_ms};
 use crate::declared::Condition;
 use crate::identity::ServiceName;
-use crate::observed::{Container, Health, Maker, Observed, State};
+use crate::observed::{Container, Health, Maker, Observed, State, is_later};
 use crate::plan::{Action, Impact, Level, StackOrder, StepId, Target};
 
 /// Each service of these containers with those that its labels say it leans on.
