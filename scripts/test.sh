@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 # Tests that need the engine fail when it is missing instead of skipping: here it was just provided.
 export MAINSTAY_REQUIRE_ENGINE=1
 
-section() { printf '\n== %s\n' "$*" >&2; }
+# With the minutes since the start: what makes the suite slow is to be seen in its own output.
+section() { printf '\n== %s (%d:%02d)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)) >&2; }
 
 world() {
   docker ps --all --quiet --no-trunc
@@ -31,6 +32,12 @@ images/build.sh tiny caddy postgres postgres17 pgbouncer node rclone registry
 section 'an ssh server, which the tests of --host start by themselves'
 scripts/sshd.sh
 
+# From here on nothing is installed: two at once would be in each other's way.
+mkdir -p target
+setsid scripts/build-ahead.sh >target/build-ahead.log 2>&1 &
+ahead=$!
+trap 'kill -- -$ahead 2>/dev/null || true' EXIT
+
 section 'format, lints, tidy'
 scripts/check.sh
 
@@ -45,6 +52,9 @@ section 'unit tests, laws, engine and end-to-end tests'
 cargo build --workspace --locked
 run_tests
 
+section 'what was built meanwhile, to its end'
+wait "$ahead" || { tail -n 60 target/build-ahead.log >&2; exit 1; }
+
 section 'generated files thrown at the reader'
 scripts/fuzz.sh repeatable
 
@@ -56,6 +66,8 @@ after=$(world | sort)
 if [ "$before" != "$after" ]; then
   echo 'the tests left something behind (or took something away):' >&2
   diff <(echo "$before") <(echo "$after") >&2 || true
+  # Whose it was is seen from its labels, its name and its time.
+  comm -13 <(echo "$before") <(echo "$after") | xargs --no-run-if-empty docker inspect >&2 || true
   exit 1
 fi
 echo 'nothing was left behind' >&2
