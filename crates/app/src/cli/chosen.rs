@@ -234,6 +234,21 @@ fn named(boot: &Boot, value: &str) -> Result<Named, Problem> {
     Ok(Named::Name(name))
 }
 
+/// The names of the stacks that are meant, as far as files and flags tell them: what is wrong with them is told by whoever
+/// reads them.
+pub fn names_without_environment(boot: &Boot) -> Vec<StackName> {
+    let of_files = |find: &Find| sources::name(find).ok().flatten();
+    if boot.global.stack.is_empty() {
+        return of_files(&find_here(boot, LoadOptions::default())).into_iter().collect();
+    }
+    let named = boot.global.stack.iter().filter_map(|value| named(boot, value).ok());
+    let names = named.filter_map(|one| match one {
+        Named::Files(find) => of_files(&find),
+        Named::Name(name) => Some(name),
+    });
+    names.collect()
+}
+
 fn refuse_file_flags(boot: &Boot) -> Result<(), Problem> {
     let global = &boot.global;
     let given = [

@@ -16,6 +16,7 @@ use super::required::Wanted;
 use super::up;
 use super::walk::Walk;
 use crate::boot::Boot;
+use crate::client::Memory;
 use crate::problem::{Outcome, Problem};
 
 /// The proxy in front of every stack that has routes: Caddy, with automatic HTTPS.
@@ -144,12 +145,14 @@ async fn bring(boot: &Boot, args: EdgeUp) -> Outcome {
         return Err(Problem::usage("edge-renamed", message).hint("`mainstay edge down` first"));
     }
     let order = read::order(boot, &settings).await?;
+    let stood = stands(boot, &before).await?;
     if !boot.settings.dry_run {
         edge.keep_settings(&settings)?;
     }
     if let Err(problem) = up::bring_up(&walk, with_pull(order, pull)).await {
-        // What runs is what was there before, and that is what the settings have to say.
-        if !boot.settings.dry_run {
+        // What runs is what was there before, and that is what the settings have to say. Where nothing was, they go on
+        // saying what was begun: part of it may be there.
+        if !boot.settings.dry_run && stood {
             edge.keep_settings(&before)?;
         }
         return Err(problem);
@@ -159,6 +162,12 @@ async fn bring(boot: &Boot, args: EdgeUp) -> Outcome {
         edge.change(nothing_new(&settings)?).await?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether an edge of these settings was brought up and not taken down since.
+async fn stands(boot: &Boot, settings: &EdgeSettings) -> Result<bool, Problem> {
+    let known = Memory::open(&boot.settings).await?.stacks().await?;
+    Ok(known.iter().any(|one| one.stack.as_str() == settings.name && !one.held.is_empty()))
 }
 
 fn with_pull(order: Order, pull: bool) -> Order {

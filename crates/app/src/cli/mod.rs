@@ -112,7 +112,7 @@ impl Command {
     /// # Errors
     /// The one problem to report.
     pub async fn run(self, boot: &Boot) -> Outcome {
-        let boot = if self.is_about_files() { remembered::with_environment(boot).await } else { boot.clone() };
+        let boot = if self.is_about_files() { remembered::with_environment(boot).await? } else { boot.clone() };
         match self.run_here(&boot).await {
             Err(problem) if problem.code == "no-compose-file" => Err(chosen::or_known(&boot, problem).await),
             ended => ended,

@@ -3,48 +3,56 @@
 //! Without this, `up --env prod` and then `promote` in the same folder would mean two different stacks of one name, and
 //! the second would take the first one's routes off the air.
 
-use mainstay_engine::sources;
-use mainstay_model::compose::LoadOptions;
-use mainstay_model::identity::StackName;
-
 use super::chosen;
 use crate::boot::Boot;
 use crate::client::Memory;
+use crate::problem::Problem;
 
 /// `--env none`: without any, whatever is remembered.
 const NONE: &str = "none";
 
-/// How the command goes on: with the environment that its one stack is up with, when nobody named another.
-pub async fn with_environment(boot: &Boot) -> Boot {
+/// How the command goes on: with the environment that its stacks are up with, when nobody named another.
+///
+/// # Errors
+/// When several stacks are named whose environments differ: one for all of them would be wrong for some.
+pub async fn with_environment(boot: &Boot) -> Result<Boot, Problem> {
     let mut boot = boot.clone();
     match boot.global.env.as_deref() {
         Some(NONE) => boot.global.env = None,
         Some(_) => {}
-        None => {
-            if let Some((stack, env)) = find(&boot).await {
-                boot.ui.note(&format!("with `--env {env}`, as `{stack}` was brought up; `--env {NONE}` goes without"));
-                boot.global.env = Some(env);
-            }
-        }
+        None => boot.global.env = one_for_all(&boot, &find(&boot).await)?,
     }
-    boot
+    Ok(boot)
 }
 
-/// Nothing that is wrong matters here: the command itself finds it again and tells it.
-async fn find(boot: &Boot) -> Option<(String, String)> {
-    if !boot.settings.state_dir.is_dir() || boot.global.stack.len() > 1 {
-        return None;
+fn one_for_all(boot: &Boot, stacks: &[(String, Option<String>)]) -> Result<Option<String>, Problem> {
+    let told = |env: &Option<String>| env.as_deref().map_or("without one".to_owned(), |env| format!("with `--env {env}`"));
+    let Some((first, env)) = stacks.first() else { return Ok(None) };
+    if let Some((other, another)) = stacks.iter().find(|(_, another)| another != env) {
+        let message = format!("`{first}` was brought up {}, and `{other}` {}", told(env), told(another));
+        return Err(Problem::usage("environments-differ", message)
+            .hint(format!("one after the other, or say which for all of them: `--env NAME`, `--env {NONE}`")));
     }
-    let find = match boot.global.stack.is_empty() {
-        true => Ok(chosen::find_here(boot, LoadOptions::default())),
-        false => chosen::find_named(boot, LoadOptions::default()),
-    };
-    let name = match find {
-        Ok(find) => sources::name(&find).ok()??,
-        // By its name alone: what is remembered of it says the rest as well.
-        Err(_) => StackName::new(boot.global.stack.first()?.as_str()).ok()?,
-    };
-    let known = Memory::open(&boot.settings).await.ok()?.stacks().await.ok()?;
-    let known = known.into_iter().find(|one| one.stack == name && !one.held.is_empty())?;
-    Some((known.stack.to_string(), known.env?))
+    if let Some(env) = env {
+        let names: Vec<String> = stacks.iter().map(|(stack, _)| format!("`{stack}`")).collect();
+        let were = if names.len() == 1 { "was" } else { "were" };
+        boot.ui.note(&format!(
+            "with `--env {env}`, as {} {were} brought up; `--env {NONE}` goes without",
+            names.join(", ")
+        ));
+    }
+    Ok(env.clone())
+}
+
+/// The stacks that are up, of those that are meant. Nothing that is wrong matters here: the command itself finds it again
+/// and tells it.
+async fn find(boot: &Boot) -> Vec<(String, Option<String>)> {
+    if !boot.settings.state_dir.is_dir() {
+        return Vec::new();
+    }
+    let names = chosen::names_without_environment(boot);
+    let Ok(memory) = Memory::open(&boot.settings).await else { return Vec::new() };
+    let known = memory.stacks().await.unwrap_or_default();
+    let known = names.iter().filter_map(|name| known.iter().find(|one| one.stack == *name && !one.held.is_empty()));
+    known.map(|one| (one.stack.to_string(), one.env.clone())).collect()
 }

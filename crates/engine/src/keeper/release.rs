@@ -161,7 +161,7 @@ impl<W: World + Clone> Running<'_, W> {
             return false;
         }
         let looked = self.keeper.docker.look(&scope_of(&Order::Settle(release.before.clone()))).await;
-        looked.is_ok_and(|observed| leads_to_the_release(&release.stack, &release.before, &observed))
+        looked.is_ok_and(|observed| release.before.edge_has_moved(&observed))
     }
 
     async fn take_back(
@@ -310,7 +310,7 @@ impl<W: World + Clone> Keeper<W> {
                 // Whether it was told can be seen at the edge, whatever was written down.
                 Some(Action::Commit { tells_edge: true, .. }) => {
                     committed |= step.outcome == Some(StepOutcome::Done)
-                        || leads_to_the_release(&release.stack, &release.before, &observed);
+                        || release.before.edge_has_moved(&observed);
                 }
                 _ => {}
             }
@@ -457,18 +457,6 @@ fn told_what_stays(
         }
     }
     failure
-}
-
-/// Whether the edge leads to a container that the release made.
-fn leads_to_the_release(stack: &StackName, before: &SettleOrder, observed: &Observed) -> bool {
-    let sites = observed.edge.iter().flat_map(|edge| &edge.sites).filter(|site| site.stack == *stack);
-    let mut upstreams = sites.filter_map(|site| match &site.answer {
-        mainstay_model::edge::Answer::Proxy(proxy) => Some(&proxy.upstreams),
-        _ => None,
-    });
-    let stood =
-        |dial: &String| before.before.iter().any(|was| dial.split(':').next().is_some_and(|id| was.id.starts_with(id)));
-    upstreams.any(|dials| dials.iter().any(|dial| !stood(dial)))
 }
 
 fn told_undone(failure: Option<Failure>, was_committed: bool) -> Failure {

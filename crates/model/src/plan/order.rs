@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::declared::{Attachment, Declared, Promoted};
-use crate::identity::{ServiceName, StackName};
+use crate::edge::Site;
+use crate::identity::{ServiceName, StackName, digest};
 use crate::observed::{Observed, State};
 use crate::plan::preflight::Part;
 use crate::postgres::migration::SchemaLevel;
@@ -49,6 +50,9 @@ pub struct SettleOrder {
     pub before: Vec<Stood>,
     /// The engine's ids of the networks that were there.
     pub networks: BTreeSet<String>,
+    /// The digest of what the edge served of the stack; empty in records from before this was kept.
+    #[serde(default)]
+    pub routes: String,
     pub towards: Towards,
     /// Whether its commit is behind, so that requests are led to it.
     #[serde(default)]
@@ -81,15 +85,28 @@ impl SettleOrder {
             stack: observed.stack.clone(),
             before: containers.map(|c| Stood { id: c.id.clone(), name: c.name.clone(), was_up: up(c.state) }).collect(),
             networks: observed.networks.iter().map(|network| network.id.clone()).collect(),
+            routes: digest_of_routes(observed),
             towards: Towards::Before,
             committed: false,
         }
+    }
+
+    /// Whether the edge serves something else of the stack than before: it was told, whatever was written down of that.
+    pub fn edge_has_moved(&self, observed: &Observed) -> bool {
+        !self.routes.is_empty() && observed.edge.is_some() && self.routes != digest_of_routes(observed)
     }
 
     /// Whether something ran that a failed release must give back.
     pub fn protects(&self) -> bool {
         self.before.iter().any(|was| was.was_up)
     }
+}
+
+fn digest_of_routes(observed: &Observed) -> String {
+    let sites = observed.edge.iter().flat_map(|edge| &edge.sites);
+    let mut sites: Vec<&Site> = sites.filter(|site| site.stack == observed.stack).collect();
+    sites.sort_by_key(|site| (&site.host, &site.path));
+    digest(&sites)
 }
 
 impl Order {

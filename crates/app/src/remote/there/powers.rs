@@ -68,6 +68,8 @@ fn elsewhere(typed: &Global) -> Option<&'static str> {
         (!typed.profile.is_empty(), "--profile"),
         (typed.dialect.is_some(), "--dialect"),
         (typed.domain.is_some(), "--domain"),
+        // Other files of the stack, and other addresses; the one that it is up with is remembered.
+        (typed.env.is_some(), "--env"),
     ]
     .into_iter()
     .find_map(|(is_set, flag)| is_set.then_some(flag))

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use super::{There, child};
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::problem::{Outcome, Problem};
 use crate::remote::frames::Begin;
 
@@ -16,9 +16,18 @@ const TYPED: &str = "SSH_ORIGINAL_COMMAND";
 /// What was typed, when it was no other end of `--host`.
 pub fn typed(variables: &std::collections::BTreeMap<String, String>) -> Option<&str> {
     let line = variables.get(TYPED)?.trim();
-    // However the other end starts this program, that is its last word.
-    let is_bridge = line.split_whitespace().next_back() == Some("bridge");
-    (!line.is_empty() && !is_bridge).then_some(line)
+    (!line.is_empty() && !is_bridge(line)).then_some(line)
+}
+
+/// However the other end starts this program, `bridge` is its last word; but a service may have that name as well.
+fn is_bridge(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let starts = words.iter().position(|word| word.rsplit('/').next() == Some("mainstay"));
+    let read = starts.and_then(|at| Cli::try_parse_from(&words[at..]).ok());
+    match read {
+        Some(cli) => matches!(cli.parts().1, Command::Bridge(_)),
+        None => words.last() == Some(&"bridge"),
+    }
 }
 
 impl There {
@@ -74,7 +83,12 @@ mod tests {
         assert_eq!(typed(&variables("sudo -n mainstay bridge")), None);
         assert_eq!(typed(&variables("  ")), None);
         assert_eq!(typed(&Default::default()), None);
+        assert_eq!(typed(&variables("/opt/bin/mainstay --state-dir /x bridge")), None);
+        assert_eq!(typed(&variables("/opt/ms bridge")), None);
         assert_eq!(typed(&variables("mainstay ps ")), Some("mainstay ps"));
+        for named in ["mainstay logs --stack shop bridge", "mainstay promote --stack shop --tag 2 --service bridge"] {
+            assert_eq!(typed(&variables(named)), Some(named), "a service of that name");
+        }
     }
 
     #[test]

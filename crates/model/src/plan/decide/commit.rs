@@ -30,7 +30,9 @@ impl<'a> Up<'a> {
             Some(Strategy::Rolling) => true,
             Some(Strategy::StopFirst) => false,
             None => {
-                let is_of_use = service.replicas > 1 || routed_port(service).is_some();
+                // Of use also to one that loses its routes: until the commit requests are led to the old container.
+                let is_served = || serving.iter().any(|old| self.leads_to(old));
+                let is_of_use = service.replicas > 1 || routed_port(service).is_some() || is_served();
                 is_of_use && !carries_volumes && !writes_data(service)
             }
         }

@@ -263,7 +263,7 @@ impl<'a> Up<'a> {
         };
         let is_left = |network: &&ObservedNetwork| {
             let is_ours = network.stack.as_ref() == Some(&self.declared.stack);
-            is_ours && !meets.contains(network.name.as_str()) && is_on(network)
+            is_ours && !meets.contains(network.name.as_str()) && is_on(network) && !self.serves_others_on(network)
         };
         for network in world.networks.iter().filter(is_left).collect::<Vec<_>>() {
             // After whoever finishes what came over it.
@@ -271,6 +271,13 @@ impl<'a> Up<'a> {
             let left = edge_leaves(&mut self.draft, world, network, &after);
             self.after_commit.extend(left);
         }
+    }
+
+    /// Whether the edge leads to another stack's containers on a network: one that this stack owns and they joined.
+    fn serves_others_on(&self, network: &ObservedNetwork) -> bool {
+        let sites = self.world.edge.iter().flat_map(|edge| &edge.sites);
+        let mut dials = sites.filter(|site| site.stack != self.declared.stack).flat_map(Site::upstreams);
+        dials.any(|dial| network.members.iter().any(|member| wanted::leads_to(dial, &member.container_id)))
     }
 
     fn are_served(&self, served: &[Site], wanted: &[Site]) -> bool {
