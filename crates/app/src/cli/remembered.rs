@@ -26,7 +26,8 @@ pub async fn with_environment(boot: &Boot) -> Result<Boot, Problem> {
 }
 
 fn one_for_all(boot: &Boot, stacks: &[(String, Option<String>)]) -> Result<Option<String>, Problem> {
-    let told = |env: &Option<String>| env.as_deref().map_or("without one".to_owned(), |env| format!("with `--env {env}`"));
+    let told =
+        |env: &Option<String>| env.as_deref().map_or("without one".to_owned(), |env| format!("with `--env {env}`"));
     let Some((first, env)) = stacks.first() else { return Ok(None) };
     if let Some((other, another)) = stacks.iter().find(|(_, another)| another != env) {
         let message = format!("`{first}` was brought up {}, and `{other}` {}", told(env), told(another));

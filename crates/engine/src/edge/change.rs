@@ -74,7 +74,12 @@ impl Edge {
         next.sites.extend(change.sites);
         next.sites.sort_by(|a, b| (&a.host, &a.path).cmp(&(&b.host, &b.path)));
         if next.sites.iter().any(|site| site.stack == change.stack) {
-            next.networks.entry(change.stack).or_default().extend(change.networks);
+            let networks = next.networks.entry(change.stack).or_default();
+            // Of services whose routes stay it is not said where they are met.
+            if change.kept.is_empty() {
+                networks.clear();
+            }
+            networks.extend(change.networks);
         } else {
             next.networks.remove(&change.stack);
         }
@@ -82,7 +87,7 @@ impl Edge {
         self.files.announce(&next)?;
         match self.load(&table).await {
             Ok(()) => {
-                self.files.adopt()?;
+                self.files.adopt(&next)?;
                 // What was behind the private door serves, or does not come.
                 self.forget_preview(&stack)?;
                 self.sets.close_preview(&stack);
@@ -100,7 +105,11 @@ impl Edge {
 
     /// Keeps what a stack serves, for the case that it has to be led back to.
     fn remember(&self, stack: &StackName) -> Result<(), WorldError> {
-        let sites = self.files.kept()?.sites.into_iter().filter(|site| site.stack == *stack).collect();
+        let mut kept = self.files.kept()?;
+        let mut networks = self.files.networks_before()?;
+        networks.insert(stack.clone(), kept.networks.remove(stack).unwrap_or_default());
+        self.files.keep_networks_before(&networks)?;
+        let sites = kept.sites.into_iter().filter(|site| site.stack == *stack).collect();
         let mut before = self.files.before()?;
         before.insert(stack.clone(), sites);
         self.files.keep_before(&before)
@@ -128,7 +137,8 @@ impl Edge {
         let Some(sites) = self.files.before()?.remove(stack) else {
             return Err(WorldError::new(format!("what `{stack}` served before is not known")));
         };
-        let networks = self.files.kept()?.networks.remove(stack).unwrap_or_default();
+        let networks = self.files.networks_before()?.remove(stack);
+        let networks = networks.or(self.files.kept()?.networks.remove(stack)).unwrap_or_default();
         self.make(Change { stack: stack.clone(), sites, kept: Vec::new(), networks }).await
     }
 
@@ -165,7 +175,7 @@ impl Edge {
         } else {
             self.prepare(&table).await?;
         }
-        self.files.adopt()?;
+        self.files.adopt(&next)?;
         Ok(answers)
     }
 

@@ -70,9 +70,12 @@ impl Files {
         self.write("routes.next.json", next)
     }
 
-    pub(super) fn adopt(&self) -> Result<(), WorldError> {
-        let moved = std::fs::rename(self.path("routes.next.json"), self.path("routes.json"));
-        moved.map_err(|error| self.unwritable(error))
+    /// What was announced is served from now on. Another process that looks meanwhile may have done it already.
+    pub(super) fn adopt(&self, next: &Kept) -> Result<(), WorldError> {
+        match std::fs::rename(self.path("routes.next.json"), self.path("routes.json")) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.kept()? == *next => Ok(()),
+            moved => moved.map_err(|error| self.unwritable(error)),
+        }
     }
 
     /// What is behind the private door.
@@ -91,6 +94,18 @@ impl Files {
 
     pub(super) fn keep_before(&self, before: &BTreeMap<StackName, Vec<Site>>) -> Result<(), WorldError> {
         self.write("before.json", before)
+    }
+
+    /// Of each stack: the networks on which the edge met it then.
+    pub(super) fn networks_before(&self) -> Result<BTreeMap<StackName, BTreeSet<String>>, WorldError> {
+        Ok(self.read("networks.before.json")?.unwrap_or_default())
+    }
+
+    pub(super) fn keep_networks_before(
+        &self,
+        before: &BTreeMap<StackName, BTreeSet<String>>,
+    ) -> Result<(), WorldError> {
+        self.write("networks.before.json", before)
     }
 
     pub(super) fn forget_next(&self) {

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::stacks::{json, parsed, parsed_name};
-use super::{Journal, JournalError, Logged, now_text, phases};
+use super::stacks::{self, json, parsed, parsed_name};
+use super::{Journal, JournalError, KnownStack, Logged, now_text, phases};
 
 /// A release about to begin.
 #[derive(Clone, Debug)]
@@ -106,9 +106,13 @@ impl Journal {
         operation: &OperationId,
         state: ReleaseState,
         seen: SeenAtEnd,
+        remembered: Option<KnownStack>,
     ) -> Result<(), JournalError> {
         let operation = operation.clone();
         let job = move |connection: &Connection| {
+            if let Some(known) = &remembered {
+                stacks::put(connection, known)?;
+            }
             let sql = "UPDATE releases SET state = ?2, ended = ?3, image_ids = ?4, schemas = ?5 WHERE operation = ?1";
             connection.prepare_cached(sql)?.execute(params![
                 operation.as_str(),

@@ -11,11 +11,17 @@ use crate::journal::{KnownChange, KnownStack, now_text};
 
 pub(super) fn change_after(order: &Order, plan: &Plan, before: Option<KnownStack>) -> Option<KnownChange> {
     match order {
-        Order::Up { declared, options } => {
-            Some(KnownChange::Remember(Box::new(known_stack(declared, options, plan, before))))
-        }
+        Order::Up { .. } => committed(order, plan, before).map(|known| KnownChange::Remember(Box::new(known))),
         Order::Down(order) => Some(KnownChange::Release(order.stack.clone(), order.services.iter().cloned().collect())),
         Order::Start(_) | Order::Stop(_) | Order::Restart(_) | Order::Hold { .. } | Order::Settle(_) => None,
+    }
+}
+
+/// What is remembered of a release that was committed, whatever came of the clearing away after it.
+pub(super) fn committed(order: &Order, plan: &Plan, before: Option<KnownStack>) -> Option<KnownStack> {
+    match order {
+        Order::Up { declared, options } => Some(known_stack(declared, options, plan, before)),
+        _ => None,
     }
 }
 

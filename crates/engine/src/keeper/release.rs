@@ -16,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 use super::asked_after::{AskedAfter, is_asked_after};
 use super::operation::Running;
 use super::rounds::Story;
-use super::{Keeper, KeeperError, decided, scope_of};
+use super::{Keeper, KeeperError, decided, known, scope_of};
 use crate::apply::{Manner, Teller, Walk, failure_of, failure_of_journal};
 use crate::journal::{
-    Beginning, EntryKind, JournalError, NewEntry, NewRelease, Release, ReleaseState, SeenAtEnd, StepOutcome,
-    new_operation_id,
+    Beginning, EntryKind, JournalError, KnownStack, NewEntry, NewRelease, Release, ReleaseState, SeenAtEnd,
+    StepOutcome, new_operation_id,
 };
 use crate::world::{World, WorldError};
 
@@ -147,7 +147,11 @@ impl<W: World + Clone> Running<'_, W> {
         };
         let seen = seen.map(|observed| seen_at_end(&self.plan.stack, &observed)).unwrap_or_default();
         let seen = of_itself(seen, state);
-        let ended = self.keeper.journal.release_ends(self.operation, state, seen).await;
+        // One that went well is remembered with its operation.
+        let stays = has_failed && state == ReleaseState::Committed;
+        let before = self.keeper.journal.stack(&self.plan.stack).ok().flatten();
+        let remembered = if stays { known::committed(self.order, &story.walked, before) } else { None };
+        let ended = self.keeper.journal.release_ends(self.operation, state, seen, remembered).await;
         self.keeper.keep_ways_back(&self.plan.stack).await;
         (failure, ended)
     }
@@ -309,8 +313,7 @@ impl<W: World + Clone> Keeper<W> {
                 }
                 // Whether it was told can be seen at the edge, whatever was written down.
                 Some(Action::Commit { tells_edge: true, .. }) => {
-                    committed |= step.outcome == Some(StepOutcome::Done)
-                        || release.before.edge_has_moved(&observed);
+                    committed |= step.outcome == Some(StepOutcome::Done) || release.before.edge_has_moved(&observed);
                 }
                 _ => {}
             }
@@ -323,8 +326,10 @@ impl<W: World + Clone> Keeper<W> {
             (false, true) => (Towards::Before, ReleaseState::Undone),
             // There is nothing to go back to; the next `up` goes on from what is there.
             (false, false) => {
-                let ended =
-                    self.journal.release_ends(&release.operation, ReleaseState::Failed, SeenAtEnd::default()).await;
+                let ended = self
+                    .journal
+                    .release_ends(&release.operation, ReleaseState::Failed, SeenAtEnd::default(), None)
+                    .await;
                 ended.map_err(|trouble| failure_of_journal(&trouble))?;
                 return Ok(format!(
                     "the first release of `{}` was cut off; `mainstay up` goes on with it",
@@ -343,7 +348,8 @@ impl<W: World + Clone> Keeper<W> {
         }
         self.carry_out_settling(&order, &plan, operation, &release.operation).await?;
         let seen = of_itself(self.seen_after(release).await, state);
-        let ended = self.journal.release_ends(&release.operation, state, seen).await;
+        let remembered = if state == ReleaseState::Committed { self.remembered_of(release) } else { None };
+        let ended = self.journal.release_ends(&release.operation, state, seen, remembered).await;
         ended.map_err(|trouble| failure_of_journal(&trouble))?;
         self.keep_ways_back(&release.stack).await;
         let what = match towards {
@@ -351,6 +357,14 @@ impl<W: World + Clone> Keeper<W> {
             Towards::Release => format!("had been committed and was finished{}", after.told()),
         };
         Ok(format!("release {} of `{}` was cut off and {what}", release.number, release.stack))
+    }
+
+    /// Where the files of a release that was cut off are, and what is held of it, from what is sealed of it.
+    fn remembered_of(&self, release: &Release) -> Option<KnownStack> {
+        let released = self.secrets.as_ref()?.released(&release.stack, &release.operation).ok().flatten()?;
+        let order = Order::Up { declared: Box::new(released.declared), options: released.options };
+        let before = self.journal.stack(&release.stack).ok().flatten();
+        known::committed(&order, &Plan::empty(release.stack.clone(), "up"), before)
     }
 
     async fn carry_out_settling(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::edge::Site;
+use crate::edge::{Site, wanted};
 use crate::identity::StackName;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,4 +24,11 @@ pub struct ObservedEdge {
     /// Stacks with a release behind the private door, which is asked before it is committed.
     #[serde(default)]
     pub previews: BTreeSet<StackName>,
+}
+
+impl ObservedEdge {
+    /// Whether requests go to a container now.
+    pub fn leads_to(&self, container_id: &str) -> bool {
+        self.sites.iter().flat_map(Site::upstreams).any(|dial| wanted::leads_to(dial, container_id))
+    }
 }

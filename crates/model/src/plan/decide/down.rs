@@ -6,7 +6,9 @@ use super::anonymous::tell_about_left_volumes;
 use super::containers::is_up;
 use super::draft::Draft;
 use super::listed;
+use super::settle::DRAIN_SECS;
 use super::start_stop::{labelled_leaning, stop_in_order};
+use crate::edge::Site;
 use crate::observed::{Container, Maker, Observed, ObservedNetwork};
 use crate::plan::{Action, Impact, Level, StackOrder, StepId, Target};
 
@@ -23,8 +25,17 @@ pub(super) fn down(order: &StackOrder, world: &Observed) -> Draft {
     let leaning = labelled_leaning(&ours);
     let running: Vec<&Container> = ours.iter().copied().filter(|container| is_up(container)).collect();
     let stops = stop_in_order(&mut draft, &running, &leaning, order.timeout_secs, "`down` was ordered");
-    // Nothing is sent any more to what is about to stop.
-    stops.values().for_each(|stop| unrouted.into_iter().for_each(|step| draft.need(*stop, step)));
+    let is_served = |container: &Container| world.edge.as_ref().is_some_and(|edge| edge.leads_to(&container.id));
+    // Nothing is sent any more to what is about to stop, and what is under way is answered.
+    for (id, stop) in &stops {
+        let Some(unrouted) = unrouted else { break };
+        let served = running.iter().find(|container| container.id == *id && is_served(container));
+        let before = served.filter(|_| order.timeout_secs != Some(0)).map(|container| {
+            let action = Action::Drain { target: Target::observed(container), within_secs: DRAIN_SECS };
+            draft.add(action, Impact::Live, "`down` was ordered", [unrouted])
+        });
+        draft.need(*stop, before.unwrap_or(unrouted));
+    }
     let mut removals: BTreeMap<String, StepId> = BTreeMap::new();
     for container in &ours {
         let action = Action::RemoveContainer { target: Target::observed(container), volumes: false };
@@ -47,7 +58,7 @@ pub(super) fn down(order: &StackOrder, world: &Observed) -> Draft {
 
 fn unroute(draft: &mut Draft, order: &StackOrder, world: &Observed) -> Option<StepId> {
     let sites = world.edge.iter().flat_map(|edge| &edge.sites).filter(|site| site.stack == order.stack);
-    let addresses: Vec<String> = sites.map(crate::edge::Site::address).collect();
+    let addresses: Vec<String> = sites.map(Site::address).collect();
     if addresses.is_empty() {
         // A first release that failed before its commit may have left it.
         let previews = world.edge.as_ref().is_some_and(|edge| edge.previews.contains(&order.stack));

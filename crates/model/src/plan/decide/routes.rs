@@ -233,8 +233,7 @@ impl<'a> Up<'a> {
 
     /// Whether requests go to a container now.
     pub fn leads_to(&self, container: &Container) -> bool {
-        let sites = self.world.edge.iter().flat_map(|edge| &edge.sites);
-        sites.flat_map(Site::upstreams).any(|dial| wanted::leads_to(dial, &container.id))
+        self.world.edge.as_ref().is_some_and(|edge| edge.leads_to(&container.id))
     }
 
     /// The addresses that the edge serves for this stack now, and not with these routes.
