@@ -1,7 +1,9 @@
 //! One file against one database: in a transaction with its row, or statement by statement.
 
+use std::pin::pin;
 use std::time::Instant;
 
+use futures_util::StreamExt;
 use mainstay_model::postgres::migration::{LedgerName, MigrationFile, Note, Place, Statement};
 use standing_pool::tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 use standing_pool::tokio_postgres::{Error, Row, SimpleQueryMessage};
@@ -68,11 +70,11 @@ impl Single<'_> {
         self.session.begin_anew().await?;
         self.session.simple("BEGIN", "beginning a transaction").await?;
         let sql = format!("{};COMMIT", self.file.text);
-        match self.session.client.batch_execute(&sql).await {
+        match self.whole(&sql).await {
             Ok(()) => Ok(()),
-            Err(error) => {
+            Err((error, at)) => {
                 let _ = self.session.client.batch_execute("ROLLBACK").await;
-                Err(self.failed(&error, None, 0))
+                Err(self.failed_in_whole(&error, at))
             }
         }
     }
@@ -112,22 +114,20 @@ impl Single<'_> {
 
     /// All statements of the file, inside a transaction: in one go, or one by one where somebody looks on.
     async fn run_all(&self) -> Result<(), PgError> {
-        let client = &self.session.client;
-        let whole = || client.batch_execute(&self.file.text);
         let Some(onlooker) = self.onlooker else {
-            return whole().await.map_err(|error| self.failed(&error, None, 0));
+            return self.whole(&self.file.text).await.map_err(|(error, at)| self.failed_in_whole(&error, at));
         };
         let pid = self.session.pid().await?;
         onlooker.begins(self.file).await?;
         // What the parser does not understand may be split wrongly.
         if self.file.statements.iter().any(|statement| !statement.is_understood) {
             let began = Instant::now();
-            let ran = whole().await;
+            let ran = self.whole(&self.file.text).await;
             return match ran {
                 Ok(()) => onlooker.saw(pid, 1, self.file.statements.len(), began.elapsed()).await,
-                Err(error) => {
+                Err((error, at)) => {
                     onlooker.transaction_ended(began.elapsed());
-                    Err(self.failed(&error, None, 0))
+                    Err(self.failed_in_whole(&error, at))
                 }
             };
         }
@@ -135,6 +135,29 @@ impl Single<'_> {
             self.looked_on(onlooker, pid, statement).await.map_err(|broken| self.told(broken, statement, 0))?;
         }
         Ok(())
+    }
+
+    /// The text of the file in one go; with an error, how many statements of it had come to their end.
+    async fn whole(&self, text: &str) -> Result<(), (Error, usize)> {
+        let mut ended = 0;
+        let answers = self.session.client.simple_query_raw(text).await.map_err(|error| (error, 0))?;
+        let mut answers = pin!(answers);
+        while let Some(answer) = answers.next().await {
+            if let SimpleQueryMessage::CommandComplete(_) = answer.map_err(|error| (error, ended))? {
+                ended += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The server says where in a text an error of the grammar is, and of one that comes while it runs nothing: that is
+    /// of the statement after those that have ended, where all of them were told apart.
+    fn failed_in_whole(&self, error: &Error, ended: usize) -> PgError {
+        let has_place = error.as_db_error().is_some_and(|told| told.position().is_some());
+        let statements = &self.file.statements;
+        let are_known = statements.iter().all(|statement| statement.is_understood);
+        let statement = if has_place || !are_known { None } else { statements.get(ended) };
+        self.failed(error, statement, 0)
     }
 
     /// One statement of a transaction that stays open.

@@ -80,15 +80,28 @@ pub async fn run(boot: &Boot, args: DrillArgs) -> Outcome {
 /// The backup that is meant: by its id, else the newest that `fits`, else the newest.
 ///
 /// # Errors
-/// When there is none, or none can be read.
+/// When there is none, or none can be read, or a newer one than all that can be: nobody is to take the one before it for
+/// the newest unawares.
 pub async fn chosen(vault: &Vault, id: Option<&BackupId>, fits: impl Fn(&Manifest) -> bool) -> Result<Kept, Problem> {
     if let Some(id) = id {
         return Ok(vault.get(id).await?);
     }
     let listing = vault.list().await?;
     let newest = listing.backups.iter().find(|one| fits(&one.manifest)).or(listing.backups.first());
+    let broken = listing.unusable.iter().max_by(|one, other| one.id.cmp(&other.id));
     if let Some(newest) = newest {
-        return Ok(newest.clone());
+        return match broken.filter(|one| one.id > newest.manifest.id) {
+            Some(one) => Err(Problem::new(
+                Kind::World,
+                "newest-unusable",
+                format!("the newest backup of {}, {}, cannot be used: {}", vault.of(), one.id, one.why),
+            )
+            .hint(format!(
+                "the one before it, by its id: {}; `mainstay db backups` lists them all",
+                newest.manifest.id
+            ))),
+            None => Ok(newest.clone()),
+        };
     }
     let (of, place) = (vault.of().to_owned(), vault.place().to_owned());
     let mut problem = Problem::from(BackupError::NoBackup { of, place });
