@@ -12,7 +12,7 @@ use mainstay_model::plan::{Order, UpOptions};
 
 use super::up::{self, Preflight, ServiceArg, Up, services};
 use super::walk::Walk;
-use super::{chosen, edge, serving};
+use super::{chosen, db, edge, serving};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -128,6 +128,7 @@ async fn from_release(boot: &Boot, stack: &StackName, mut promotion: Promotion, 
         edge_comes,
         ready_within_secs: up.ready_within.or(options.ready_within_secs),
         no_smoke: up.no_smoke,
+        not_production: db::is_no_production(boot),
         unchecked: up.preflight.unchecked(),
         way_back_required: up.require_way_back,
         back_to: None,

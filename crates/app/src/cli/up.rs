@@ -12,7 +12,7 @@ use mainstay_model::plan::{Order, UpOptions};
 
 use super::promote::Promotion;
 use super::required::{self, Wanted};
-use super::{chosen, edge, generated, migrations, secret, serving, walk::Walk, watch};
+use super::{chosen, db, edge, generated, migrations, secret, serving, walk::Walk, watch};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -120,7 +120,7 @@ pub fn services(args: &[ServiceArg]) -> BTreeSet<ServiceName> {
 }
 
 impl Up {
-    fn options(&self, boot: &Boot) -> UpOptions {
+    fn options(&self, boot: &Boot, read: &Read) -> UpOptions {
         UpOptions {
             services: services(&self.services),
             no_deps: self.no_deps,
@@ -138,7 +138,8 @@ impl Up {
             edge_comes: false,
             images_are_fresh: false,
             made: std::collections::BTreeSet::new(),
-            env: boot.global.env.clone(),
+            env: read.env().map(str::to_owned),
+            not_production: db::is_no_production(boot),
             profiles: boot.global.profile.clone(),
             back_to: None,
             schema_then: BTreeMap::new(),
@@ -152,13 +153,15 @@ impl Up {
     /// The order for a stack that was asked for; one that is only needed comes up whole and as it is.
     pub fn order(&self, boot: &Boot, wanted: &Wanted, edge_comes: bool) -> Order {
         let options = if wanted.needed_by.is_none() {
-            UpOptions { edge_comes, ..self.options(boot) }
+            UpOptions { edge_comes, ..self.options(boot, &wanted.read) }
         } else {
             UpOptions {
                 ready_within_secs: self.ready_within,
                 take_over: self.take_over,
                 no_edge: self.no_edge,
                 no_smoke: self.no_smoke,
+                env: wanted.read.env().map(str::to_owned),
+                not_production: db::is_no_production(boot),
                 edge_comes,
                 unchecked: self.preflight.unchecked(),
                 ..UpOptions::default()
