@@ -162,6 +162,9 @@ pub struct UpOptions {
     /// It was said in so many words that this is none of production, whatever `env` is.
     #[serde(skip_serializing_if = "is_false")]
     pub not_production: bool,
+    /// No backup is made before migrations.
+    #[serde(skip_serializing_if = "is_false")]
+    pub no_backup: bool,
     /// `--profile`, to be remembered with the stack.
     pub profiles: Vec<String>,
     /// The number of the release that this goes back to.
