@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mainstay_e2e::{Scene, SmallDisk, docker, docker_ok, eventually, require_engine};
+use mainstay_e2e::{Dumper, Scene, SmallDisk, docker, docker_ok, eventually, require_engine};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -84,32 +83,22 @@ fn fill(scene: &Scene) {
 /// A backup that is in the middle and stays there: its `pg_dump` does not move.
 struct Halfway {
     running: mainstay_e2e::Running,
-    dumper: String,
+    dumper: Dumper,
 }
 
 impl Halfway {
     /// `folder` is where it lies.
     fn reach(scene: &Scene, folder: &Path) -> Halfway {
-        let container = docker_ok(&["inspect", "-f", "{{.Id}}", &scene.container("one", "db")]);
         let running = scene.start("one", &["db", "backup"]);
-        let began = Instant::now();
-        // Not by the engine, which takes longer than a dump.
-        let dumper = loop {
-            if let Some(found) = dumper_in(&container) {
-                break found;
-            }
-            assert!(began.elapsed() < LONG, "no dumper came: {:?}", running.stderr());
-        };
+        let dumper = Dumper::hold(&scene.container("one", "db"), || format!("{:?}", running.stderr()));
         let halfway = Halfway { running, dumper };
-        halfway.signal("-STOP");
         assert!(files(folder).iter().any(|name| name.ends_with(".begun")), "{:?}", files(folder));
         assert!(!files(folder).iter().any(|name| name.contains(".manifest")), "it was too fast: {:?}", files(folder));
         halfway
     }
 
     fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.dumper]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "kill {signal} {}", self.dumper);
+        assert!(self.dumper.signal(signal), "kill {signal} {}", self.dumper.pid);
     }
 
     /// Goes on from there.
@@ -117,18 +106,6 @@ impl Halfway {
         self.signal("-CONT");
         self.running
     }
-}
-
-/// The process of a container that dumps data.
-fn dumper_in(container: &str) -> Option<String> {
-    let entries = fs::read_dir("/proc").expect("processes");
-    entries.flatten().map(|entry| entry.path()).find_map(|process| {
-        let line = fs::read_to_string(process.join("cmdline")).ok()?;
-        let is_dumper = line.starts_with("pg_dump\0") || line.contains("/pg_dump\0");
-        let is_dumping = is_dumper && line.contains("--format=custom") && line.contains("--snapshot=");
-        let is_inside = is_dumping && fs::read_to_string(process.join("cgroup")).ok()?.contains(container);
-        is_inside.then(|| process.file_name().map(|name| name.to_string_lossy().into_owned()))?
-    })
 }
 
 fn everything_of(image: &str, name: &str) {
@@ -261,7 +238,7 @@ fn a_dumper_that_is_killed_makes_no_backup() {
     let scene = stack("bkdump", "postgres:15", "./backups");
     fill(&scene);
     let halfway = Halfway::reach(&scene, &shelf(&scene));
-    let process = Path::new("/proc").join(&halfway.dumper);
+    let process = Path::new("/proc").join(&halfway.dumper.pid);
     let line = fs::read_to_string(process.join("cmdline")).expect("its command line");
     assert!(!line.contains("secret"), "{line}");
     halfway.signal("-KILL");

@@ -355,6 +355,13 @@ x-mainstay: { requires: ['{stack:data}'] }
     assert!(logs_of(&app).contains("found"), "{}", logs_of(&app));
     assert_eq!(docker_json(&scene.container("data", "db"))["State"]["Health"]["Status"], "healthy");
     assert_eq!(networks_of(&app), [scene.network("data"), scene.network("web")].into());
+
+    // It is read with the environment of the one that requires it, and known by that from then on.
+    scene.on("web", &["down", "--yes"]).ok();
+    scene.on("data", &["down", "--yes"]).ok();
+    ["web", "data"].iter().for_each(|stack| drop(scene.file(stack, ".env.dev", "")));
+    scene.on("web", &["up", "--env", "dev"]).ok();
+    scene.on("data", &["plan"]).code(0).says("with `--env dev`");
 }
 
 #[test]

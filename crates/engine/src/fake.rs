@@ -253,7 +253,7 @@ impl Inner {
             Action::CreateVolume { .. } | Action::RemoveVolume { .. } | Action::Await { .. } => {}
             Action::Probe { .. } | Action::Commit { .. } | Action::Drain { .. } => {}
             Action::Unroute { .. } | Action::KeepLogs { .. } => {}
-            Action::MakeBucket { .. } => {}
+            Action::MakeBucket { .. } | Action::BackUp { .. } => {}
             Action::Smoke { .. } | Action::LeadBack { .. } | Action::ClosePreview | Action::Migrate { .. } => {}
             Action::CreateContainer { service, number, name, .. } => {
                 if self.containers.iter().any(|container| container.name == *name) {

@@ -1,6 +1,7 @@
 //! One host: its Docker engine, and the edge in front of its stacks. The world that orders are carried out in.
 
 mod act;
+mod backups;
 mod buckets;
 mod databases;
 mod probe;
@@ -22,7 +23,10 @@ use mainstay_model::plan::preflight::{Questions, Seen};
 use crate::docker::{Docker, EngineEvent};
 use crate::edge::Edge;
 use crate::reconcile::{Glance, Watched};
+use crate::secrets::Secrets;
 use crate::world::{Acted, Context, KeptImages, Pinned, Progress, World, WorldError};
+
+pub use backups::Vaults;
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,6 +36,7 @@ pub struct Machine {
     /// Where what containers said is kept when they go.
     logs: Arc<Path>,
     state_dir: Arc<Path>,
+    vaults: Arc<Vaults>,
 }
 
 impl Machine {
@@ -42,7 +47,14 @@ impl Machine {
             edge: Edge::at(state_dir.join("edge")),
             logs: state_dir.join("logs").into(),
             state_dir: state_dir.into(),
+            vaults: Arc::new(Vaults::of(Secrets::of(state_dir, None))),
         }
+    }
+
+    /// The same, with what backups need of this process.
+    #[must_use]
+    pub fn with_vaults(self, vaults: Vaults) -> Machine {
+        Machine { vaults: Arc::new(vaults), ..self }
     }
 
     /// Whether a look for this stack has to bring the edge too: it has routes, or is to have some.

@@ -94,6 +94,8 @@ pub struct Context {
     pub stack: StackName,
     /// There for `up`: the specs that `CreateContainer`, `CreateNetwork`, `BuildImage`… take by name.
     pub declared: Option<Arc<Declared>>,
+    /// The environment that the declaration was read with: what is kept of a stack is kept apart for each.
+    pub env: Option<Arc<str>>,
     /// Whose state folder keeps what is made: the value of our label on containers.
     pub keeper: Arc<str>,
     /// Container ids that earlier steps of this plan made.

@@ -9,13 +9,18 @@ mod usage;
 use std::io::Read as _;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
+use mainstay_engine::Machine;
 use mainstay_engine::docker::Docker;
+use mainstay_engine::machine::Vaults;
 use mainstay_engine::secrets::Secrets;
+use mainstay_engine::timetable::Keys;
 use tokio::sync::OnceCell;
 
+use crate::cli::db::shelf;
 use crate::cli::{Cli, Command, Global};
 use crate::config::{Environment, Settings};
 use crate::problem::{Kind, Outcome, Problem};
@@ -56,6 +61,18 @@ impl Boot {
     /// Where secrets are kept.
     pub fn secrets(&self) -> Secrets {
         Secrets::of(&self.settings.state_dir, self.settings.key_file.clone())
+    }
+
+    /// The host that orders are carried out on, by this process.
+    pub fn machine(&self, docker: Docker) -> Machine {
+        let vaults = Vaults::of(self.secrets()).with(self.keys(), env!("CARGO_PKG_VERSION"));
+        Machine::new(docker, &self.settings.state_dir).with_vaults(vaults)
+    }
+
+    /// What the environment of this process knows of places of backups.
+    pub fn keys(&self) -> Keys {
+        let environment = self.environment.clone();
+        Arc::new(move |to| shelf::with_keys(to, &environment))
     }
 
     /// The same, which tells nothing but problems.

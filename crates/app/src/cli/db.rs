@@ -47,8 +47,16 @@ enum Room {
 
 /// Whether the environment says that a database may be migrated whatever it is, or that it is none of production.
 pub fn is_confirmed(boot: &Boot) -> bool {
-    let is_set = |name: &str| boot.environment.get(name).is_some_and(|value| value == "1" || value == "true");
-    is_set("CONFIRM_PROD") || is_set("ALLOW_NON_PROD")
+    is_set(boot, "CONFIRM_PROD") || is_no_production(boot)
+}
+
+/// Whether the environment says in so many words that it is none of production.
+pub fn is_no_production(boot: &Boot) -> bool {
+    is_set(boot, "ALLOW_NON_PROD")
+}
+
+fn is_set(boot: &Boot, name: &str) -> bool {
+    boot.environment.get(name).is_some_and(|value| value == "1" || value == "true")
 }
 
 pub async fn run(boot: &Boot, args: Db) -> Outcome {

@@ -68,7 +68,7 @@ pub async fn run(boot: &Boot, args: PlanArgs) -> Outcome {
         Some(verb) => verb.orders(boot).await?,
         None => plain_orders(boot, args.services).await?,
     };
-    let machine = Machine::new(boot.docker().await?, &boot.settings.state_dir);
+    let machine = boot.machine(boot.docker().await?);
     let mut something_to_do = false;
     for order in orders {
         let plan = plan_of(boot, &machine, &order).await?;

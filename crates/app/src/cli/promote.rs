@@ -12,7 +12,7 @@ use mainstay_model::plan::{Order, UpOptions};
 
 use super::up::{self, Preflight, ServiceArg, Up, services};
 use super::walk::Walk;
-use super::{chosen, edge, serving};
+use super::{chosen, db, edge, serving};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -52,6 +52,9 @@ pub struct Promote {
     /// Do not ask the smoke checks that the release has to pass
     #[arg(long)]
     no_smoke: bool,
+    /// In production, make no backup before migrations, although the database declares `backup`
+    #[arg(long)]
+    no_backup: bool,
 }
 
 /// Which images are to stand in the place of those of the files.
@@ -81,6 +84,7 @@ pub async fn run(boot: &Boot, args: Promote) -> Outcome {
     let up = Up {
         ready_within: args.ready_within,
         no_smoke: args.no_smoke,
+        no_backup: args.no_backup,
         require_way_back: args.require_way_back,
         preflight: args.preflight,
         ..Up::default()
@@ -128,6 +132,8 @@ async fn from_release(boot: &Boot, stack: &StackName, mut promotion: Promotion, 
         edge_comes,
         ready_within_secs: up.ready_within.or(options.ready_within_secs),
         no_smoke: up.no_smoke,
+        not_production: db::is_no_production(boot),
+        no_backup: up.no_backup,
         unchecked: up.preflight.unchecked(),
         way_back_required: up.require_way_back,
         back_to: None,

@@ -230,6 +230,7 @@ impl Row<'_> {
 fn word(phase: Phase) -> &'static str {
     match phase {
         Phase::Materials => "materials",
+        Phase::BackUp => "back up",
         Phase::Migrate => "migrate",
         Phase::Start => "start",
         Phase::Proof => "proof",

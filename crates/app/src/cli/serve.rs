@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use mainstay_engine::Keeper;
 use mainstay_engine::docker::Docker;
 use mainstay_engine::journal::{EntryKind, HistoryFilter};
 use mainstay_engine::pg::drill::scheduled;
 use mainstay_engine::timetable::{Drilling, Timetable};
-use mainstay_engine::{Keeper, Machine};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Api, Running, router};
 use crate::boot::interrupt::Signals;
 use crate::boot::{Boot, engine, notify, socket};
-use crate::cli::db::shelf;
 use crate::client::served::Served;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::Ui;
@@ -62,7 +61,7 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let drilling = scheduled(docker.clone(), env!("CARGO_PKG_VERSION"));
-    let machine = Machine::new(docker, &boot.settings.state_dir);
+    let machine = boot.machine(docker);
     let keeper = Keeper::open(boot.settings.state_dir.clone(), machine).await?.with_secrets(boot.secrets());
     // Before anybody can order anything.
     for told in keeper.settle_releases().await? {
@@ -93,10 +92,8 @@ pub async fn run(boot: &Boot, args: Serve) -> Outcome {
 
 /// Backups and drills by their schedules, beside everything else.
 fn keep_timetable(boot: &Boot, api: &Api, drilling: Drilling) -> JoinHandle<()> {
-    let environment = boot.environment.clone();
-    let keys = Arc::new(move |to| shelf::with_keys(to, &environment));
     let (keeper, state_dir) = (api.keeper.acting_for("schedule"), boot.settings.state_dir.clone());
-    let timetable = Timetable::new(keeper, boot.secrets(), state_dir, env!("CARGO_PKG_VERSION"), keys);
+    let timetable = Timetable::new(keeper, boot.secrets(), state_dir, env!("CARGO_PKG_VERSION"), boot.keys());
     let timetable = timetable.drilling(drilling);
     let stopping = api.stopping.clone();
     tokio::spawn(async move { timetable.keep(stopping).await })

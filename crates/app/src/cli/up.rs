@@ -12,7 +12,7 @@ use mainstay_model::plan::{Order, UpOptions};
 
 use super::promote::Promotion;
 use super::required::{self, Wanted};
-use super::{chosen, edge, generated, migrations, secret, serving, walk::Walk, watch};
+use super::{chosen, db, edge, generated, migrations, secret, serving, walk::Walk, watch};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 
@@ -22,7 +22,7 @@ const PULLED_IMAGE: &str = "pulled-image";
 /// Make the world as the files declare it.
 #[derive(Debug, Default, Args)]
 #[command(
-    after_help = "Examples:\n  mainstay up                              the stack of this folder\n  mainstay up web --build                  only `web` and what it depends on, built anew\n  mainstay up --stack ./supabase --stack ./nocodb --yes\n  mainstay up --dry-run                    only show what would be done\n\nMigrations that are declared with `release: true` are applied before anything else starts; in production that\nneeds a yes: `--yes`, or CONFIRM_PROD=1 (docs/MIGRATIONS.md)."
+    after_help = "Examples:\n  mainstay up                              the stack of this folder\n  mainstay up web --build                  only `web` and what it depends on, built anew\n  mainstay up --stack ./supabase --stack ./nocodb --yes\n  mainstay up --dry-run                    only show what would be done\n\nMigrations that are declared with `release: true` are applied before anything else starts; in production that\nneeds a yes: `--yes`, or CONFIRM_PROD=1, and a database that declares `backup` is backed up just before\n(docs/MIGRATIONS.md)."
 )]
 pub struct Up {
     /// Only these services and what they depend on
@@ -72,6 +72,9 @@ pub struct Up {
     /// Do not ask the smoke checks that the release has to pass
     #[arg(long)]
     pub no_smoke: bool,
+    /// In production, make no backup before migrations, although the database declares `backup`
+    #[arg(long)]
+    pub no_backup: bool,
     /// Taken for Compose's sake; `up` always returns when the services are ready
     #[arg(long, short, hide = true)]
     pub detach: bool,
@@ -120,7 +123,7 @@ pub fn services(args: &[ServiceArg]) -> BTreeSet<ServiceName> {
 }
 
 impl Up {
-    fn options(&self, boot: &Boot) -> UpOptions {
+    fn options(&self, boot: &Boot, read: &Read) -> UpOptions {
         UpOptions {
             services: services(&self.services),
             no_deps: self.no_deps,
@@ -138,7 +141,9 @@ impl Up {
             edge_comes: false,
             images_are_fresh: false,
             made: std::collections::BTreeSet::new(),
-            env: boot.global.env.clone(),
+            env: read.env().map(str::to_owned),
+            not_production: db::is_no_production(boot),
+            no_backup: self.no_backup,
             profiles: boot.global.profile.clone(),
             back_to: None,
             schema_then: BTreeMap::new(),
@@ -152,13 +157,16 @@ impl Up {
     /// The order for a stack that was asked for; one that is only needed comes up whole and as it is.
     pub fn order(&self, boot: &Boot, wanted: &Wanted, edge_comes: bool) -> Order {
         let options = if wanted.needed_by.is_none() {
-            UpOptions { edge_comes, ..self.options(boot) }
+            UpOptions { edge_comes, ..self.options(boot, &wanted.read) }
         } else {
             UpOptions {
                 ready_within_secs: self.ready_within,
                 take_over: self.take_over,
                 no_edge: self.no_edge,
                 no_smoke: self.no_smoke,
+                env: wanted.read.env().map(str::to_owned),
+                not_production: db::is_no_production(boot),
+                no_backup: self.no_backup,
                 edge_comes,
                 unchecked: self.preflight.unchecked(),
                 ..UpOptions::default()

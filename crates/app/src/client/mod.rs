@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mainstay_engine::journal::{Entry, HistoryFilter, Journal, KnownStack, Logged, Reading, Release, ReleaseState};
-use mainstay_engine::{Keeper, KeeperError, Machine, Pinned, World as _};
+use mainstay_engine::{Keeper, KeeperError, Pinned, World as _};
 use mainstay_model::identity::{OperationId, StackName};
 use mainstay_model::operation::{Event, Verdict};
 use mainstay_model::plan::{Order, Plan};
@@ -73,7 +73,7 @@ impl Client {
             if let Some(served) = Served::find(settings).await? {
                 return Ok(Client::Served(served, actor));
             }
-            let machine = Machine::new(boot.docker().await?, &settings.state_dir);
+            let machine = boot.machine(boot.docker().await?);
             match Keeper::open(settings.state_dir.clone(), machine).await {
                 Ok(keeper) => {
                     let keeper = keeper.with_secrets(boot.secrets()).acting_for(&actor);

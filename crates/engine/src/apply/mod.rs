@@ -37,6 +37,8 @@ pub(crate) struct Walk<'a, W> {
     pub operation: &'a OperationId,
     pub plan: &'a Plan,
     pub declared: Option<Arc<Declared>>,
+    /// `--env`, with which that was read.
+    pub env: Option<Arc<str>>,
     /// Containers that earlier rounds of the same operation made.
     pub made: BTreeMap<StepId, String>,
     pub teller: &'a Teller,
@@ -117,6 +119,7 @@ impl<W: World> Walk<'_, W> {
         Context {
             stack: self.plan.stack.clone(),
             declared: self.declared.clone(),
+            env: self.env.clone(),
             keeper: self.journal.keeper(),
             made: state.made().clone(),
             redactions: self.journal.redactions.clone(),

@@ -26,6 +26,7 @@ impl Load {
             | Action::Probe { .. }
             | Action::Drain { .. }
             | Action::Migrate { .. }
+            | Action::BackUp { .. }
             | Action::MakeBucket { .. }
             | Action::Smoke { .. } => Load::Wait,
             _ => Load::Call,

@@ -38,6 +38,7 @@ pub(crate) fn did(action: &Action) -> String {
         "stop" => "stopped",
         "wait" => "waited",
         "make" => "made",
+        "back" => "backed",
         "pull" => "pulled",
         "start" => "started",
         "attach" => "attached",
@@ -79,7 +80,7 @@ pub(crate) fn subject(action: &Action) -> (String, Option<&ServiceName>) {
         | Action::Probe { target, .. }
         | Action::Drain { target, .. }
         | Action::KeepLogs { target } => &target.name,
-        Action::Migrate { database, at, .. } => {
+        Action::Migrate { database, at, .. } | Action::BackUp { database, at, .. } => {
             return (database.clone(), at.as_ref().and_then(|target| target.service.as_ref()));
         }
         Action::MakeBucket { bucket, at, .. } => {

@@ -40,7 +40,7 @@ impl BlobError {
                 vec!["the keys need the rights to list, read, write and delete below that prefix".into()]
             }
             BlobError::Failed { why, .. } if why.contains("No space left") => {
-                vec!["make room, or name another place with `--to`".into()]
+                vec!["make room, or name another place: `to`, or `--to`".into()]
             }
             _ => Vec::new(),
         }

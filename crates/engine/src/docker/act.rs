@@ -66,7 +66,9 @@ impl Docker {
                 self.await_ready(id_of(target, context)?, &target.name, patience, progress).await
             }
             Action::MakeBucket { .. } => Err(WorldError::new("an engine alone was asked for a bucket")),
-            Action::Migrate { .. } => Err(WorldError::new("an engine alone was asked for something of a database")),
+            Action::Migrate { .. } | Action::BackUp { .. } => {
+                Err(WorldError::new("an engine alone was asked for something of a database"))
+            }
             Action::Probe { .. }
             | Action::Commit { .. }
             | Action::Drain { .. }

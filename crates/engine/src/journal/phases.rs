@@ -17,6 +17,8 @@ use super::releases::{self, Release};
 pub enum Phase {
     /// Images, networks, volumes, and containers that do not run yet.
     Materials,
+    /// Databases are backed up before they are migrated.
+    BackUp,
     /// Databases are migrated.
     Migrate,
     /// Containers start, join, and are taken down where the new one cannot run beside the old.
@@ -89,6 +91,7 @@ fn phase(action: &Action) -> Phase {
         Action::Smoke { stage: Stage::BeforeCommit | Stage::AtEnd, .. } => Phase::SmokeBefore,
         Action::Smoke { stage: Stage::AfterCommit, .. } => Phase::SmokeAfter,
         Action::Migrate { .. } => Phase::Migrate,
+        Action::BackUp { .. } => Phase::BackUp,
         Action::MakeBucket { .. } => Phase::Materials,
         Action::Commit { .. } => Phase::Commit,
         Action::RemoveContainer { .. }

@@ -225,6 +225,7 @@ impl<W: World + Clone> Keeper<W> {
             operation,
             plan,
             declared: None,
+            env: None,
             made: BTreeMap::new(),
             teller,
             cancel: &CancellationToken::new(),

@@ -116,9 +116,9 @@ impl<W: World + Clone> Rounds<'_, W> {
 
     async fn one(&self, plan: &Plan, story: &Story) -> Walked {
         let Running { keeper, order, operation, cancel, .. } = self.running;
-        let declared = match order {
-            Order::Up { declared, .. } => Some(Arc::new(declared.as_ref().clone())),
-            _ => None,
+        let (declared, env) = match order {
+            Order::Up { declared, options } => (Some(Arc::new(declared.as_ref().clone())), options.env.as_deref()),
+            _ => (None, None),
         };
         Walk {
             world: &keeper.docker,
@@ -126,6 +126,7 @@ impl<W: World + Clone> Rounds<'_, W> {
             operation,
             plan,
             declared,
+            env: env.map(Arc::from),
             made: story.made.clone(),
             teller: self.teller,
             cancel,

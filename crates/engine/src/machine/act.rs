@@ -10,6 +10,7 @@ use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::plan::{Action, PlannedRoute, Step, Target};
 
 use super::Machine;
+use super::backups::BackingUp;
 use super::databases::Migrating;
 use super::smoke::Asking;
 use crate::docker::{ExecOptions, id_of};
@@ -59,6 +60,9 @@ impl Machine {
             }
             Action::Migrate { database, at, files, .. } => {
                 self.migrate(&Migrating { database, at: at.as_ref(), files }, context, progress).await
+            }
+            Action::BackUp { database, at, .. } => {
+                self.back_up(&BackingUp { database, at: at.as_ref() }, context, progress).await
             }
             Action::MakeBucket { bucket, at, .. } => self.make_bucket(bucket, at.as_ref(), context, progress).await,
             Action::KeepLogs { target } => self.keep_logs(id_of(target, context)?, target, context).await,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use mainstay_model::declared::{Declared, Migrations};
+use mainstay_model::declared::{Database, Migrations, SqlFile};
 use mainstay_model::observed::{Ledger, LedgerPlace, Observed, ObservedDatabase};
 use mainstay_model::plan::{PlannedMigration, Target};
 use mainstay_model::postgres::migration::{MigrationPlan, MigrationSet};
@@ -12,7 +12,7 @@ use standing_pool::Kind;
 
 use super::Machine;
 use crate::docker::id_of;
-use crate::pg::{MigrationEvent, Migrator, Patience, PgError, Server};
+use crate::pg::{MigrationEvent, Migrator, Patience, PgError, Reached, Server};
 use crate::reconcile::Watched;
 use crate::world::{Acted, Context, Progress, WorldError};
 
@@ -60,14 +60,16 @@ impl Machine {
         progress: &Progress,
     ) -> Result<Acted, WorldError> {
         let name = migrating.database;
-        let declared = context.declared.as_deref();
-        let (migrations, files) = declared.and_then(|declared| carried(declared, name)).ok_or_else(|| {
-            WorldError::new(format!("the migrations of `{name}` are not declared in what is applied"))
-        })?;
-        let server = self.server(migrating, declared, context).await?;
+        let (migrations, files) = carried(context, name)?;
+        let database = context.declared.as_deref().and_then(|declared| declared.databases.get(name));
+        let database = database.ok_or_else(|| WorldError::new(format!("the database `{name}` is not declared")))?;
+        let server = self.reached(database, migrating.at, context).await;
+        let server = server.map_err(|why| why.within(format!("`{name}` cannot be migrated")))?;
+        let server = Server::new(server.settings);
         let migrator =
             Migrator::new(server, migrations.ledger.clone(), Patience::default(), context.by.replace('`', ""));
-        let Ledger { target, rows, attempts } = self.once_it_answers(migrating, &migrator, context, progress).await?;
+        let ledger = self.once_it_answers(name, migrating.at.is_some(), &migrator, context, progress).await?;
+        let Ledger { target, rows, attempts } = ledger;
         let set = MigrationSet::beside(files, &rows);
         let plan = MigrationPlan::decide(target, &set, &rows, &attempts, &BTreeSet::new());
         must_be_as_shown(migrating, &plan)?;
@@ -88,32 +90,29 @@ impl Machine {
         }
     }
 
-    async fn server(
+    /// Where a database is, in the container that a step names.
+    pub(super) async fn reached(
         &self,
-        migrating: &Migrating<'_>,
-        declared: Option<&Declared>,
+        database: &Database,
+        at: Option<&Target>,
         context: &Context,
-    ) -> Result<Server, WorldError> {
-        let name = migrating.database;
-        let database = declared.and_then(|declared| declared.databases.get(name));
-        let database = database.ok_or_else(|| WorldError::new(format!("the database `{name}` is not declared")))?;
-        let container = match migrating.at {
+    ) -> Result<Reached, WorldError> {
+        let container = match at {
             Some(target) => self.glance(id_of(target, context)?).await?.map(|glance| glance.container),
             None => None,
         };
-        Server::at(&database.whereabouts, container.as_ref())
-            .map_err(|why| WorldError::new(format!("`{name}` cannot be migrated: {why}")))
+        Reached::at(&database.whereabouts, container.as_ref()).map_err(|why| WorldError::new(why.to_string()))
     }
 
-    /// How it stands now. A container that was started a moment ago gets its time.
-    async fn once_it_answers(
+    /// How it stands now. A container of the stack, which may have been started a moment ago, gets its time.
+    pub(super) async fn once_it_answers(
         &self,
-        migrating: &Migrating<'_>,
+        name: &str,
+        is_a_container: bool,
         migrator: &Migrator,
         context: &Context,
         progress: &Progress,
     ) -> Result<Ledger, WorldError> {
-        let name = migrating.database;
         let began = Instant::now();
         let mut told = false;
         loop {
@@ -124,7 +123,7 @@ impl Machine {
             match asked {
                 Ok(ledger) => return Ok(ledger),
                 Err(PgError::Connect { failure, .. })
-                    if migrating.at.is_some()
+                    if is_a_container
                         && matches!(failure.kind, Kind::Refused | Kind::Closed | Kind::StartingUp)
                         && began.elapsed() < COMES_UP_WITHIN =>
                 {
@@ -143,12 +142,13 @@ impl Machine {
     }
 }
 
-fn carried<'d>(
-    declared: &'d Declared,
-    name: &str,
-) -> Option<(&'d Migrations, &'d [mainstay_model::declared::SqlFile])> {
-    let migrations = declared.databases.get(name)?.migrations.as_ref()?;
-    Some((migrations, migrations.files.as_deref()?))
+/// The migrations of a database, with the files that came with the order.
+pub(super) fn carried<'c>(context: &'c Context, name: &str) -> Result<(&'c Migrations, &'c [SqlFile]), WorldError> {
+    let database = context.declared.as_deref().and_then(|declared| declared.databases.get(name));
+    let migrations = database.and_then(|database| database.migrations.as_ref());
+    migrations
+        .and_then(|migrations| Some((migrations, migrations.files.as_deref()?)))
+        .ok_or_else(|| WorldError::new(format!("the migrations of `{name}` are not declared in what is applied")))
 }
 
 /// Nothing is applied that was not shown.

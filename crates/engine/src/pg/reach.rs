@@ -46,11 +46,27 @@ pub async fn reach(
     database: &Database,
 ) -> Result<Reached, ReachError> {
     match &database.whereabouts {
-        Whereabouts::Url(url) => Ok(Reached { settings: of_url(url)?, container: None }),
+        Whereabouts::Url(_) => Reached::at(&database.whereabouts, None),
         Whereabouts::Service { service, .. } => {
             let docker = docker().await?;
             let observed = docker.look(&Scope::of(declared)).await?;
             inside(running(service, &declared.stack, &observed.containers)?, &database.whereabouts)
+        }
+    }
+}
+
+impl Reached {
+    /// What is declared, in this very container where it is a service of the stack.
+    ///
+    /// # Errors
+    /// When it has no address, or what is declared cannot be read.
+    pub fn at(whereabouts: &Whereabouts, container: Option<&Container>) -> Result<Reached, ReachError> {
+        match (whereabouts, container) {
+            (Whereabouts::Url(url), _) => Ok(Reached { settings: of_url(url)?, container: None }),
+            (Whereabouts::Service { .. }, Some(container)) => inside(container, whereabouts),
+            (Whereabouts::Service { service, .. }, None) => {
+                Err(NotReached::NotRunning { service: service.clone() }.into())
+            }
         }
     }
 }
@@ -72,14 +88,7 @@ impl Server {
     /// # Errors
     /// When it has no address, or what is declared cannot be read.
     pub fn at(whereabouts: &Whereabouts, container: Option<&Container>) -> Result<Server, ReachError> {
-        let settings = match (whereabouts, container) {
-            (Whereabouts::Url(url), _) => of_url(url)?,
-            (Whereabouts::Service { .. }, Some(container)) => inside(container, whereabouts)?.settings,
-            (Whereabouts::Service { service, .. }, None) => {
-                return Err(NotReached::NotRunning { service: service.clone() }.into());
-            }
-        };
-        Ok(Server::new(settings))
+        Ok(Server::new(Reached::at(whereabouts, container)?.settings))
     }
 }
 

@@ -155,6 +155,7 @@ impl<W: Watched> Holding<'_, W> {
             operation: &operation,
             plan,
             declared: None,
+            env: None,
             made: Default::default(),
             teller: &teller,
             by: "the loop",

@@ -85,6 +85,11 @@ impl Read {
         read(&Find { drawn, ..self.find.clone() })
     }
 
+    /// The environment that it is read with.
+    pub fn env(&self) -> Option<&str> {
+        self.find.env.as_deref()
+    }
+
     /// Whose secrets it is read with.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use mainstay_model::declared::Schedule;
+use mainstay_model::declared::{Backup, Schedule};
 
 /// A schedule that can be asked. An hour that a day lacks is made up when the hour has passed, and of one that comes twice
 /// the first counts.
@@ -40,6 +40,12 @@ impl Clock {
     fn at(&self, time: Timestamp) -> Zoned {
         time.to_zoned(self.zone.clone())
     }
+}
+
+/// When it is backed up and when drilled, where that is said and can be read.
+pub fn clocks(backup: Option<&Backup>) -> (Option<Clock>, Option<Clock>) {
+    let clock = |schedule: Option<&Schedule>| schedule.and_then(|schedule| Clock::of(schedule).ok());
+    (clock(backup.and_then(|backup| backup.schedule.as_ref())), clock(backup.and_then(|backup| backup.drill.as_ref())))
 }
 
 #[cfg(test)]

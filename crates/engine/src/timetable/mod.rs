@@ -11,7 +11,7 @@ mod row;
 mod seen;
 mod work;
 
-pub use clock::Clock;
+pub use clock::{Clock, clocks};
 pub use memory::{Failed, Kind, Last, Memory, Track};
 pub use seen::{Drilled, Seen};
 pub use work::{Drill, Drilling, Keys, Timetable};

@@ -2,7 +2,7 @@
 
 use mainstay_model::declared::{Backup, Database, Declared, StackBucket};
 
-use super::clock::Clock;
+use super::clock::{Clock, clocks};
 use super::memory::Kind;
 use crate::secrets::Namespace;
 
@@ -33,7 +33,6 @@ impl Row {
             .buckets
             .iter()
             .filter_map(|(name, one)| Some((name, Wish::Bucket(one.clone()), one.backup.clone()?)));
-        let clock = |schedule: &Option<_>| schedule.as_ref().and_then(|schedule| Clock::of(schedule).ok());
         // A bucket first: what the rows of a database name is then in it, or in the next one.
         buckets
             .chain(databases)
@@ -42,7 +41,7 @@ impl Row {
                 declared: declared.clone(),
                 name: name.clone(),
                 wish,
-                clocks: (clock(&backup.schedule), clock(&backup.drill)),
+                clocks: clocks(Some(&backup)),
                 backup,
             })
             .collect()

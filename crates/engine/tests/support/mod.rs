@@ -118,6 +118,7 @@ impl Stack {
         Context {
             keeper: "test".into(),
             stack: self.declared.stack.clone(),
+            env: None,
             declared: Some(Arc::new(self.declared.clone())),
             made: BTreeMap::new(),
             redactions: Default::default(),

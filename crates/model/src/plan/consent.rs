@@ -1,7 +1,6 @@
 //! What a person has to agree to before a plan is applied. Consent is given to a plan's digest.
 
 use super::{Action, Impact, Order, Plan};
-use crate::postgres::migration::is_production;
 
 /// The reason for which an order and its plan need consent; `None` when the order itself says enough.
 ///
@@ -47,7 +46,7 @@ fn lost_by(action: &Action) -> Vec<String> {
 /// that the plan makes has nothing to be harmed.
 pub fn needed_for_migrations(order: &Order, plan: &Plan) -> Option<String> {
     let Order::Up { options, .. } = order else { return None };
-    if !is_production(options.env.as_deref()) {
+    if !options.is_production() {
         return None;
     }
     let migrated = names(plan, |action, _| match action {

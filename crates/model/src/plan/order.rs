@@ -9,7 +9,7 @@ use crate::edge::Site;
 use crate::identity::{ServiceName, StackName, digest};
 use crate::observed::{Observed, State};
 use crate::plan::preflight::Part;
-use crate::postgres::migration::SchemaLevel;
+use crate::postgres::migration::{SchemaLevel, is_production};
 
 /// An order for one stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -176,6 +176,12 @@ pub struct UpOptions {
     pub ready_within_secs: Option<u64>,
     /// `--env`, to be remembered with the stack; the declaration was read with it already.
     pub env: Option<String>,
+    /// It was said in so many words that this is none of production, whatever `env` is.
+    #[serde(skip_serializing_if = "is_false")]
+    pub not_production: bool,
+    /// No backup is made before migrations.
+    #[serde(skip_serializing_if = "is_false")]
+    pub no_backup: bool,
     /// `--profile`, to be remembered with the stack.
     pub profiles: Vec<String>,
     /// The number of the release that this goes back to.
@@ -197,6 +203,13 @@ pub struct UpOptions {
     /// Refuse a release after which the one that serves could not be gone back to.
     #[serde(skip_serializing_if = "is_false")]
     pub way_back_required: bool,
+}
+
+impl UpOptions {
+    /// Whether this may be production.
+    pub fn is_production(&self) -> bool {
+        is_production(self.env.as_deref(), self.not_production)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]

@@ -182,6 +182,10 @@ fn phrase(action: &Action, quote: &str) -> String {
             };
             format!("migrate {} by {which}", q(database))
         }
+        Action::BackUp { database, to, is_certain: true, .. } => format!("back up {} to {}", q(database), q(to)),
+        Action::BackUp { database, to, is_certain: false, .. } => {
+            format!("back up {} to {}, if a migration is pending", q(database), q(to))
+        }
         Action::MakeBucket { name, is_certain: true, .. } => format!("make bucket {}", q(name)),
         Action::MakeBucket { name, is_certain: false, .. } => format!("make bucket {}, if it is not there", q(name)),
         Action::Smoke { stage, checks, .. } => {

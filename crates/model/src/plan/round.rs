@@ -42,7 +42,7 @@ impl<'a> Thing<'a> {
             | Action::Probe { target, .. }
             | Action::Drain { target, .. }
             | Action::KeepLogs { target } => Thing::of_target(target),
-            Action::Migrate { database, .. } => Thing::Database(database),
+            Action::Migrate { database, .. } | Action::BackUp { database, .. } => Thing::Database(database),
             Action::MakeBucket { bucket, .. } => Thing::Bucket(bucket),
             Action::Commit { .. }
             | Action::Unroute { .. }

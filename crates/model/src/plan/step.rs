@@ -217,6 +217,18 @@ pub enum Action {
         /// Whether this plan makes the database, so that it holds nothing that could be lost.
         is_new: bool,
     },
+    /// Backs a database up to where it is declared, before a migration: the way back from it. One of which nothing turns
+    /// out to be pending is left alone.
+    BackUp {
+        /// Its name in the declaration.
+        database: String,
+        /// The container that it is in; `None` for a server elsewhere.
+        at: Option<Target>,
+        /// Where it goes, as people write it.
+        to: String,
+        /// Whether something surely is pending. Else the ledger cannot be read before the step begins.
+        is_certain: bool,
+    },
     /// Makes a declared bucket at its server, private, with its settings; one that is there is left alone.
     MakeBucket {
         /// Its name in the declaration.
@@ -361,7 +373,9 @@ impl Action {
     /// The same, for the planner's own numbering.
     pub(super) fn targets_mut(&mut self) -> Vec<&mut Target> {
         match self {
-            Action::Migrate { at, .. } | Action::MakeBucket { at, .. } => at.iter_mut().collect(),
+            Action::Migrate { at, .. } | Action::BackUp { at, .. } | Action::MakeBucket { at, .. } => {
+                at.iter_mut().collect()
+            }
             Action::Commit { routes, .. } => routes.iter_mut().flat_map(|route| &mut route.to).collect(),
             Action::Smoke { checks, preview, .. } => {
                 let of_checks = checks.iter_mut().flat_map(|check| &mut check.answered_by);

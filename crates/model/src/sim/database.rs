@@ -1,4 +1,4 @@
-//! Migrations: the ledger has all of a database's files once they were applied.
+//! Migrations: the ledger has all of a database's files once they were applied. Backups: the database has to answer.
 
 use crate::declared::{Declared, Whereabouts};
 use crate::observed::{Health, Ledger, Observed, ObservedDatabase, State};
@@ -40,12 +40,7 @@ pub(super) fn migrate(
     let not_declared = || SimError::NotDeclared(database.to_owned());
     let migrations = declared.and_then(|declared| declared.databases.get(database)?.migrations.as_ref());
     let migrations = migrations.ok_or_else(not_declared)?;
-    if let Some(id) = at {
-        let container = world.container(id).ok_or_else(|| SimError::NoContainer(id.to_owned()))?;
-        if container.state != State::Running || container.health == Health::Starting {
-            return Err(SimError::NotReady(container.name.clone()));
-        }
-    }
+    must_answer(world, at)?;
     let fresh = nothing(database, &migrations.ledger);
     let seen = world.databases.entry(database.to_owned()).or_insert_with(|| fresh.clone());
     if seen.ledger().is_none() {
@@ -61,6 +56,29 @@ pub(super) fn migrate(
                 notes: None,
             });
         }
+    }
+    Ok(())
+}
+
+/// Backs one up: nothing in the world that is looked at changes by it. The container that it is in has to be up.
+pub(super) fn back_up(
+    world: &Observed,
+    database: &str,
+    at: Option<&str>,
+    declared: Option<&Declared>,
+) -> Result<(), SimError> {
+    let backup = declared.and_then(|declared| declared.databases.get(database)?.backup.as_ref());
+    if backup.is_none() {
+        return Err(SimError::NotDeclared(format!("the backup of {database}")));
+    }
+    must_answer(world, at)
+}
+
+fn must_answer(world: &Observed, at: Option<&str>) -> Result<(), SimError> {
+    let Some(id) = at else { return Ok(()) };
+    let container = world.container(id).ok_or_else(|| SimError::NoContainer(id.to_owned()))?;
+    if container.state != State::Running || container.health == Health::Starting {
+        return Err(SimError::NotReady(container.name.clone()));
     }
     Ok(())
 }

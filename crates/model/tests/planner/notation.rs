@@ -6,7 +6,8 @@
 //! `volume=data` (`volume=:/cache` has no name), `env=KEY:value`, `port=8080`, `check`, `restart`, `route=shop.localhost:80` (or
 //! `route=a.localhost>https://b.localhost`), `probe=/health`, `rollout=rolling|stop-first`, `drain=0`; and
 //! `smoke https://shop.localhost edge` (`inside`, `outside`); and `database crm in=db files=1.sql,2.sql` (without `in=` it is
-//! elsewhere) with `by-hand` (no release applies them), `drops=2.sql` (a file that takes data away), `faulty=2.sql`.
+//! elsewhere) with `by-hand` (no release applies them), `drops=2.sql` (a file that takes data away), `faulty=2.sql`,
+//! `backup=/srv/backups`.
 //!
 //! A world, a line each, in the order in which it happened: `image web:1`, `image web:1 volume /data`, `network name [foreign|compose]`,
 //! `volume name [foreign|compose]`, `container name [foreign|compose] [service=web number=1] [on=net] [member]`,
@@ -25,8 +26,8 @@ use mainstay_model::declared::container::{
 };
 use mainstay_model::declared::route::Ask;
 use mainstay_model::declared::{
-    Attachment, BucketServer, Build, Condition, ContainerSpec, Database, Declared, Dependency, Migrations, Network,
-    NetworkMode, PullPolicy, Service, SqlFile, StackBucket, Volume, Whereabouts,
+    Attachment, Backup, BucketServer, Build, Condition, ContainerSpec, Database, Declared, Dependency, Destination,
+    Migrations, Network, NetworkMode, PullPolicy, Service, SqlFile, StackBucket, Volume, Whereabouts,
 };
 use mainstay_model::declared::{Probe, Route, Strategy, route};
 use mainstay_model::edge::wanted;
@@ -216,11 +217,15 @@ pub fn database(words: &[&str]) -> Database {
     Database {
         whereabouts,
         migrations: Some(migrations),
-        backup: None,
+        backup: value("backup").map(backup),
         image: None,
         probes: Vec::new(),
         drift: Default::default(),
     }
+}
+
+fn backup(to: &str) -> Backup {
+    Backup { to: Destination::Folder(to.to_owned()), schedule: None, drill: None, keep: None, recipients: Vec::new() }
 }
 
 fn bucket(name: &str, words: &[&str]) -> StackBucket {

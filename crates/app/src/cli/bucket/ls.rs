@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use mainstay_engine::timetable::{Clock, Seen};
+use mainstay_engine::timetable::{Clock, Seen, clocks};
 use mainstay_model::postgres::backup::retention::Standing;
 use serde::Serialize;
 
 use super::which::{Chosen, choose};
 use crate::boot::Boot;
-use crate::cli::db::status::{ToldTrouble, clocks, judge};
+use crate::cli::db::status::{ToldTrouble, judge};
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::meter::size;
 use crate::ui::since::ago;

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use mainstay_engine::timetable::{Clock, Kind as Of, Memory, Seen};
-use mainstay_model::declared::{Backup, Schedule};
+use mainstay_engine::timetable::{Clock, Kind as Of, Memory, Seen, clocks};
+use mainstay_model::declared::Backup;
 use mainstay_model::postgres::backup::standing::Trouble;
 use serde::Serialize;
 
@@ -116,11 +116,6 @@ pub async fn remember(boot: &Boot, shelf: &Shelf) {
 pub fn judge(backup: Option<&Backup>, memory: &mut Memory) {
     let clocks = clocks(backup);
     memory.judge(clocks.0.as_ref(), clocks.1.as_ref(), Timestamp::now());
-}
-
-pub fn clocks(backup: Option<&Backup>) -> (Option<Clock>, Option<Clock>) {
-    let clock = |schedule: Option<&Schedule>| schedule.and_then(|schedule| Clock::of(schedule).ok());
-    (clock(backup.and_then(|backup| backup.schedule.as_ref())), clock(backup.and_then(|backup| backup.drill.as_ref())))
 }
 
 fn told(shelf: &Shelf, memory: &Memory) -> Told {

@@ -24,7 +24,9 @@ impl Reader<'_> {
             self.wrong(step, "bucket-server", "its server is a service, and no container is named");
             return;
         };
-        self.read_server(step, &at.container);
+        if !self.is_surely_ready(step, &at.container) {
+            self.wrong(step, "bucket-server", "its server is not surely ready");
+        }
         for start in &self.plan.steps {
             let Action::StartContainer { target } = &start.action else { continue };
             let leans = target.service.as_ref().and_then(|name| declared.services.get(name));
@@ -36,19 +38,18 @@ impl Reader<'_> {
     }
 
     /// A server that this plan starts is waited for.
-    fn read_server(&mut self, step: &Step, server: &TargetContainer) {
-        let plan = self.plan;
-        for start in &plan.steps {
+    pub(super) fn is_surely_ready(&self, step: &Step, server: &TargetContainer) -> bool {
+        self.plan.steps.iter().all(|start| {
             let is_it = matches!(&start.action, Action::StartContainer { target } if target.container == *server);
-            let is_awaited = self.earlier(step).any(|other| match &other.action {
-                Action::Await { target, condition: Condition::Healthy, .. } => {
-                    target.container == *server && self.before[&other.id].contains(&start.id)
-                }
-                _ => false,
-            });
-            if is_it && !is_awaited {
-                self.wrong(step, "bucket-server", "its server is not surely ready");
-            }
-        }
+            let is_awaited = || {
+                self.earlier(step).any(|other| match &other.action {
+                    Action::Await { target, condition: Condition::Healthy, .. } => {
+                        target.container == *server && self.before[&other.id].contains(&start.id)
+                    }
+                    _ => false,
+                })
+            };
+            !is_it || is_awaited()
+        })
     }
 }

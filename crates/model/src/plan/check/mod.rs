@@ -7,6 +7,7 @@
 
 mod anonymous;
 mod asked;
+mod backups;
 mod buckets;
 mod containers;
 mod materials;
@@ -51,6 +52,8 @@ pub fn check(plan: &Plan, order: &Order, observed: &Observed) -> Vec<Complaint> 
         reader.read_commit(step);
         reader.read_checks(step);
         reader.read_migration(step);
+        reader.read_backup(step);
+        reader.read_way_back(step);
         reader.read_bucket(step);
     }
     reader.read_doubles();
@@ -180,6 +183,7 @@ impl<'a> Reader<'a> {
                     | Action::Await { .. }
                     | Action::Probe { .. }
                     | Action::Migrate { .. }
+                    | Action::BackUp { .. }
                     | Action::MakeBucket { .. }
                     | Action::Smoke { stage: Stage::BeforeCommit, .. }
             )
@@ -241,6 +245,7 @@ impl<'a> Reader<'a> {
                 Action::Drain { target, .. } => format!("drain {:?}", target.container),
                 Action::KeepLogs { target } => format!("keep {:?}", target.container),
                 Action::Migrate { database, .. } => format!("migrate {database}"),
+                Action::BackUp { database, .. } => format!("back up {database}"),
                 Action::MakeBucket { bucket, .. } => format!("make bucket {bucket}"),
                 Action::Commit { .. } | Action::Unroute { .. } => "release".to_owned(),
                 Action::Smoke { stage, .. } => format!("smoke {stage:?}"),

@@ -25,6 +25,12 @@ struct Pending {
     why: String,
 }
 
+/// The steps of one database.
+struct Migrating {
+    backup: Option<StepId>,
+    migrate: StepId,
+}
+
 /// The container of a database, as this plan leaves it.
 #[derive(Clone, Copy)]
 struct Room {
@@ -41,7 +47,7 @@ struct Room {
 impl<'a> Up<'a> {
     pub fn migrations(&mut self) {
         let declared = self.declared;
-        let mut steps: Vec<StepId> = Vec::new();
+        let mut steps: Vec<Migrating> = Vec::new();
         for (name, database) in &declared.databases {
             let Some(migrations) = &database.migrations else { continue };
             if let Some(number) = self.options.back_to {
@@ -87,7 +93,7 @@ impl<'a> Up<'a> {
         database: &Database,
         migrations: &Migrations,
         set: &MigrationSet,
-    ) -> Option<StepId> {
+    ) -> Option<Migrating> {
         if set.names().is_empty() {
             return None;
         }
@@ -114,9 +120,11 @@ impl<'a> Up<'a> {
         let ready = service.zip(room).and_then(|(service, room)| self.ready_for_migrations(name, service, room));
         let at = service.zip(room).map(|(service, room)| self.instances[service][room.index].target.clone());
         let Pending { files, is_certain, why } = pending;
+        let harms = !is_new && !files.is_empty();
+        let backup = if harms { self.back_up(name, database, at.clone(), is_certain, ready) } else { None };
         let action = Action::Migrate { database: name.to_owned(), at, files, is_certain, is_new };
         debug_assert!(migrations.release);
-        Some(self.draft.add(action, impact, why, ready))
+        Some(Migrating { backup, migrate: self.draft.add(action, impact, why, ready) })
     }
 
     /// `None`, and a refusal, where no container of it runs at the end of this plan.
@@ -255,8 +263,11 @@ impl<'a> Up<'a> {
     }
 
     /// After everything that is fetched, and before everything that starts, save what the databases themselves need. What
-    /// is stopped for a new container serves until then.
-    fn put_in_between(&mut self, steps: &[StepId]) {
+    /// is stopped for a new container serves until then. No database is migrated before all of them are backed up: a
+    /// backup that fails has cost nothing.
+    fn put_in_between(&mut self, steps: &[Migrating]) {
+        let backups: Vec<StepId> = steps.iter().filter_map(|one| one.backup).collect();
+        let migrations: Vec<StepId> = steps.iter().map(|one| one.migrate).collect();
         let bearing = self.bearing();
         let is_bearing = |action: &Action| action.service().is_some_and(|service| bearing.contains(service));
         let mut by_kind: BTreeMap<u8, Vec<StepId>> = BTreeMap::new();
@@ -271,14 +282,18 @@ impl<'a> Up<'a> {
             by_kind.entry(kind).or_default().push(step.id);
         }
         let of = |kind: u8| by_kind.get(&kind).map(Vec::as_slice).unwrap_or_default();
-        for migrate in steps {
-            of(0).iter().for_each(|fetch| self.draft.need(*migrate, *fetch));
-            of(2).iter().for_each(|start| self.draft.need(*start, *migrate));
+        let in_order = [&backups[..], &migrations].concat();
+        for step in &in_order {
+            of(0).iter().for_each(|fetch| self.draft.need(*step, *fetch));
             // One may share something with a container that starts after the migration, or need its place.
-            of(1).iter().for_each(|create| self.draft.wish(*migrate, *create));
+            of(1).iter().for_each(|create| self.draft.wish(*step, *create));
+        }
+        for migrate in &migrations {
+            backups.iter().for_each(|backup| self.draft.need(*migrate, *backup));
+            of(2).iter().for_each(|start| self.draft.need(*start, *migrate));
             of(3).iter().for_each(|stop| self.draft.wish(*stop, *migrate));
         }
-        for pair in steps.windows(2) {
+        for pair in in_order.windows(2) {
             self.draft.wish(pair[1], pair[0]);
         }
     }

@@ -8,6 +8,7 @@
 
 mod anonymous;
 mod attachments;
+mod backups;
 mod buckets;
 mod commit;
 mod containers;

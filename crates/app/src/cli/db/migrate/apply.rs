@@ -10,10 +10,10 @@ use mainstay_model::postgres::backup::Reason;
 use mainstay_model::postgres::migration::{MigrationPlan, is_production};
 
 use super::super::found::Found;
-use super::super::is_confirmed;
 use super::super::recording::Recording;
 use super::super::which::Which;
 use super::super::{backup, shelf};
+use super::super::{is_confirmed, is_no_production};
 use super::{Scene, duration, must_be_possible, plan};
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
@@ -110,8 +110,7 @@ fn consent(boot: &Boot, plan: &MigrationPlan, confirmed: bool) -> Result<(), Pro
 
 /// What has no way back but a backup.
 pub(super) fn counts_as_production(boot: &Boot) -> bool {
-    let is_none = boot.environment.get("ALLOW_NON_PROD").is_some_and(|value| value == "1" || value == "true");
-    is_production(boot.global.env.as_deref()) && !is_none
+    is_production(boot.global.env.as_deref(), is_no_production(boot))
 }
 
 /// The way back, where the database declares how it is backed up. Without it nothing is applied.
