@@ -4,7 +4,7 @@ mod backup;
 mod backups;
 mod drift;
 mod drill;
-mod found;
+pub mod found;
 mod migrate;
 mod recording;
 mod remember;
@@ -12,8 +12,9 @@ mod restore;
 pub mod retention;
 pub mod shelf;
 pub mod status;
+pub mod travel;
 mod trouble;
-mod which;
+pub mod which;
 
 use std::time::Duration;
 
@@ -47,9 +48,12 @@ enum Room {
 
 /// Whether the environment says that a database may be migrated whatever it is, or that it is none of production.
 pub fn is_confirmed(boot: &Boot) -> bool {
-    let is_set = |name: &str| boot.environment.get(name).is_some_and(|value| value == "1" || value == "true");
-    is_set("CONFIRM_PROD") || is_set("ALLOW_NON_PROD")
+    let is_set = |name: &&str| boot.environment.get(name).is_some_and(|value| value == "1" || value == "true");
+    CONSENTS.iter().any(is_set)
 }
+
+/// The variables that say so.
+pub const CONSENTS: [&str; 2] = ["CONFIRM_PROD", "ALLOW_NON_PROD"];
 
 pub async fn run(boot: &Boot, args: Db) -> Outcome {
     match args.room {

@@ -12,6 +12,7 @@ use mainstay_engine::pg::{Migrator, Patience};
 use mainstay_model::postgres::migration::{MigrationFile, MigrationPlan, MigrationSet, Refusal};
 
 use super::duration;
+use super::travel::Typed;
 use super::which::{Chosen, Which, files};
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
@@ -35,6 +36,19 @@ enum Verb {
     Rehearse(Box<rehearse::Rehearse>),
     Adopt(adopt::Adopt),
     Accept(accept::Accept),
+}
+
+impl Migrate {
+    pub fn typed(&self) -> Typed<'_> {
+        match &self.verb {
+            Verb::Status(args) => args.typed(),
+            Verb::Plan(args) => args.typed(),
+            Verb::Apply(args) => args.typed(),
+            Verb::Rehearse(args) => args.typed(),
+            Verb::Adopt(args) => args.typed(),
+            Verb::Accept(args) => args.typed(),
+        }
+    }
 }
 
 pub async fn run(boot: &Boot, args: Migrate) -> Outcome {

@@ -11,9 +11,11 @@ use mainstay_model::postgres::migration::{MigrationFile, MigrationSet, Refusal};
 use mainstay_model::postgres::schema::{Ignore, Judged};
 
 use super::super::migrate::refused;
+use super::super::travel::Typed;
 use super::super::which::{Chosen, files};
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
+use crate::cli::sent;
 use crate::problem::{Kind, Problem};
 use crate::ui::show::count;
 
@@ -39,6 +41,20 @@ pub struct Scratching {
     /// Whose privileges are compared; default: the role that connects
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
+}
+
+impl Scratching {
+    /// With what these flags add.
+    pub fn typed<'a>(&'a self, typed: Typed<'a>) -> Typed<'a> {
+        let flags = [
+            (self.scratch.is_some(), "--scratch"),
+            (self.before.is_some(), "--before"),
+            (self.role.is_some(), "--role"),
+        ];
+        let elsewhere = flags.into_iter().find_map(|(is_given, flag)| is_given.then_some(flag));
+        let before = self.before.as_deref();
+        Typed { replays: true, before, elsewhere: typed.elsewhere.or(elsewhere), ..typed }
+    }
 }
 
 /// Both sides, and what of them is judged.
@@ -137,10 +153,11 @@ fn place(ways: &Ways) -> String {
 }
 
 fn before(boot: &Boot, args: &Scratching, rules: &DriftRules) -> Result<Option<MigrationFile>, Problem> {
-    let path = match (&args.before, &rules.before) {
-        (Some(path), _) => boot.environment.working_directory.join(path),
-        (None, Some(path)) => PathBuf::from(path),
-        (None, None) => return Ok(None),
+    let path = match (sent::before(boot), &args.before, &rules.before) {
+        (Some(path), ..) => path,
+        (None, Some(path), _) => sent::here(boot, "--before", path)?,
+        (None, None, Some(path)) => PathBuf::from(path),
+        (None, None, None) => return Ok(None),
     };
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Problem::files("no-such-file", format!("`{}` could not be read", path.display())).caused_by(&error)

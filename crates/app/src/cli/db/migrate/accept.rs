@@ -6,6 +6,7 @@ use clap::Args;
 use mainstay_engine::pg::Patience;
 
 use super::super::recording::Recording;
+use super::super::travel::Typed;
 use super::super::which::Which;
 use super::Scene;
 use crate::boot::Boot;
@@ -26,6 +27,12 @@ pub struct Accept {
     /// Why that is right; it is kept
     #[arg(long, value_name = "TEXT")]
     reason: String,
+}
+
+impl Accept {
+    pub fn typed(&self) -> Typed<'_> {
+        self.which.typed()
+    }
 }
 
 pub async fn run(boot: &Boot, args: Accept) -> Outcome {

@@ -11,6 +11,7 @@ use mainstay_model::postgres::migration::Tool;
 
 use super::super::drift::replayed::Scratching;
 use super::super::recording::Recording;
+use super::super::travel::Typed;
 use super::super::which::Which;
 use super::Scene;
 use crate::boot::Boot;
@@ -65,6 +66,12 @@ impl std::convert::From<From> for Tool {
             From::Flyway => Tool::Flyway,
             From::Supabase => Tool::Supabase,
         }
+    }
+}
+
+impl Adopt {
+    pub fn typed(&self) -> Typed<'_> {
+        if self.detect { self.scratching.typed(self.which.typed()) } else { self.which.typed() }
     }
 }
 

@@ -7,6 +7,7 @@ use mainstay_engine::pg::Patience;
 use mainstay_model::postgres::migration::{Drift, Standing, Status};
 use serde::Serialize;
 
+use super::super::travel::Typed;
 use super::super::which::Which;
 use super::Scene;
 use crate::boot::Boot;
@@ -43,6 +44,12 @@ struct ToldFile<'a> {
     file: &'a str,
     #[serde(flatten)]
     standing: &'a Standing,
+}
+
+impl StatusArgs {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { only_looks: true, ..self.which.typed() }
+    }
 }
 
 pub async fn run(boot: &Boot, args: StatusArgs) -> Outcome {
