@@ -135,7 +135,8 @@ fn declared(texts: &Texts, key: &str, written: &str) -> Result<Option<PathBuf>, 
 /// A path that is relative to a folder, or lies below it.
 fn of_this_machine(folder: &Path, path: &Path) -> Option<PathBuf> {
     let leaves = path.components().any(|part| part == Component::ParentDir);
-    (path.is_relative() || (path.starts_with(folder) && !leaves)).then(|| folder.join(path))
+    // As it is shown: `./` says nothing.
+    (path.is_relative() || (path.starts_with(folder) && !leaves)).then(|| folder.join(path).components().collect())
 }
 
 fn not_taken(error: &NotTaken, key: &str) -> Problem {
@@ -149,5 +150,119 @@ fn not_taken(error: &NotTaken, key: &str) -> Problem {
             .hint("data is better kept out of migrations"),
         NotTaken::LeadsOut { .. } => problem.hint("put the file itself into the folder"),
         NotTaken::Unreadable(_) => problem.hint(format!("name another one with `{key}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::Parser as _;
+
+    use super::*;
+
+    /// A folder with two databases, and a command about them.
+    fn shop() -> (tempfile::TempDir, Texts) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, text) in
+            [("sql/1.sql", "one"), ("more/2.sql", "two"), ("migrations/3.sql", "three"), ("before.sql", "before")]
+        {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+        let paths = |dir: &str, before: Option<&str>| SqlPaths {
+            dir: Some(dir.to_owned()),
+            release: true,
+            before: before.map(str::to_owned),
+        };
+        let texts = Texts {
+            stack: None,
+            main: Vec::new(),
+            files: Vec::new(),
+            directory: folder.path().display().to_string(),
+            databases: [
+                ("crm".to_owned(), paths("./sql", Some("before.sql"))),
+                ("pms".to_owned(), paths("more", None)),
+                ("old".to_owned(), SqlPaths::default()),
+            ]
+            .into(),
+        };
+        (folder, texts)
+    }
+
+    fn packed_for(line: &str, here: &Path, texts: Option<&Texts>) -> Result<Vec<(SqlOf, Vec<String>)>, Problem> {
+        let words = ["mainstay", "db"].into_iter().chain(line.split_whitespace());
+        let (_, command) = crate::cli::Cli::try_parse_from(words).expect(line).parts();
+        let Command::Db(args) = &command else { panic!("it is `db`") };
+        let mut packing = Packing { luggage: Luggage::default(), packed: Vec::new() };
+        packing.for_database(here, &args.typed(), texts)?;
+        let name = |sent: SentSql| (sent.of, sent.files.into_iter().map(|file| file.name).collect());
+        Ok(packing.packed.into_iter().map(name).collect())
+    }
+
+    fn one(of: SqlOf, file: &str) -> (SqlOf, Vec<String>) {
+        (of, vec![file.to_owned()])
+    }
+
+    #[test]
+    fn what_a_command_reads_must_go_along_and_nothing_else() {
+        let (folder, texts) = shop();
+        let crm = || one(SqlOf::Dir("crm".to_owned()), "1.sql");
+        let before = || one(SqlOf::Before("crm".to_owned()), "before.sql");
+        let given = |file: &str| one(SqlOf::GivenDir, file);
+        let more = folder.path().join("more").display().to_string();
+        for (line, expected) in [
+            ("migrate plan -d crm", vec![crm()]),
+            ("migrate apply -d crm", vec![crm()]),
+            ("migrate apply", vec![crm(), one(SqlOf::Dir("pms".to_owned()), "2.sql")]),
+            ("migrate rehearse -d pms", vec![one(SqlOf::Dir("pms".to_owned()), "2.sql")]),
+            ("migrate adopt -d crm --detect", vec![crm(), before()]),
+            ("migrate adopt -d crm 1.sql", vec![crm()]),
+            ("drift -d crm", vec![crm(), before()]),
+            ("drift -d crm --dir more", vec![given("2.sql"), before()]),
+            ("drift -d crm --before more/2.sql", vec![crm(), one(SqlOf::GivenBefore, "2.sql")]),
+            (&format!("migrate status -d crm --dir {more}"), vec![given("2.sql")]),
+            // One of the host.
+            ("migrate status -d crm --dir /srv/sql", vec![]),
+            // Nothing is declared: what every command takes then.
+            ("migrate status -d old", vec![given("3.sql")]),
+            ("backup -d crm", vec![]),
+            ("backups", vec![]),
+            ("drill", vec![]),
+            ("status", vec![]),
+            ("retention --apply", vec![]),
+            ("restore -d crm", vec![]),
+        ] {
+            assert_eq!(packed_for(line, folder.path(), Some(&texts)).expect(line), expected, "{line}");
+        }
+        // Where only a name is told, it is what lies there.
+        assert_eq!(packed_for("migrate plan", folder.path(), None).expect("packed"), []);
+        assert_eq!(packed_for("migrate plan --dir sql", folder.path(), None).expect("packed"), [given("1.sql")]);
+    }
+
+    #[test]
+    fn what_is_declared_must_be_here_or_named_as_of_the_host() {
+        let (folder, mut texts) = shop();
+        let mut of = |dir: &str| {
+            texts.databases.get_mut("crm").expect("declared").dir = Some(dir.to_owned());
+            packed_for("migrate plan -d crm", folder.path(), Some(&texts))
+        };
+        for (dir, code) in
+            [("nowhere", "not-taken-along"), ("${SQL}", "variable-in-path"), ("./$SQL/x", "variable-in-path")]
+        {
+            let problem = of(dir).expect_err("refused");
+            assert!(problem.code == code && !problem.hints.is_empty(), "{dir}: {problem:?}");
+        }
+        let outside = folder.path().join("../sql").display().to_string();
+        for dir in ["/srv/sql", &outside] {
+            assert_eq!(of(dir).expect("packed"), [], "{dir} is of the host");
+        }
+        let inside = folder.path().join("more").display().to_string();
+        for dir in [inside.as_str(), "./more", "sql/../more"] {
+            assert_eq!(of(dir).expect("packed"), [one(SqlOf::Dir("crm".to_owned()), "2.sql")], "{dir}");
+        }
+        fs::rename(folder.path().join("more"), folder.path().join("$more")).expect("renamed");
+        assert_eq!(of("$$more").expect("packed"), [one(SqlOf::Dir("crm".to_owned()), "2.sql")]);
     }
 }

@@ -29,15 +29,14 @@ impl Powers {
         let Some(scopes) = &self.scopes else { return Ok(()) };
         let mut needed = needed(command, global)?;
         // Files can ask for anything that the engine can do, and print any value of the host.
-        let is_enough = |needed: &[Scope]| needed.iter().all(|scope| scopes.iter().any(|mine| mine.includes(scope)));
-        let would_do_without_files = brings_files && is_enough(&needed);
+        let would_look_without_files = brings_files && !needed.contains(&Scope::Admin);
         if brings_files {
             needed = vec![Scope::Admin];
         }
         for scope in &needed {
             if !scopes.iter().any(|mine| mine.includes(scope)) {
                 let problem = self.lacks(command, scope, scopes);
-                return Err(match would_do_without_files {
+                return Err(match would_look_without_files {
                     true => problem.hint("or without the files that are here: `--stack NAME`, in another folder"),
                     false => problem,
                 });
