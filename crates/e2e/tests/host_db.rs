@@ -279,6 +279,7 @@ fn a_key_that_may_look_must_look_and_change_nothing() {
     let crm = scene.name("crm");
     let bridge = mainstay_e2e::binary();
     sshd.let_in("limited_key", &format!("command=\"{} bridge --scope read:{crm}\",restrict ", bridge.display()));
+    let broken = "insert into nowhere values ('of-the-role');";
     sshd.client("limited_key");
     let run = |args: &[&str]| no_secret(sshd.run(&scene, &[&["db"], args, &["--stack", &crm]].concat()));
     run(&["migrate", "plan"]).ok().prints("001.sql");
@@ -287,6 +288,11 @@ fn a_key_that_may_look_must_look_and_change_nothing() {
     run(&["backups", "--json"]).ok();
     run(&["retention"]).ok();
     run(&["drift", "--check"]).code(6);
+    sshd.client("user_key");
+    scene.file("crm", "sql/002.sql", broken);
+    sshd.run_in(&scene, &folder, &["up", "--yes"]).ok();
+    sshd.client("limited_key");
+    run(&["drift"]).code(3).says("do not run on an empty database").says("002.sql").says("by hand, or send the files");
     for args in [
         &["migrate", "apply", "--yes"][..],
         &["migrate", "adopt", "001.sql"],

@@ -52,8 +52,10 @@ pub fn is_confirmed(boot: &Boot) -> bool {
     CONSENTS.iter().any(is_set)
 }
 
+/// Somebody's yes to what is about to happen.
+pub const CONFIRM_PROD: &str = "CONFIRM_PROD";
 /// The variables that say so.
-pub const CONSENTS: [&str; 2] = ["CONFIRM_PROD", "ALLOW_NON_PROD"];
+pub const CONSENTS: [&str; 2] = [CONFIRM_PROD, "ALLOW_NON_PROD"];
 
 pub async fn run(boot: &Boot, args: Db) -> Outcome {
     match args.room {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mainstay_engine::sources::Read;
+use mainstay_engine::sources::{Arrived, Read};
 use mainstay_model::declared::container::MountKind;
 
 use crate::boot::Boot;
@@ -70,6 +70,18 @@ pub fn dir(boot: &Boot) -> Option<PathBuf> {
 /// As [`dir`], what `--before` names.
 pub fn before(boot: &Boot) -> Option<PathBuf> {
     boot.environment.carried.as_ref()?.given.before.as_ref().map(PathBuf::from)
+}
+
+/// A folder as whoever asked knows it: where lies what came along is nothing to him.
+pub fn shown(boot: &Boot, dir: &Path) -> String {
+    let came_along =
+        boot.environment.carried.is_some() && dir.components().any(|part| part.as_os_str() == Arrived::SETS);
+    if came_along { "the folder that came along".to_owned() } else { format!("`{}`", dir.display()) }
+}
+
+/// Whether a command is about SQL of this host, which whoever asked from another machine may never have seen.
+pub fn is_of_the_host(boot: &Boot) -> bool {
+    boot.environment.carried.as_ref().is_some_and(|carried| carried.sent.is_none() && carried.given.dir.is_none())
 }
 
 /// A path as it is meant on this machine.

@@ -15,6 +15,7 @@ use super::duration;
 use super::travel::Typed;
 use super::which::{Chosen, Which, files};
 use crate::boot::Boot;
+use crate::cli::sent;
 use crate::problem::{Outcome, Problem};
 
 /// Apply files of SQL, each once, and know which were.
@@ -91,7 +92,7 @@ impl Scene {
     }
 
     /// The file that a person named; the folder in front of it is no matter.
-    fn file(&self, told: &str) -> Result<&MigrationFile, Problem> {
+    fn file(&self, boot: &Boot, told: &str) -> Result<&MigrationFile, Problem> {
         let name = told.rsplit('/').next().unwrap_or(told);
         if let Some(file) = self.set.files.get(name) {
             return Ok(file);
@@ -100,7 +101,8 @@ impl Scene {
             let refusals: Vec<Refusal> = faults.iter().cloned().map(Refusal::Fault).collect();
             return Err(refused(&refusals));
         }
-        Err(Problem::usage("no-such-file", format!("`{}` has no migration `{name}`", self.chosen.dir.display()))
+        let folder = sent::shown(boot, &self.chosen.dir);
+        Err(Problem::usage("no-such-file", format!("{folder} has no migration `{name}`"))
             .hint("`mainstay db migrate status` lists them"))
     }
 }

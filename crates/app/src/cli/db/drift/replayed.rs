@@ -93,7 +93,7 @@ impl Replayed {
         };
         let server = chosen.server.to_look_at();
         let both = sides(&server, &ways, &wanted, interrupt.token(), told).await;
-        let sides = both.map_err(|error| not_replayed(error, before.is_some()))?;
+        let sides = both.map_err(|error| veiled(boot, not_replayed(error, before.is_some())))?;
         let judged = judged(chosen, args, &rules, &sides);
         Ok(Replayed { sides, judged, set })
     }
@@ -170,6 +170,14 @@ fn before(boot: &Boot, args: &Scratching, rules: &DriftRules) -> Result<Option<M
 
 fn shown(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Files of the host may have in them what whoever may only look is not to see, such as the password of a role.
+fn veiled(boot: &Boot, mut problem: Problem) -> Problem {
+    if !sent::is_of_the_host(boot) || problem.exhibit.take().is_none() {
+        return problem;
+    }
+    problem.hint("the statement is shown where the files are: run it there, by hand, or send the files along")
 }
 
 fn not_replayed(error: ScratchError, has_before: bool) -> Problem {

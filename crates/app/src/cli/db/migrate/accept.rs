@@ -41,7 +41,7 @@ pub async fn run(boot: &Boot, args: Accept) -> Outcome {
         return Err(Problem::usage("no-reason", "`--reason` says nothing").hint("say why the change is right"));
     }
     let scene = Scene::of(boot, &args.which).await?;
-    let file = scene.file(&args.migration)?;
+    let file = scene.file(boot, &args.migration)?;
     boot.ui.talk(&scene.shown());
     if boot.settings.dry_run {
         boot.ui.talk(&format!("would accept {} as {}", file.name, &file.sha256[..12]));

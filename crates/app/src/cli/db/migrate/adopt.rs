@@ -85,13 +85,13 @@ pub async fn run(boot: &Boot, args: Adopt) -> Outcome {
     let scene = Scene::of(boot, &args.which).await?;
     let names = match &args.up_to {
         Some(last) => {
-            let last = scene.file(last)?.name.clone();
+            let last = scene.file(boot, last)?.name.clone();
             scene.set.names().into_iter().filter(|name| *name <= last.as_str()).map(str::to_owned).collect()
         }
         None => args.migrations,
     };
     // All are looked at before the first is written.
-    let files = names.iter().map(|name| scene.file(name)).collect::<Result<Vec<_>, Problem>>()?;
+    let files = names.iter().map(|name| scene.file(boot, name)).collect::<Result<Vec<_>, Problem>>()?;
     boot.ui.talk(&scene.shown());
     let migrator = scene.migrator(boot, Patience::default());
     let interrupt = Interrupt::listen(&boot.ui);

@@ -11,6 +11,7 @@ use super::super::travel::Typed;
 use super::super::which::Which;
 use super::Scene;
 use crate::boot::Boot;
+use crate::cli::sent;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::{Cell, Table, Tone};
 
@@ -88,7 +89,7 @@ fn told<'a>(scene: &Scene, status: &'a Status) -> Told<'a> {
 fn show(boot: &Boot, scene: &Scene, status: &Status) -> Result<(), Problem> {
     boot.ui.talk(&scene.shown());
     if status.files.is_empty() {
-        boot.ui.talk(&format!("no migrations in {}", scene.chosen.dir.display()));
+        boot.ui.talk(&format!("no migrations in {}", sent::shown(boot, &scene.chosen.dir)));
         return Ok(());
     }
     let mut table = Table::new(&["FILE", "STATE", "APPLIED"]);
