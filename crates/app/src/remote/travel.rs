@@ -187,7 +187,8 @@ pub fn may_come_along(command: &Command) -> Vec<String> {
 }
 
 fn variables(boot: &Boot, command: &Command) -> BTreeMap<String, String> {
-    let known = |name: String| boot.environment.get(&name).map(str::to_owned).map(|value| (name, value));
+    // One that is empty is set all the same.
+    let known = |name: String| boot.environment.variables.get(&name).cloned().map(|value| (name, value));
     may_come_along(command).into_iter().filter_map(known).collect()
 }
 
