@@ -317,6 +317,9 @@ impl From<SourcesError> for Problem {
             SourcesError::BadEnvironment { .. } => Problem::usage("bad-environment", message),
             SourcesError::Secrets(error) => error.into(),
             SourcesError::NoStdin => Problem::files("no-stdin", message),
+            SourcesError::Arrived(_) => {
+                Problem::world("sent-files", message).hint("send the files again: `mainstay --host URL up`")
+            }
             SourcesError::Refused(diagnostics) => {
                 let errors = diagnostics
                     .list

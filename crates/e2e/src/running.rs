@@ -46,7 +46,7 @@ impl Stream {
 }
 
 impl Running {
-    pub(crate) fn spawn(mut command: Command, said: String) -> Running {
+    pub fn spawn(mut command: Command, said: String) -> Running {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the mainstay binary starts");
         let stdout = Stream::read(child.stdout.take().expect("piped"));

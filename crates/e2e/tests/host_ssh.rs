@@ -67,13 +67,15 @@ fn a_command_in_a_container_must_have_its_streams_its_variables_and_its_exit_cod
         let mut all = vec!["exec", "--stack", &shop, "-T"];
         all.extend(args);
         let mut command = sshd.command(&scene, &folder, &all);
-        command.env("FROM_HERE", "a value");
+        command.env("FROM_HERE", "a value").env("EMPTY", "");
         command
     };
     let ran =
         mainstay_e2e::Ran::of(exec(&["-e", "FROM_HERE", "web", "sh", "-c", "echo $FROM_HERE; echo oh >&2; exit 7"]));
     let ran = ran.code(7).says("oh");
     assert_eq!(ran.stdout, "a value\n");
+    let ran = mainstay_e2e::Ran::of(exec(&["-e", "EMPTY", "web", "sh", "-c", "echo ${EMPTY-unset}"])).ok();
+    assert_eq!(ran.stdout, "\n");
     let input = scene.folder().join("input");
     let bytes: Vec<u8> = (0..3_000_000u32).map(|number| number.to_le_bytes()[1]).collect();
     fs::write(&input, &bytes).expect("a file");

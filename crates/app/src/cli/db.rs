@@ -4,7 +4,7 @@ mod backup;
 mod backups;
 mod drift;
 mod drill;
-mod found;
+pub mod found;
 mod migrate;
 mod recording;
 mod remember;
@@ -12,8 +12,9 @@ mod restore;
 pub mod retention;
 pub mod shelf;
 pub mod status;
+pub mod travel;
 mod trouble;
-mod which;
+pub mod which;
 
 use std::time::Duration;
 
@@ -47,17 +48,23 @@ enum Room {
 
 /// Whether the environment says that a database may be migrated whatever it is, or that it is none of production.
 pub fn is_confirmed(boot: &Boot) -> bool {
-    is_set(boot, "CONFIRM_PROD") || is_no_production(boot)
+    CONSENTS.iter().any(|name| is_set(boot, name))
 }
 
 /// Whether the environment says in so many words that it is none of production.
 pub fn is_no_production(boot: &Boot) -> bool {
-    is_set(boot, "ALLOW_NON_PROD")
+    is_set(boot, ALLOW_NON_PROD)
 }
 
 fn is_set(boot: &Boot, name: &str) -> bool {
     boot.environment.get(name).is_some_and(|value| value == "1" || value == "true")
 }
+
+/// Somebody's yes to what is about to happen.
+pub const CONFIRM_PROD: &str = "CONFIRM_PROD";
+const ALLOW_NON_PROD: &str = "ALLOW_NON_PROD";
+/// The variables that say so.
+pub const CONSENTS: [&str; 2] = [CONFIRM_PROD, ALLOW_NON_PROD];
 
 pub async fn run(boot: &Boot, args: Db) -> Outcome {
     match args.room {

@@ -15,7 +15,7 @@ pub fn carried(boot: &Boot, mut read: Read) -> Result<Read, Problem> {
     sources::carry_sql(&mut read.declared).map_err(|(database, error)| {
         Problem::files("migrations-folder", format!("the migrations of `{database}` cannot be read: {error}"))
             .hint(format!("name the folder: `migrations: {{ dir: … }}` under `x-mainstay.databases.{database}`"))
-            .hint("with `--host`, only Compose files travel: the folder has to be there, named by an absolute path")
+            .hint("with `--host`, a folder below the Compose files travels with them; one that is named by an absolute path is the host's")
     })?;
     Ok(read)
 }

@@ -1,8 +1,8 @@
 //! Files that came from another machine: what they name of that machine is not here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use mainstay_engine::sources::Read;
+use mainstay_engine::sources::{Arrived, Read};
 use mainstay_model::declared::container::MountKind;
 
 use crate::boot::Boot;
@@ -60,6 +60,42 @@ pub fn check(boot: &Boot, read: &Read) -> Result<(), Problem> {
         ))
         .hint("builds: let CI push the image, give the service its `image`, and `mainstay promote --tag` it")
         .hint("or bring the stack up on the host itself, where its files are"))
+}
+
+/// The folder of migrations that was named on the command line there, and came along.
+pub fn dir(boot: &Boot) -> Option<PathBuf> {
+    boot.environment.carried.as_ref()?.given.dir.as_ref().map(PathBuf::from)
+}
+
+/// As [`dir`], what `--before` names.
+pub fn before(boot: &Boot) -> Option<PathBuf> {
+    boot.environment.carried.as_ref()?.given.before.as_ref().map(PathBuf::from)
+}
+
+/// A folder as whoever asked knows it: where lies what came along is nothing to him.
+pub fn shown(boot: &Boot, dir: &Path) -> String {
+    let came_along =
+        boot.environment.carried.is_some() && dir.components().any(|part| part.as_os_str() == Arrived::SETS);
+    if came_along { "the folder that came along".to_owned() } else { format!("`{}`", dir.display()) }
+}
+
+/// Whether a command is about SQL of this host, which whoever asked from another machine may never have seen.
+pub fn is_of_the_host(boot: &Boot) -> bool {
+    boot.environment.carried.as_ref().is_some_and(|carried| carried.sent.is_none() && carried.given.dir.is_none())
+}
+
+/// A path as it is meant on this machine.
+///
+/// # Errors
+/// When it is relative, and the command comes from another machine: nobody stands anywhere here.
+pub fn here(boot: &Boot, flag: &str, path: &Path) -> Result<PathBuf, Problem> {
+    if boot.environment.carried.is_some() && path.is_relative() {
+        let message = format!("`{}` did not come along, and is no place of this host", path.display());
+        return Err(Problem::usage("not-on-this-host", message)
+            .hint(format!("name one of the host by its absolute path: `{flag} /PATH`"))
+            .hint("or run it where the Compose files of the stack are: what they declare goes along"));
+    }
+    Ok(boot.environment.working_directory.join(path))
 }
 
 /// Whether a path was relative, or as good as that.

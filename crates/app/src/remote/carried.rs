@@ -12,6 +12,8 @@ pub struct Carried {
     /// In the place of the stacks that were typed.
     pub stacks: Option<Vec<String>>,
     pub sent: Option<Sent>,
+    /// SQL that the command line named, and that came along.
+    pub given: Given,
     /// Who asks, for the record.
     pub by: String,
     /// Its standard streams are a terminal that was made for it.
@@ -28,6 +30,15 @@ pub struct Sent {
     pub directory: String,
     /// The folder that the files lie in.
     pub folder: String,
+}
+
+/// Absolute paths of this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// In the place of `--dir`.
+    pub dir: Option<String>,
+    /// In the place of `--before`.
+    pub before: Option<String>,
 }
 
 impl Carried {

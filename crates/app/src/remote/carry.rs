@@ -49,7 +49,7 @@ pub async fn run(boot: &Boot, address: &Address, command: &Command, args: Vec<St
                 .hint("try it by hand: `ssh -v` shows how far it comes"));
         }
     }
-    Talk { boot, host, command: command.name() }.hold(begin, link).await
+    Talk { boot, host, command: command.name(), changes: changes(command) }.hold(begin, link).await
 }
 
 /// Why the other side did not greet.
@@ -69,6 +69,7 @@ struct Talk<'b> {
     boot: &'b Boot,
     host: String,
     command: &'static str,
+    changes: Changes,
 }
 
 impl Talk<'_> {
@@ -122,7 +123,7 @@ impl Talk<'_> {
                         Some(Ok(Frame::End(code))) => return Ok(ExitCode::from(code)),
                         Some(Ok(Frame::Refused(body))) => return Err(Problem::from(*body)),
                         Some(Ok(_)) => {}
-                        Some(Err(_)) | None => return Err(self.lost(interrupted)),
+                        Some(Err(_)) | None => return Err(self.lost()),
                     }
                 }
                 () = signals.next() => {
@@ -138,22 +139,26 @@ impl Talk<'_> {
                         let _ = frames.try_send(Frame::Resize(columns, rows));
                     }
                 }
-                () = tokio::time::sleep_until(heard_at + SILENCE) => return Err(self.lost(interrupted)),
+                () = tokio::time::sleep_until(heard_at + SILENCE) => return Err(self.lost()),
             }
         }
     }
 
     /// The connection broke: what is known of the command, and how to see the rest.
-    fn lost(&self, interrupted: bool) -> Problem {
+    fn lost(&self) -> Problem {
         let (host, command) = (&self.host, self.command);
         let message = format!("the connection to `{host}` broke while `mainstay {command}` ran there");
         let problem = Problem::world("connection-lost", message);
-        let problem = match (changes(command), interrupted) {
-            (true, _) => problem.hint(format!(
+        let problem = match self.changes {
+            Changes::Nothing => problem,
+            Changes::Containers => problem.hint(format!(
                 "it ends there as by Ctrl-C: a release that was not committed is taken back; `mainstay {command}` again \
                  goes on from wherever things are"
             )),
-            (false, _) => problem,
+            Changes::Database => problem.hint(format!(
+                "it ends there as by Ctrl-C: a migration or a restore that was not committed is taken back, and a backup that \
+                 was not whole is none; see `mainstay --host {host} db migrate status`, `… db backups`"
+            )),
         };
         problem.hint(format!(
             "see where things stand: `mainstay --host {host} history --limit 5`, `… releases`, `… ps --all`"
@@ -167,12 +172,30 @@ impl Talk<'_> {
     }
 }
 
-/// Whether a command may have begun to change something.
-fn changes(command: &str) -> bool {
-    !matches!(
-        command,
-        "ps" | "logs" | "history" | "releases" | "stacks" | "plan" | "config" | "version" | "smoke" | "exec"
-    )
+/// What a command may have begun to change.
+#[derive(Clone, Copy)]
+enum Changes {
+    Nothing,
+    Containers,
+    Database,
+}
+
+fn changes(command: &Command) -> Changes {
+    match command {
+        Command::Db(args) if args.typed().only_looks => Changes::Nothing,
+        Command::Db(_) => Changes::Database,
+        Command::Ps(_)
+        | Command::Logs(_)
+        | Command::History(_)
+        | Command::Releases(_)
+        | Command::Stacks(_)
+        | Command::Plan(_)
+        | Command::Config(_)
+        | Command::Version(_)
+        | Command::Smoke(_)
+        | Command::Exec(_) => Changes::Nothing,
+        _ => Changes::Containers,
+    }
 }
 
 /// Sends what there is, and a pulse where there is nothing.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use mainstay_model::declared::SqlFile;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
@@ -12,7 +13,7 @@ use crate::problem::{Kind, Problem};
 use crate::wire::ErrorBody;
 
 /// Counts up when the two sides could not talk.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// Starts the greeting.
 const GREETING: &str = "mainstay-bridge";
 /// A greeting is a short line.
@@ -53,7 +54,9 @@ pub struct Begin {
     pub stacks: Option<Vec<String>>,
     /// The Compose files of this side.
     pub files: Option<SentFiles>,
-    /// Variables that the command line names, for `exec -e NAME`.
+    /// The SQL of this side that the command is about.
+    pub sql: Vec<SentSql>,
+    /// Variables that the command line names, for `exec -e NAME`, and those that give consent.
     pub variables: BTreeMap<String, String>,
     /// Who asks, as far as this side knows.
     pub by: String,
@@ -68,6 +71,26 @@ pub struct SentFiles {
     pub main: Vec<String>,
     /// Relative path and text of each.
     pub texts: Vec<(String, String)>,
+}
+
+/// The SQL of a folder, or of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentSql {
+    pub of: SqlOf,
+    pub files: Vec<SqlFile>,
+}
+
+/// What it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SqlOf {
+    /// The `migrations.dir` of a database that the Compose files declare.
+    Dir(String),
+    /// Its `drift.before`.
+    Before(String),
+    /// What the command line names: `--dir`, `--before`.
+    GivenDir,
+    GivenBefore,
 }
 
 /// The terminal at which the command was typed.
@@ -130,6 +153,29 @@ impl Frame {
             _ => return Err(Garbled),
         };
         Ok(frame)
+    }
+}
+
+impl Begin {
+    /// Whether it can be told at all.
+    pub fn fits(&self) -> bool {
+        let mut size = Size(0);
+        // The kind of the frame stands before it.
+        serde_json::to_writer(&mut size, self).is_ok() && size.0 < LARGEST_FRAME
+    }
+}
+
+/// Counts what is written.
+struct Size(usize);
+
+impl std::io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -240,6 +286,10 @@ mod tests {
         let begin = Begin {
             args: vec!["ps".to_owned(), "--json".to_owned()],
             stacks: Some(vec!["shop".to_owned()]),
+            sql: vec![SentSql {
+                of: SqlOf::Dir("crm".to_owned()),
+                files: vec![SqlFile::new("1.sql", b"\xef\xbb\xbfselect '\0\r\n'; -- caf\xe9".to_vec())],
+            }],
             terminal: Some(TerminalFacts { kind: None, columns: 80, rows: 24, no_color: true }),
             ..Begin::default()
         };
@@ -272,12 +322,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_too_large_for_a_frame_must_be_known_before_it_is_told() {
+        let of = |size: usize| Begin { args: vec!["x".repeat(size)], ..Begin::default() };
+        let around = serde_json::to_vec(&of(0)).expect("JSON").len();
+        let largest = of(LARGEST_FRAME - 1 - around);
+        assert!(largest.fits() && !of(LARGEST_FRAME - around).fits());
+        let (one, other) = tokio::io::duplex(1 << 20);
+        let told = largest.clone();
+        tokio::spawn(async move { Telling::on(one).tell(&Frame::Begin(Box::new(told))).await });
+        let heard = Hearing::on(other).next().await.expect("a frame").expect("a frame that is known");
+        assert!(heard == Frame::Begin(Box::new(largest)));
+    }
+
+    #[tokio::test]
     async fn greetings_must_be_judged() {
         let heard = |text: &'static str| async move { hear_greeting(&mut text.as_bytes(), "ssh://vps").await };
         assert!(heard(Box::leak(greeting().into_boxed_str())).await.is_ok());
         assert!(matches!(heard("").await, Err(Unheard::Nothing)));
         assert!(matches!(heard("Welcome to vps!\n").await, Err(Unheard::Other(text)) if text == "Welcome to vps!"));
-        for other in ["mainstay-bridge 1 99.0.0\n", "mainstay-bridge 2 0.1.0\n", "mainstay-bridge 1 0.0.9\n"] {
+        for other in ["mainstay-bridge 2 99.0.0\n", "mainstay-bridge 3 0.1.0\n", "mainstay-bridge 2 0.0.9\n"] {
             match heard(other).await {
                 Err(Unheard::Mismatch(problem)) => {
                     assert!(problem.message.contains(other.trim().rsplit(' ').next().expect("a version")));

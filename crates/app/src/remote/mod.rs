@@ -5,10 +5,11 @@
 //! is what the command prints. Over both ways the same [`frames`] are spoken: over `ssh` with `mainstay bridge` on its
 //! standard streams, over HTTPS on a connection that was upgraded.
 //!
-//! This side: [`travel`] says which commands go, [`ssh`] and [`https`] reach the other side, [`carry`] talks with it. The
+//! This side: [`travel`] says which commands go, [`along`] which SQL goes with them, [`ssh`] and [`https`] reach the other side, [`carry`] talks with it. The
 //! other side is [`there`].
 
 pub mod address;
+mod along;
 pub mod carried;
 pub mod carry;
 pub mod frames;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use mainstay_engine::sources;
 use mainstay_model::compose::LoadOptions;
 
-use super::frames::{Begin, SentFiles, TerminalFacts};
+use super::along;
+use super::frames::{Begin, LARGEST_FRAME, SentFiles, TerminalFacts};
 use crate::boot::Boot;
+use crate::cli::db::{self, found::named_by_variable};
 use crate::cli::{Command, chosen};
 use crate::problem::Problem;
 use crate::ui::terminal;
@@ -78,9 +80,9 @@ pub fn way(command: &Command) -> Way {
         }
         Command::Bridge(_) => Way::Stays { why: "is the other end of `--host`", hint: "leave it out" },
         Command::Bucket(_) => Way::WithFiles,
-        Command::Db(_) => Way::Stays {
-            why: "reads the migrations of this machine, and reaches the database's container from it",
-            hint: "run it there, or name a database that this machine reaches: `DATABASE_URL=postgres://… mainstay db …`",
+        Command::Db(args) => match args.stays() {
+            Some((why, hint)) => Way::Stays { why, hint },
+            None => Way::WithFiles,
         },
         Command::Init(_) => {
             Way::Stays { why: "writes files into a folder of this machine", hint: "leave out `--host`" }
@@ -93,12 +95,7 @@ pub fn way(command: &Command) -> Way {
 pub fn is_for_here(command: &Command) -> bool {
     matches!(
         command,
-        Command::Serve(_)
-            | Command::Bridge(_)
-            | Command::Init(_)
-            | Command::Watch(_)
-            | Command::Db(_)
-            | Command::Completions(_)
+        Command::Serve(_) | Command::Bridge(_) | Command::Init(_) | Command::Watch(_) | Command::Completions(_)
     )
 }
 
@@ -115,6 +112,7 @@ pub fn packed(boot: &Boot, command: &Command, args: Vec<String>) -> Result<Begin
         ..Begin::default()
     };
     refuse_flags(boot)?;
+    refuse_variables(boot, command)?;
     match way(command) {
         Way::Stays { why, hint } => {
             let message = format!("`mainstay {}` {why}, so it does not go with `--host`", command.name());
@@ -124,19 +122,31 @@ pub fn packed(boot: &Boot, command: &Command, args: Vec<String>) -> Result<Begin
         Way::WithNames { optional: true } if nothing_said(boot) => begin.stacks = Some(Vec::new()),
         Way::WithNames { .. } => begin.stacks = Some(chosen::names_here(boot)?),
         Way::WithFiles => match chosen::files_here(boot, LoadOptions::default())? {
-            Some(find) => begin.files = Some(files(&find)?),
-            None => begin.stacks = Some(chosen::names_here(boot)?),
+            Some(find) => {
+                let texts = sources::texts(&find)?;
+                begin.sql = along::packed(boot, command, Some(&texts))?;
+                begin.files = Some(files(texts)?);
+            }
+            None => {
+                begin.stacks = Some(chosen::names_here(boot)?);
+                begin.sql = along::packed(boot, command, None)?;
+            }
         },
     }
-    Ok(begin)
+    if begin.fits() { Ok(begin) } else { Err(too_large()) }
+}
+
+fn too_large() -> Problem {
+    let message = format!("what goes along with this command is larger than {} MiB", LARGEST_FRAME >> 20);
+    Problem::files("too-large-to-travel", message)
+        .hint("bring the files to the host another way, and run the command there")
 }
 
 fn nothing_said(boot: &Boot) -> bool {
     boot.global.stack.is_empty() && boot.global.project_name.is_none()
 }
 
-fn files(find: &sources::Find) -> Result<SentFiles, Problem> {
-    let texts = sources::texts(find)?;
+fn files(texts: sources::Texts) -> Result<SentFiles, Problem> {
     let Some(stack) = texts.stack else {
         return Err(
             Problem::files("no-name", "the Compose files do not tell the name of the stack").hint("say it: `-p NAME`")
@@ -154,11 +164,32 @@ fn refuse_flags(boot: &Boot) -> Result<(), Problem> {
         .hint("put them into `.env` in the stack's folder there, or keep them: `mainstay --host URL secret set NAME`"))
 }
 
-/// For `exec -e NAME`.
+/// A database that is named by a variable is one that this machine reaches, and never the one that the host has.
+fn refuse_variables(boot: &Boot, command: &Command) -> Result<(), Problem> {
+    let Command::Db(args) = command else { return Ok(()) };
+    let Some(name) = named_by_variable(boot).filter(|_| args.typed().database.is_none()) else { return Ok(()) };
+    let message = format!("`{name}` names a database here, and with `--host` the command is about one of the host");
+    Err(Problem::usage("stays-here", message)
+        .hint("name the one that the stack declares: `--database NAME`")
+        .hint("for the one of the variable, leave out `--host` and MAINSTAY_HOST"))
+}
+
+/// The variables of this side that a command may take along.
+pub fn may_come_along(command: &Command) -> Vec<String> {
+    match command {
+        Command::Exec(args) => args.variables_from_here(),
+        // A yes to what the command shows; what it may do at all is said by its scope.
+        Command::Db(_) | Command::Up(_) | Command::Promote(_) | Command::Rollback(_) => {
+            db::CONSENTS.map(str::to_owned).to_vec()
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn variables(boot: &Boot, command: &Command) -> BTreeMap<String, String> {
-    let Command::Exec(args) = command else { return BTreeMap::new() };
-    let known = |name: &String| boot.environment.variables.get(name).map(|value| (name.clone(), value.clone()));
-    args.variables_from_here().iter().filter_map(known).collect()
+    // One that is empty is set all the same.
+    let known = |name: String| boot.environment.variables.get(&name).cloned().map(|value| (name, value));
+    may_come_along(command).into_iter().filter_map(known).collect()
 }
 
 /// A terminal goes along where all three streams are one.
@@ -209,7 +240,7 @@ mod tests {
         ("serve", "", "stays"),
         ("bridge", "", "stays"),
         ("init", "", "stays"),
-        ("db", "migrate status", "stays"),
+        ("db", "migrate status", "files"),
         ("bucket", "ls", "files"),
         ("watch", "", "stays"),
         ("version", "", "alone"),
@@ -256,11 +287,38 @@ mod tests {
             "secret set KEY --from-file key.pem",
             "edge trust",
             "up --watch",
+            "db backups --identity key.txt",
+            "db backup verify --identity key.txt",
+            "db drill --identity /root/key.txt",
+            "db restore --identity key.txt",
+            "db migrate rehearse --identity key.txt",
+            "db drift --expectation schema.json",
+            "db drift --write-expectation schema.json",
+            "db backup --to ./backups",
+            "db restore --to file://backups",
+            "db migrate rehearse --to backups",
         ] {
             assert_eq!(told(line), "stays", "{line}");
         }
         assert_eq!(told("plan down"), "names");
         assert_eq!(told("ps --all"), "alone");
         assert_eq!(told("releases 7"), "names");
+        for line in [
+            "db status",
+            "db backups --to s3://backups/crm",
+            "db backup --to /srv/backups",
+            "db backup verify",
+            "db drill",
+            "db retention --apply",
+            "db restore --table public.guests",
+            "db drift --before before.sql",
+            "db migrate plan --dir ./sql",
+            "db migrate apply",
+            "db migrate rehearse",
+            "db migrate adopt --detect",
+            "db migrate accept 1.sql --reason x",
+        ] {
+            assert_eq!(told(line), "files", "{line}");
+        }
     }
 }

@@ -29,7 +29,7 @@ impl Files for Disk {
             Some((stdin, content)) if stdin == path => Ok(content.clone()),
             // A customary way to say "no file".
             _ if path == "/dev/null" => Ok(Vec::new()),
-            _ => read_regular(path, limit),
+            _ => read_regular(Path::new(path), limit),
         }
     }
 
@@ -38,7 +38,8 @@ impl Files for Disk {
     }
 }
 
-fn read_regular(path: &str, limit: u64) -> Result<Vec<u8>, FileProblem> {
+/// The bytes of a regular file, at most `limit` of them.
+pub(super) fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, FileProblem> {
     // Without NONBLOCK, opening a FIFO waits for somebody to write to it. What was opened is asked what it is, rather
     // than the path: the path may lead elsewhere a moment later.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;

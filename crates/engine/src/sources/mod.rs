@@ -3,6 +3,7 @@
 //! The rules of finding are Compose's ([`find`]), plus `--env`. The disk answers the dialect through [`Disk`], which
 //! opens nothing that could hang.
 
+mod arrived;
 mod disk;
 mod find;
 mod host_files;
@@ -11,6 +12,7 @@ mod sql_files;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod travelling;
 
 use std::collections::BTreeMap;
 
@@ -20,11 +22,13 @@ use mainstay_model::identity::StackName;
 
 use crate::secrets::{Namespace, Secrets, SecretsError};
 
+pub use arrived::{Arrived, ArrivedSql};
 pub use disk::Disk;
 use find::Found;
 pub use find::sibling;
 pub use sql_files::{carry_sql, sql_files};
-pub use texts::{Texts, texts};
+pub use texts::{SqlPaths, Texts, texts};
+pub use travelling::{Luggage, NotTaken};
 
 /// Which stack, in the words of the flags; everything absolute or relative to `working_directory`.
 #[derive(Clone, Debug, Default)]
@@ -119,6 +123,9 @@ pub enum SourcesError {
     /// The secrets of the stack cannot be opened.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// Of files that were sent from another machine, what came along cannot be read.
+    #[error("what came along with the files cannot be read: {0}")]
+    Arrived(String),
     /// The files are refused.
     #[error("the Compose files are refused")]
     Refused(Diagnostics),
@@ -175,10 +182,12 @@ pub fn read(find: &Find) -> Result<Read, SourcesError> {
     let loaded = load(find)?;
     match declared::declare(&loaded) {
         Ok(settled) => {
+            let mut declared = settled.declared;
+            arrived::settle(&mut declared).map_err(|error| SourcesError::Arrived(error.to_string()))?;
             let mut list = settled.warnings;
-            list.extend(host_files::differing(&settled.declared));
+            list.extend(host_files::differing(&declared));
             let warnings = with_warnings(&loaded, list);
-            Ok(Read { declared: settled.declared, loaded, warnings, find: find.clone() })
+            Ok(Read { declared, loaded, warnings, find: find.clone() })
         }
         Err(list) => Err(SourcesError::Refused(with_warnings(&loaded, list))),
     }

@@ -1,7 +1,7 @@
 //! The files of a migrations folder.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mainstay_model::declared::{Declared, SqlFile};
 
@@ -33,7 +33,15 @@ pub fn carry_sql(declared: &mut Declared) -> Result<(), (String, io::Error)> {
 /// # Errors
 /// When there is no such folder, or one of the files cannot be read, is too large, or has a name that is no text.
 pub fn sql_files(dir: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
-    let told = |path: &Path, error: &io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let read = |(name, path): (String, PathBuf)| match std::fs::read(&path) {
+        Ok(bytes) => Ok((name, bytes)),
+        Err(error) => Err(told(&path, &error)),
+    };
+    sql_paths(dir)?.into_iter().map(read).collect()
+}
+
+/// Name and path of each of them, in the order of the names.
+pub(super) fn sql_paths(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|error| told(dir, &error))? {
         let path = entry.map_err(|error| told(dir, &error))?.path();
@@ -47,11 +55,15 @@ pub fn sql_files(dir: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
             let error = io::Error::other(format!("has {size} bytes, and {LARGEST} are the most for a migration"));
             return Err(told(&path, &error));
         }
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
             return Err(told(&path, &io::Error::other("its name is not UTF-8")));
         };
-        files.push((name.to_owned(), std::fs::read(&path).map_err(|error| told(&path, &error))?));
+        files.push((name, path));
     }
     files.sort();
     Ok(files)
+}
+
+fn told(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

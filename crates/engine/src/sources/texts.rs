@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mainstay_model::compose::{self, LoadOptions};
+use mainstay_model::compose::{self, LoadOptions, Node};
 use mainstay_model::declared;
 use mainstay_model::identity::StackName;
 
@@ -18,6 +18,21 @@ pub struct Texts {
     pub main: Vec<String>,
     /// Path and text of each, includes and extended files too. Paths are relative to the folder that all are in.
     pub files: Vec<(String, String)>,
+    /// The folder that relative paths of the declaration start from. Absolute.
+    pub directory: String,
+    /// What the databases name of SQL, by their names under `x-mainstay.databases`.
+    pub databases: BTreeMap<String, SqlPaths>,
+}
+
+/// As they are written: nothing is put in for variables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SqlPaths {
+    /// `migrations.dir`.
+    pub dir: Option<String>,
+    /// Whether a release is to apply what lies there, as far as that is written.
+    pub release: bool,
+    /// `drift.before`.
+    pub before: Option<String>,
 }
 
 /// The texts of a stack's files.
@@ -58,7 +73,25 @@ pub fn texts(wanted: &Find) -> Result<Texts, SourcesError> {
         stack,
         main: main.iter().map(|path| below(path)).collect(),
         files: files.into_iter().map(|(path, text)| (below(path), text.to_owned())).collect(),
+        databases: sql_paths(&loaded.project),
+        directory: loaded.project_directory,
     })
+}
+
+fn sql_paths(project: &Node) -> BTreeMap<String, SqlPaths> {
+    let databases = project.get("x-mainstay").and_then(|words| words.get("databases")).and_then(Node::as_map);
+    let text = |node: Option<&Node>| node.and_then(Node::as_str).map(str::to_owned);
+    let paths = |database: &Node| {
+        let migrations = database.get("migrations");
+        let release = migrations.and_then(|one| one.get("release"));
+        SqlPaths {
+            dir: text(migrations.and_then(|one| one.get("dir"))),
+            // A variable may say yes.
+            release: release.is_some_and(|one| one.as_bool().unwrap_or(one.as_str() != Some("false"))),
+            before: text(database.get("drift").and_then(|one| one.get("before"))),
+        }
+    };
+    databases.into_iter().flat_map(|all| all.iter()).map(|(name, one)| (name.to_owned(), paths(&one.node))).collect()
 }
 
 /// The nearest folder that all of these are in.
@@ -121,5 +154,26 @@ mod tests {
         ]);
         let texts = texts(&Find { env: Some("prod".to_owned()), ..find_in(folder.path()) }).expect("texts");
         assert_eq!(texts.main, ["compose.yaml", "compose.prod.yaml"]);
+    }
+
+    #[test]
+    fn what_databases_name_of_sql_must_be_known_as_it_is_written() {
+        let databases = "name: shop\nservices:\n  db: { image: 'postgres:${PG:-17}' }\nx-mainstay:\n  databases:\n    \
+                         crm: { service: db, migrations: { dir: ./sql, release: true } }\n    \
+                         pms: { service: db, migrations: { dir: '${SQL:?}', release: '${NOW}' }, drift: { before: b.sql } }\n    \
+                         old: { service: db }\n";
+        let folder = folder(&[
+            ("app/compose.yaml", databases),
+            ("app/compose.prod.yaml", "x-mainstay:\n  databases:\n    crm: { migrations: { dir: ../sql } }\n"),
+            ("app/.env", "SQL=/of/this/machine\n"),
+        ]);
+        let app = folder.path().join("app");
+        let texts = texts(&Find { env: Some("prod".to_owned()), ..find_in(&app) }).expect("texts");
+        assert_eq!(texts.directory, app.display().to_string());
+        let of = |name: &str| texts.databases[name].clone();
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(of("crm"), SqlPaths { dir: text("../sql"), release: true, before: None });
+        assert_eq!(of("pms"), SqlPaths { dir: text("${SQL:?}"), release: true, before: text("b.sql") });
+        assert_eq!(of("old"), SqlPaths::default());
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::shelf::{Shelf, Shelved};
 use super::status::remember;
+use super::travel::Typed;
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
 use crate::problem::{Outcome, Problem};
@@ -43,6 +44,15 @@ pub struct Backup {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Verify(verify::Verify),
+}
+
+impl Backup {
+    pub fn typed(&self) -> Typed<'_> {
+        match &self.verb {
+            Some(Verb::Verify(args)) => args.typed(),
+            None => self.shelved.typed(),
+        }
+    }
 }
 
 pub async fn run(boot: &Boot, args: Backup) -> Outcome {

@@ -9,6 +9,7 @@ use mainstay_model::postgres::backup::retention::Standing;
 use serde::Serialize;
 
 use super::shelf::{Opening, Shelved};
+use super::travel::Typed;
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 use crate::ui::meter::size;
@@ -49,6 +50,12 @@ struct ToldBackup<'l> {
     /// The last drill that held.
     proven_at: Option<&'l str>,
     restore_ms: Option<u64>,
+}
+
+impl Backups {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { file: self.opening.file(), only_looks: true, ..self.shelved.typed() }
+    }
 }
 
 pub async fn run(boot: &Boot, args: Backups) -> Outcome {

@@ -13,6 +13,7 @@ use mainstay_model::postgres::migration::Status;
 use mainstay_model::postgres::schema::{Severity, compare};
 
 use self::replayed::{Replayed, Scratching};
+use super::travel::{File, Typed};
 use super::which::Which;
 use crate::boot::Boot;
 use crate::problem::{Kind, Outcome, Problem};
@@ -61,6 +62,17 @@ impl From<Level> for Severity {
             Level::NotReady => Severity::NotReady,
             Level::Critical => Severity::Critical,
         }
+    }
+}
+
+impl Drift {
+    pub fn typed(&self) -> Typed<'_> {
+        let file = match (&self.expectation, &self.write_expectation) {
+            (Some(_), _) => Some(File::Expectation),
+            (None, Some(_)) => Some(File::WriteExpectation),
+            (None, None) => None,
+        };
+        Typed { file, only_looks: true, ..self.scratching.typed(self.which.typed()) }
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::shelf::{Opening, Shelf, Shelved};
 use super::status::remember;
+use super::travel::Typed;
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
 use crate::problem::{Kind, Outcome, Problem};
@@ -59,6 +60,12 @@ struct Answer<'d> {
 struct Failure<'d> {
     doing: &'d str,
     words: &'d str,
+}
+
+impl DrillArgs {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { file: self.opening.file(), ..self.shelved.typed() }
+    }
 }
 
 pub async fn run(boot: &Boot, args: DrillArgs) -> Outcome {

@@ -27,8 +27,7 @@ impl Found {
     /// # Errors
     /// When it is not clear which one is meant.
     pub async fn find(boot: &Boot, name: Option<&str>) -> Result<Found, Problem> {
-        let by_variables = ["DATABASE_URL", "PGHOST"].iter().any(|name| boot.environment.get(name).is_some());
-        if by_variables && name.is_none() {
+        if name.is_none() && named_by_variable(boot).is_some() {
             return Ok(Found { declared: None });
         }
         Ok(Found { declared: Some(declared(boot, name).await?) })
@@ -64,6 +63,12 @@ impl Found {
     pub async fn server(&self, boot: &Boot) -> Result<Server, Problem> {
         Ok(Server::new(self.reach(boot).await?.settings))
     }
+}
+
+/// The variable that names a database. Whoever is on another machine does not mean one of this machine's variables.
+pub fn named_by_variable(boot: &Boot) -> Option<&'static str> {
+    let is_set = |name: &&str| boot.environment.get(name).is_some();
+    ["DATABASE_URL", "PGHOST"].into_iter().find(is_set).filter(|_| boot.environment.carried.is_none())
 }
 
 async fn declared(boot: &Boot, name: Option<&str>) -> Result<Entry, Problem> {

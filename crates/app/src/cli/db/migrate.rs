@@ -12,8 +12,10 @@ use mainstay_engine::pg::{Migrator, Patience};
 use mainstay_model::postgres::migration::{MigrationFile, MigrationPlan, MigrationSet, Refusal};
 
 use super::duration;
+use super::travel::Typed;
 use super::which::{Chosen, Which, files};
 use crate::boot::Boot;
+use crate::cli::sent;
 use crate::problem::{Outcome, Problem};
 
 /// Apply files of SQL, each once, and know which were.
@@ -35,6 +37,19 @@ enum Verb {
     Rehearse(Box<rehearse::Rehearse>),
     Adopt(adopt::Adopt),
     Accept(accept::Accept),
+}
+
+impl Migrate {
+    pub fn typed(&self) -> Typed<'_> {
+        match &self.verb {
+            Verb::Status(args) => args.typed(),
+            Verb::Plan(args) => args.typed(),
+            Verb::Apply(args) => args.typed(),
+            Verb::Rehearse(args) => args.typed(),
+            Verb::Adopt(args) => args.typed(),
+            Verb::Accept(args) => args.typed(),
+        }
+    }
 }
 
 pub async fn run(boot: &Boot, args: Migrate) -> Outcome {
@@ -77,7 +92,7 @@ impl Scene {
     }
 
     /// The file that a person named; the folder in front of it is no matter.
-    fn file(&self, told: &str) -> Result<&MigrationFile, Problem> {
+    fn file(&self, boot: &Boot, told: &str) -> Result<&MigrationFile, Problem> {
         let name = told.rsplit('/').next().unwrap_or(told);
         if let Some(file) = self.set.files.get(name) {
             return Ok(file);
@@ -86,7 +101,8 @@ impl Scene {
             let refusals: Vec<Refusal> = faults.iter().cloned().map(Refusal::Fault).collect();
             return Err(refused(&refusals));
         }
-        Err(Problem::usage("no-such-file", format!("`{}` has no migration `{name}`", self.chosen.dir.display()))
+        let folder = sent::shown(boot, &self.chosen.dir);
+        Err(Problem::usage("no-such-file", format!("{folder} has no migration `{name}`"))
             .hint("`mainstay db migrate status` lists them"))
     }
 }

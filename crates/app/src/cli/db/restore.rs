@@ -13,6 +13,7 @@ use mainstay_model::identity::BackupId;
 
 use super::drill;
 use super::shelf::{Opening, Shelved};
+use super::travel::Typed;
 use crate::boot::Boot;
 use crate::problem::{Kind, Outcome, Problem};
 
@@ -50,6 +51,12 @@ pub struct Restore {
     /// Make no backup of the present state first, such as of a database that cannot be read
     #[arg(long)]
     no_backup: bool,
+}
+
+impl Restore {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { file: self.opening.file(), ..self.shelved.typed() }
+    }
 }
 
 pub async fn run(boot: &Boot, args: Restore) -> Outcome {

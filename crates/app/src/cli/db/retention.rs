@@ -8,6 +8,7 @@ use mainstay_model::identity::BackupId;
 use mainstay_model::postgres::backup::retention::{RetentionPlan, plan};
 
 use super::shelf::Shelved;
+use super::travel::Typed;
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
 use crate::problem::{Kind, Outcome, Problem};
@@ -28,6 +29,12 @@ pub struct Retention {
     /// Go on although the newest backup is less than half as large as they usually are
     #[arg(long)]
     accept_smaller: bool,
+}
+
+impl Retention {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { only_looks: !self.apply, ..self.shelved.typed() }
+    }
 }
 
 pub async fn run(boot: &Boot, args: Retention) -> Outcome {

@@ -9,6 +9,7 @@ use mainstay_engine::standing_pool::Settings;
 use mainstay_model::declared::{Backup, Bucket, Destination, Hidden};
 
 use super::found::Found;
+use super::travel::{File, Typed};
 use crate::boot::Boot;
 use crate::config::Environment;
 use crate::problem::{Kind, Problem};
@@ -47,6 +48,11 @@ pub struct Shelf {
 }
 
 impl Shelved {
+    pub fn typed(&self) -> Typed<'_> {
+        let to = self.to.as_deref();
+        Typed { database: self.database.as_deref(), to, elsewhere: to.map(|_| "--to"), ..Typed::default() }
+    }
+
     /// # Errors
     /// When it is not clear which database is meant, or where its backups are.
     pub async fn find(&self, boot: &Boot) -> Result<Shelf, Problem> {
@@ -64,6 +70,10 @@ impl Shelved {
 }
 
 impl Opening {
+    pub fn file(&self) -> Option<File> {
+        self.identity.as_ref().map(|_| File::Identity)
+    }
+
     /// # Errors
     /// When the file has no key.
     pub fn apply(&self, boot: &Boot, vault: Vault) -> Result<Vault, Problem> {

@@ -10,6 +10,7 @@ use mainstay_model::postgres::backup::standing::Trouble;
 use serde::Serialize;
 
 use super::shelf::{Shelf, Shelved};
+use super::travel::Typed;
 use crate::boot::Boot;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::since::{ago, took};
@@ -68,6 +69,12 @@ impl ToldTrouble {
 impl From<&Trouble> for ToldTrouble {
     fn from(trouble: &Trouble) -> ToldTrouble {
         ToldTrouble { trouble: trouble.clone(), says: trouble.to_string() }
+    }
+}
+
+impl Status {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { only_looks: true, ..self.shelved.typed() }
     }
 }
 

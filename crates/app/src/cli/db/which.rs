@@ -9,11 +9,13 @@ use mainstay_model::identity::{ServiceName, StackName};
 use mainstay_model::postgres::migration::LedgerName;
 
 use super::found::Found;
+use super::travel::Typed;
 use crate::boot::Boot;
+use crate::cli::sent;
 use crate::problem::Problem;
 
 /// The folder when nothing says another one.
-const DEFAULT_DIR: &str = "migrations";
+pub const DEFAULT_DIR: &str = "migrations";
 
 /// The flags that every verb has.
 #[derive(Debug, Args)]
@@ -48,17 +50,29 @@ pub struct Chosen {
 }
 
 impl Which {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed {
+            database: self.database.as_deref(),
+            reads_migrations: true,
+            dir: self.dir.as_deref(),
+            elsewhere: [(self.dir.is_some(), "--dir"), (self.ledger.is_some(), "--ledger")]
+                .into_iter()
+                .find_map(|(is_given, flag)| is_given.then_some(flag)),
+            ..Typed::default()
+        }
+    }
+
     /// # Errors
     /// When it is not clear which one is meant, or it is not there.
     pub async fn choose(&self, boot: &Boot) -> Result<Chosen, Problem> {
         let found = Found::find(boot, self.database.as_deref()).await?;
         let server = found.server(boot).await?;
         let declared = found.declared.as_ref().and_then(|entry| entry.database.migrations.clone());
-        let here = &boot.environment.working_directory;
-        let dir = match (&self.dir, &declared) {
-            (Some(dir), _) => here.join(dir),
-            (None, Some(migrations)) => PathBuf::from(&migrations.dir),
-            (None, None) => here.join(DEFAULT_DIR),
+        let dir = match (sent::dir(boot), &self.dir, &declared) {
+            (Some(dir), ..) => dir,
+            (None, Some(dir), _) => sent::here(boot, "--dir", dir)?,
+            (None, None, Some(migrations)) => PathBuf::from(&migrations.dir),
+            (None, None, None) => sent::here(boot, "--dir", Path::new(DEFAULT_DIR))?,
         };
         let ledger = match (&self.ledger, declared) {
             (Some(text), _) => LedgerName::parse(text)

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::There;
+use crate::cli::db::CONFIRM_PROD;
 use crate::problem::Problem;
 use crate::remote::carried::{Carried, VARIABLE};
 use crate::remote::frames::{Begin, Frame, Hearing, Telling};
@@ -107,6 +108,8 @@ pub(super) fn command_of(there: &There, begin: &Begin, carried: &Carried) -> std
     if let Some(docker) = &settings.docker_host {
         command.env("DOCKER_HOST", docker);
     }
+    // The yes of whoever typed it, which comes with the command, and nobody else's.
+    command.env_remove(CONFIRM_PROD);
     for name in
         ["NOTIFY_SOCKET", "COLUMNS", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES", "COMPOSE_ENV_FILES"]
     {

@@ -15,7 +15,7 @@ use clap::Parser as _;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
-use super::carried::Carried;
+use super::carried::{Carried, Given};
 use super::frames::{Begin, Frame, Hearing, Telling, greeting};
 use super::travel;
 use crate::cli::{Cli, Command};
@@ -23,6 +23,7 @@ use crate::config::Settings;
 use crate::problem::{Kind, Problem};
 use crate::wire::ErrorBody;
 use powers::Powers;
+use sent::Laid;
 pub use typed::typed;
 
 /// How long the other side may take to say what it wants.
@@ -61,9 +62,11 @@ impl There {
             }
         };
         match self.prepared(&begin).await {
-            Ok(carried) => {
+            Ok((carried, laid)) => {
                 let ended = child::run(self, &begin, &carried, &mut hearing, telling).await;
-                sent::clear(&self.settings, carried.sent.as_ref()).await;
+                if let Some(laid) = laid {
+                    laid.clear(&self.settings).await;
+                }
                 if let Err((problem, Some(mut telling))) = ended {
                     let _ = telling.tell(&Frame::Refused(Box::new(ErrorBody::from(problem)))).await;
                 }
@@ -75,10 +78,11 @@ impl There {
     }
 
     /// Judges a command as it will be understood, and lays its files down.
-    async fn prepared(&self, begin: &Begin) -> Result<Carried, Problem> {
+    async fn prepared(&self, begin: &Begin) -> Result<(Carried, Option<Laid>), Problem> {
         let mut carried = Carried {
             stacks: begin.stacks.clone(),
             sent: None,
+            given: Given::default(),
             by: self.powers.on_behalf_of(&plain(&begin.by)),
             terminal: begin.terminal.is_some(),
         };
@@ -91,23 +95,22 @@ impl There {
             let problem = Problem::usage("stays-here", format!("`mainstay {}` {why}", command.name()));
             return Err(problem.hint(hint));
         }
-        self.powers.check(&command, &global, &typed, begin.files.is_some())?;
+        self.powers.check(&command, &global, &typed, begin.files.is_some() || !begin.sql.is_empty())?;
         allow_variables(begin, &command)?;
-        if let Some(files) = &begin.files {
-            carried.sent = Some(sent::lay_down(&self.settings, files).await?);
+        let laid = sent::lay_down(&self.settings, begin).await?;
+        if let Some(laid) = &laid {
+            carried.sent.clone_from(&laid.sent);
+            carried.given.clone_from(&laid.given);
         }
-        Ok(carried)
+        Ok((carried, laid))
     }
 }
 
-/// Only variables that the command line names come along.
+/// Only variables that are meant for this command come along.
 fn allow_variables(begin: &Begin, command: &Command) -> Result<(), Problem> {
-    let named = match command {
-        Command::Exec(args) => args.variables_from_here(),
-        _ => Vec::new(),
-    };
+    let named = travel::may_come_along(command);
     match begin.variables.keys().find(|name| !named.contains(name) || name.starts_with("MAINSTAY_")) {
-        Some(name) => Err(Problem::usage("bad-request", format!("the variable `{name}` is not one that was named"))),
+        Some(name) => Err(Problem::usage("bad-request", format!("the variable `{name}` is not one that comes along"))),
         None => Ok(()),
     }
 }

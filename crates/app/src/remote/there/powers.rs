@@ -25,22 +25,27 @@ impl Powers {
 
     /// # Errors
     /// When a scope is missing, or a flag is not for him.
-    pub fn check(&self, command: &Command, global: &Global, typed: &Global, has_files: bool) -> Result<(), Problem> {
+    pub fn check(&self, command: &Command, global: &Global, typed: &Global, brings_files: bool) -> Result<(), Problem> {
         let Some(scopes) = &self.scopes else { return Ok(()) };
         let mut needed = needed(command, global)?;
         // Files can ask for anything that the engine can do, and print any value of the host.
-        if has_files {
+        let would_look_without_files = brings_files && !needed.contains(&Scope::Admin);
+        if brings_files {
             needed = vec![Scope::Admin];
         }
         for scope in &needed {
             if !scopes.iter().any(|mine| mine.includes(scope)) {
-                return Err(self.lacks(command, scope, scopes));
+                let problem = self.lacks(command, scope, scopes);
+                return Err(match would_look_without_files {
+                    true => problem.hint("or without the files that are here: `--stack NAME`, in another folder"),
+                    false => problem,
+                });
             }
         }
         if scopes.contains(&Scope::Admin) {
             return Ok(());
         }
-        match elsewhere(typed) {
+        match elsewhere(typed).or_else(|| elsewhere_of_a_database(command)) {
             Some(flag) => Err(Problem::usage(
                 "scope-missing",
                 format!("`{flag}` leads elsewhere on that machine, and {} may not say so", self.who),
@@ -75,6 +80,14 @@ fn elsewhere(typed: &Global) -> Option<&'static str> {
     .find_map(|(is_set, flag)| is_set.then_some(flag))
 }
 
+/// Flags that would read other folders, buckets and tables of that machine than the stack declares.
+fn elsewhere_of_a_database(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Db(args) => args.typed().elsewhere,
+        _ => None,
+    }
+}
+
 /// The scopes that a command needs, all of them. `global` names its stacks.
 fn needed(command: &Command, global: &Global) -> Result<Vec<Scope>, Problem> {
     let stacks = || global.stack.iter().map(|name| StackName::new(name.as_str())).collect::<Result<Vec<_>, _>>();
@@ -99,6 +112,7 @@ fn needed(command: &Command, global: &Global) -> Result<Vec<Scope>, Problem> {
         Command::Ps(_) | Command::Logs(_) | Command::History(_) | Command::Releases(_) => look(),
         Command::Stacks(_) => Ok(vec![Scope::Read(None)]),
         Command::Edge(args) if args.only_looks() => Ok(vec![Scope::Read(None)]),
+        Command::Db(args) if args.typed().only_looks => look(),
         Command::Promote(_) | Command::Rollback(_) => release(),
         Command::Smoke(args) if args.asks_this_edge() => release(),
         Command::Smoke(_)
@@ -169,12 +183,48 @@ mod tests {
             (&["read:shop"], "ps --stack shop", true),
             (&["read:shop"], "stacks", false),
             (&["read:shop", "release:crm"], "ps --stack shop --stack crm", true),
+            (&["read:shop"], "db status --stack shop", true),
+            (&["read:shop"], "db backups --stack shop --database crm --json", true),
+            (&["read:shop"], "db backup verify --stack shop --all", true),
+            (&["read:shop"], "db retention --stack shop", true),
+            (&["read:shop"], "db drift --stack shop --check", true),
+            (&["read:shop"], "db migrate status --stack shop", true),
+            (&["release:shop"], "db migrate plan --stack shop", true),
+            (&["read:crm"], "db migrate plan --stack shop", false),
+            (&["read:shop"], "db status", false),
+            (&["read:shop"], "db backups --stack shop --to s3://other/place", false),
+            (&["read:shop"], "db backups --stack shop --to /etc", false),
+            (&["read:shop"], "db migrate status --stack shop --dir /etc", false),
+            (&["read:shop"], "db migrate status --stack shop --ledger a.b", false),
+            (&["read:shop"], "db drift --stack shop --before /etc/passwd", false),
+            (&["read:shop"], "db drift --stack shop --scratch evil:1", false),
+            (&["read:shop"], "db drift --stack shop --role postgres", false),
+            (&["release:shop"], "db backup --stack shop", false),
+            (&["release:shop"], "db drill --stack shop", false),
+            (&["release:shop"], "db retention --stack shop --apply", false),
+            (&["release:shop"], "db restore --stack shop --dry-run", false),
+            (&["release:shop"], "db migrate apply --stack shop", false),
+            (&["release:shop"], "db migrate rehearse --stack shop", false),
+            (&["release:shop"], "db migrate adopt --stack shop 1.sql", false),
+            (&["release:shop"], "db migrate accept --stack shop 1.sql --reason x", false),
+            (&["admin"], "db migrate apply --stack shop --dir /srv/sql", true),
             (&["admin"], "exec --stack shop web sh", true),
             (&["admin"], "up --stack shop --state-dir /tmp", true),
         ] {
             let judged = judged(scopes, line);
             assert_eq!(judged.is_ok(), is_allowed, "{scopes:?}: {line}: {judged:?}");
         }
+    }
+
+    #[test]
+    fn files_from_elsewhere_must_need_everything() {
+        let read = Powers { who: "the token ci".to_owned(), scopes: Some(vec!["read:shop".parse().expect("a scope")]) };
+        let words = ["mainstay", "db", "migrate", "plan", "--stack", "shop"];
+        let (global, command) = crate::cli::Cli::try_parse_from(words).expect("a line").parts();
+        assert!(read.check(&command, &global, &global, false).is_ok());
+        let problem = read.check(&command, &global, &global, true).expect_err("refused");
+        assert!(problem.message.contains("needs the scope `admin`"), "{}", problem.message);
+        assert!(problem.hints.iter().any(|hint| hint.contains("`--stack NAME`")), "{:?}", problem.hints);
     }
 
     #[test]

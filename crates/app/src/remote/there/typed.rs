@@ -40,7 +40,7 @@ impl There {
         let names = Cli::try_parse_from(std::iter::once("mainstay").chain(args.iter().map(String::as_str)));
         let stacks = names.ok().map(|cli| cli.parts().0.stack);
         let begin = Begin { args, stacks, ..Begin::default() };
-        let carried = self.prepared(&begin).await?;
+        let (carried, _) = self.prepared(&begin).await?;
         let failed =
             |error: std::io::Error| Problem::world("not-started", "the command was not started").caused_by(&error);
         let mut command = child::command_of(self, &begin, &carried).map_err(failed)?;

@@ -8,6 +8,7 @@ use mainstay_model::identity::BackupId;
 use serde::Serialize;
 
 use super::super::shelf::{Opening, Shelved};
+use super::super::travel::Typed;
 use crate::boot::Boot;
 use crate::problem::{Outcome, Problem};
 use crate::ui::meter::{Meter, rate, size};
@@ -39,6 +40,12 @@ struct Told {
     bytes: u64,
     problem: Option<String>,
     took_ms: u64,
+}
+
+impl Verify {
+    pub(super) fn typed(&self) -> Typed<'_> {
+        Typed { file: self.opening.file(), only_looks: true, ..self.shelved.typed() }
+    }
 }
 
 pub(super) async fn run(boot: &Boot, args: Verify) -> Outcome {

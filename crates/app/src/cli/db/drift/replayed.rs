@@ -11,9 +11,11 @@ use mainstay_model::postgres::migration::{MigrationFile, MigrationSet, Refusal};
 use mainstay_model::postgres::schema::{Ignore, Judged};
 
 use super::super::migrate::refused;
+use super::super::travel::Typed;
 use super::super::which::{Chosen, files};
 use crate::boot::Boot;
 use crate::boot::interrupt::Interrupt;
+use crate::cli::sent;
 use crate::problem::{Kind, Problem};
 use crate::ui::show::count;
 
@@ -39,6 +41,20 @@ pub struct Scratching {
     /// Whose privileges are compared; default: the role that connects
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
+}
+
+impl Scratching {
+    /// With what these flags add.
+    pub fn typed<'a>(&'a self, typed: Typed<'a>) -> Typed<'a> {
+        let flags = [
+            (self.scratch.is_some(), "--scratch"),
+            (self.before.is_some(), "--before"),
+            (self.role.is_some(), "--role"),
+        ];
+        let elsewhere = flags.into_iter().find_map(|(is_given, flag)| is_given.then_some(flag));
+        let before = self.before.as_deref();
+        Typed { replays: true, before, elsewhere: typed.elsewhere.or(elsewhere), ..typed }
+    }
 }
 
 /// Both sides, and what of them is judged.
@@ -77,7 +93,7 @@ impl Replayed {
         };
         let server = chosen.server.to_look_at();
         let both = sides(&server, &ways, &wanted, interrupt.token(), told).await;
-        let sides = both.map_err(|error| not_replayed(error, before.is_some()))?;
+        let sides = both.map_err(|error| veiled(boot, not_replayed(error, before.is_some())))?;
         let judged = judged(chosen, args, &rules, &sides);
         Ok(Replayed { sides, judged, set })
     }
@@ -137,10 +153,11 @@ fn place(ways: &Ways) -> String {
 }
 
 fn before(boot: &Boot, args: &Scratching, rules: &DriftRules) -> Result<Option<MigrationFile>, Problem> {
-    let path = match (&args.before, &rules.before) {
-        (Some(path), _) => boot.environment.working_directory.join(path),
-        (None, Some(path)) => PathBuf::from(path),
-        (None, None) => return Ok(None),
+    let path = match (sent::before(boot), &args.before, &rules.before) {
+        (Some(path), ..) => path,
+        (None, Some(path), _) => sent::here(boot, "--before", path)?,
+        (None, None, Some(path)) => PathBuf::from(path),
+        (None, None, None) => return Ok(None),
     };
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Problem::files("no-such-file", format!("`{}` could not be read", path.display())).caused_by(&error)
@@ -153,6 +170,14 @@ fn before(boot: &Boot, args: &Scratching, rules: &DriftRules) -> Result<Option<M
 
 fn shown(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Files of the host may have in them what whoever may only look is not to see, such as the password of a role.
+fn veiled(boot: &Boot, mut problem: Problem) -> Problem {
+    if !sent::is_of_the_host(boot) || problem.exhibit.take().is_none() {
+        return problem;
+    }
+    problem.hint("the statement is shown where the files are: run it there, by hand, or send the files along")
 }
 
 fn not_replayed(error: ScratchError, has_before: bool) -> Problem {

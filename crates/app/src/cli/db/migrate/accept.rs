@@ -6,6 +6,7 @@ use clap::Args;
 use mainstay_engine::pg::Patience;
 
 use super::super::recording::Recording;
+use super::super::travel::Typed;
 use super::super::which::Which;
 use super::Scene;
 use crate::boot::Boot;
@@ -28,13 +29,19 @@ pub struct Accept {
     reason: String,
 }
 
+impl Accept {
+    pub fn typed(&self) -> Typed<'_> {
+        self.which.typed()
+    }
+}
+
 pub async fn run(boot: &Boot, args: Accept) -> Outcome {
     let reason = args.reason.split_whitespace().collect::<Vec<_>>().join(" ");
     if reason.is_empty() {
         return Err(Problem::usage("no-reason", "`--reason` says nothing").hint("say why the change is right"));
     }
     let scene = Scene::of(boot, &args.which).await?;
-    let file = scene.file(&args.migration)?;
+    let file = scene.file(boot, &args.migration)?;
     boot.ui.talk(&scene.shown());
     if boot.settings.dry_run {
         boot.ui.talk(&format!("would accept {} as {}", file.name, &file.sha256[..12]));

@@ -11,6 +11,7 @@ use mainstay_model::postgres::migration::Tool;
 
 use super::super::drift::replayed::Scratching;
 use super::super::recording::Recording;
+use super::super::travel::Typed;
 use super::super::which::Which;
 use super::Scene;
 use crate::boot::Boot;
@@ -68,6 +69,12 @@ impl std::convert::From<From> for Tool {
     }
 }
 
+impl Adopt {
+    pub fn typed(&self) -> Typed<'_> {
+        if self.detect { self.scratching.typed(self.which.typed()) } else { self.which.typed() }
+    }
+}
+
 pub async fn run(boot: &Boot, args: Adopt) -> Outcome {
     if let Some(from) = args.from {
         return import::run(boot, &args.which, from.into(), args.from_table.as_deref()).await;
@@ -78,13 +85,13 @@ pub async fn run(boot: &Boot, args: Adopt) -> Outcome {
     let scene = Scene::of(boot, &args.which).await?;
     let names = match &args.up_to {
         Some(last) => {
-            let last = scene.file(last)?.name.clone();
+            let last = scene.file(boot, last)?.name.clone();
             scene.set.names().into_iter().filter(|name| *name <= last.as_str()).map(str::to_owned).collect()
         }
         None => args.migrations,
     };
     // All are looked at before the first is written.
-    let files = names.iter().map(|name| scene.file(name)).collect::<Result<Vec<_>, Problem>>()?;
+    let files = names.iter().map(|name| scene.file(boot, name)).collect::<Result<Vec<_>, Problem>>()?;
     boot.ui.talk(&scene.shown());
     let migrator = scene.migrator(boot, Patience::default());
     let interrupt = Interrupt::listen(&boot.ui);

@@ -11,6 +11,7 @@ use mainstay_model::postgres::migration::{MigrationPlan, is_production};
 
 use super::super::found::Found;
 use super::super::recording::Recording;
+use super::super::travel::Typed;
 use super::super::which::Which;
 use super::super::{backup, shelf};
 use super::super::{is_confirmed, is_no_production};
@@ -51,6 +52,12 @@ pub struct Apply {
     /// In production, make no backup before, although the database declares `backup`
     #[arg(long)]
     no_backup: bool,
+}
+
+impl Apply {
+    pub fn typed(&self) -> Typed<'_> {
+        self.which.typed()
+    }
 }
 
 pub async fn run(boot: &Boot, args: Apply) -> Outcome {

@@ -8,6 +8,7 @@ use mainstay_engine::pg::Patience;
 use mainstay_model::postgres::migration::{Finding, MigrationPlan, Mode, Severity, Step, findings};
 use serde::Serialize;
 
+use super::super::travel::Typed;
 use super::super::which::Which;
 use super::apply::counts_as_production;
 use super::rehearse::last;
@@ -35,6 +36,12 @@ struct Told<'a> {
     #[serde(flatten)]
     plan: &'a MigrationPlan,
     findings: Vec<Finding>,
+}
+
+impl PlanArgs {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { only_looks: true, ..self.which.typed() }
+    }
 }
 
 pub async fn run(boot: &Boot, args: PlanArgs) -> Outcome {

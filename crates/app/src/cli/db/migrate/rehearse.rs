@@ -17,6 +17,7 @@ use mainstay_model::identity::BackupId;
 use super::super::found::Found;
 use super::super::recording::Recording;
 use super::super::shelf::{self, Opening};
+use super::super::travel::Typed;
 use super::super::which::Which;
 use super::super::{drill, shelf::Shelf};
 use super::{Scene, must_be_possible};
@@ -49,6 +50,12 @@ pub struct Rehearse {
     /// Let this file be applied although later ones were
     #[arg(long, value_name = "FILE")]
     out_of_order: Vec<String>,
+}
+
+impl Rehearse {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { to: self.to.as_deref(), file: self.opening.file(), ..self.which.typed() }
+    }
 }
 
 pub async fn run(boot: &Boot, args: Rehearse) -> Outcome {

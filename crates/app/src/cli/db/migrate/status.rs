@@ -7,9 +7,11 @@ use mainstay_engine::pg::Patience;
 use mainstay_model::postgres::migration::{Drift, Standing, Status};
 use serde::Serialize;
 
+use super::super::travel::Typed;
 use super::super::which::Which;
 use super::Scene;
 use crate::boot::Boot;
+use crate::cli::sent;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::ui::{Cell, Table, Tone};
 
@@ -43,6 +45,12 @@ struct ToldFile<'a> {
     file: &'a str,
     #[serde(flatten)]
     standing: &'a Standing,
+}
+
+impl StatusArgs {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { only_looks: true, ..self.which.typed() }
+    }
 }
 
 pub async fn run(boot: &Boot, args: StatusArgs) -> Outcome {
@@ -81,7 +89,7 @@ fn told<'a>(scene: &Scene, status: &'a Status) -> Told<'a> {
 fn show(boot: &Boot, scene: &Scene, status: &Status) -> Result<(), Problem> {
     boot.ui.talk(&scene.shown());
     if status.files.is_empty() {
-        boot.ui.talk(&format!("no migrations in {}", scene.chosen.dir.display()));
+        boot.ui.talk(&format!("no migrations in {}", sent::shown(boot, &scene.chosen.dir)));
         return Ok(());
     }
     let mut table = Table::new(&["FILE", "STATE", "APPLIED"]);
