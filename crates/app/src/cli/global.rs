@@ -16,6 +16,9 @@ pub struct Global {
     /// The environment: adds `compose.<ENV>.yaml` and `.env.<ENV>`. Default: the one that the stack is up with; `none`: without
     #[arg(long, global = true, value_name = "ENV")]
     pub env: Option<String>,
+    /// `--env none` was said: what is remembered does not count either.
+    #[arg(skip)]
+    pub no_env: bool,
     /// A Compose file; may be repeated, later ones win. Before the command `-f` is the same
     #[arg(long, global = true, value_name = "FILE")]
     pub file: Vec<PathBuf>,

@@ -9,7 +9,7 @@ use crate::client::Memory;
 use crate::problem::Problem;
 
 /// `--env none`: without any, whatever is remembered.
-const NONE: &str = "none";
+pub const NONE: &str = "none";
 
 /// How the command goes on: with the environment that its stacks are up with, when nobody named another.
 ///
@@ -18,11 +18,28 @@ const NONE: &str = "none";
 pub async fn with_environment(boot: &Boot) -> Result<Boot, Problem> {
     let mut boot = boot.clone();
     match boot.global.env.as_deref() {
-        Some(NONE) => boot.global.env = None,
+        Some(NONE) => (boot.global.env, boot.global.no_env) = (None, true),
         Some(_) => {}
-        None => boot.global.env = one_for_all(&boot, &find(&boot).await)?,
+        None => {
+            let stacks = find(&boot).await;
+            must_be_said_of_sent_files(&boot, &stacks)?;
+            boot.global.env = one_for_all(&boot, &stacks)?;
+        }
     }
     Ok(boot)
+}
+
+/// The files of an environment did not come along when none was named, and those of this host are not what was meant.
+fn must_be_said_of_sent_files(boot: &Boot, stacks: &[(String, Option<String>)]) -> Result<(), Problem> {
+    let is_sent = boot.environment.carried.as_ref().is_some_and(|carried| carried.sent.is_some());
+    match stacks {
+        [(stack, Some(env))] if is_sent => {
+            let message = format!("`{stack}` is up with `--env {env}`, and the files that were sent are those without it");
+            Err(Problem::usage("which-environment", message)
+                .hint(format!("say which is meant: `--env {env}`, or `--env {NONE}`")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn one_for_all(boot: &Boot, stacks: &[(String, Option<String>)]) -> Result<Option<String>, Problem> {

@@ -7,6 +7,7 @@ use mainstay_engine::sources::Find;
 use mainstay_model::compose::LoadOptions;
 
 use crate::boot::Boot;
+use crate::cli::remembered::NONE;
 
 /// The stack of this folder, with every flag about files.
 pub fn find_here(boot: &Boot, options: LoadOptions) -> Find {
@@ -15,7 +16,7 @@ pub fn find_here(boot: &Boot, options: LoadOptions) -> Find {
     Find {
         working_directory: text(&boot.environment.working_directory),
         files: global.file.iter().map(text).collect(),
-        env: global.env.clone(),
+        env: global.env.clone().filter(|env| env != NONE),
         project_name: global.project_name.clone(),
         project_directory: global.project_directory.as_ref().map(text),
         env_files: global.env_file.iter().map(text).collect(),
@@ -57,7 +58,7 @@ pub fn find_known(boot: &Boot, known: &KnownStack) -> Find {
     find.files = known.files.clone();
     // The files may lie elsewhere, and what they name relatively does not.
     find.project_directory = Some(known.directory.clone());
-    find.env = known.env.clone().or(find.env);
+    find.env = known.env.clone().filter(|_| !boot.global.no_env).or(find.env);
     if !known.profiles.is_empty() {
         find.profiles = known.profiles.clone();
     }

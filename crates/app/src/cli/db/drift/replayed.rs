@@ -188,13 +188,19 @@ fn not_replayed(error: ScratchError, has_before: bool) -> Problem {
         }
         ScratchError::Pg(error) => {
             let is_statement = matches!(error, PgError::Statement(_));
+            // duplicate_table, duplicate_object, duplicate_schema, duplicate_function
+            let is_there = matches!(&error, PgError::Statement(told)
+                if ["42P07", "42710", "42P06", "42723"].contains(&told.sqlstate.as_str()));
             let mut problem = Problem::from(error);
             if is_statement {
                 problem.kind = Kind::Files;
                 problem.code = "replay".into();
                 problem.message = format!("the files do not run on an empty database: {}", problem.message);
                 problem.hints.clear();
-                let hint = if has_before {
+                let hint = if has_before && is_there {
+                    "what the image makes at its first start (`/docker-entrypoint-initdb.d`) is there already: leave \
+                     `before` out where it says the same"
+                } else if has_before {
                     "`before` lacks something that the files want to be there"
                 } else {
                     "when something was there before the first file, say so: `--before FILE`, or `drift: { before: FILE }`; \
