@@ -16,7 +16,7 @@
 //! `pause x`, `sick x`, `remove x`, `rename x y`, `disconnect x net`, `renew net`, `lose net`, `rebuild image`,
 //! `ledger crm 1.sql 2.sql` (what a database was migrated by), `unseen crm` (it does not answer),
 //! `bucket files there` (or `missing`, or `unseen`),
-//! `edge` (one that answers), `edge away`, `taken shop.localhost` (another stack's route), `confused` (the edge shows
+//! `edge` (one that answers), `edge away`, `taken shop.localhost [container]` (another stack's route), `confused` (the edge shows
 //! something else than it was told), `blur x` (fingerprint lost), `compose x` (as if `docker compose` had made it).
 
 use std::collections::BTreeMap;
@@ -515,9 +515,10 @@ fn happen(declared: &Declared, world: &mut Observed, line: &str) {
         }
         ["edge", "away"] => world.edge = Some(ObservedEdge { answers: false, ..edge() }),
         ["confused"] => world.edge.as_mut().unwrap().is_as_told = false,
-        ["taken", host] => {
+        ["taken", host, ref by @ ..] => {
             let route = route(&format!("{host}:80"));
-            let site = wanted::site(&stack_name("other"), &plain_service("web"), &route, &["f00".into()]);
+            let id = by.first().map_or("f00".to_owned(), |name| format!("id-of-{name}"));
+            let site = wanted::site(&stack_name("other"), &plain_service("web"), &route, &[id]);
             world.edge.as_mut().unwrap().sites.push(site);
         }
         ["up"] => walk(declared, declared, world, usize::MAX),

@@ -195,6 +195,19 @@ fn routes_that_are_gone_from_the_file_are_taken_off_the_edge() {
 }
 
 #[test]
+fn what_changes_and_loses_its_routes_serves_until_the_commit() {
+    let stack = "network default\nservice web on=default env=RELEASE:2 restart check";
+    check("changed_and_without_routes", stack, &format!("edge\n{OLD}"), up);
+}
+
+#[test]
+fn the_edge_stays_on_a_network_over_which_another_stack_is_served() {
+    let stack = "network default\nservice web on=default env=RELEASE:1 restart check";
+    let joined = "member shop_default their-web-1\ntaken their.localhost their-web-1";
+    check("the_edge_stays_for_another_stack", stack, &format!("edge\n{OLD}\n{joined}"), up);
+}
+
+#[test]
 fn down_takes_the_routes_off_first_and_the_edge_off_the_network() {
     check("down_takes_the_routes_off_first", STACK, "edge\nup", |told| Order::Down(stack_order(told)));
 }
