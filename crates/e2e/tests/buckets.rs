@@ -114,7 +114,9 @@ fn only_what_changed_must_be_read_and_everything_must_come_back() {
     assert_eq!((&told["missing"][0], &told["different"][0]), (&"big.bin".into(), &"installers/a b.txt".into()));
     scene.on("one", &["bucket", "restore"]).code(5).says("nothing was written");
     assert!(!object(&scene, "big.bin").exists());
-    scene.on("one", &["bucket", "restore", "--yes", "--prefix", "installers/"]).ok().says("wrote 1 object");
+    let over = scene.on("one", &["bucket", "restore", "--yes", "--prefix", "installers/"]).ok().says("wrote 1 object");
+    let backups = scene.on("one", &["bucket", "backups", "--json"]).ok().json();
+    assert_eq!(backups["backups"][0]["reason"], "before restore", "what was overwritten: {over:?}");
     scene.on("one", &["bucket", "restore", "--yes"]).ok().says("wrote 1 object");
     assert!(fs::read(object(&scene, "big.bin")).expect("it is back") == large());
     assert_eq!(fs::read(object(&scene, "installers/a b.txt")).expect("it is back"), b"as it was");
@@ -153,8 +155,15 @@ fn what_was_damaged_must_be_named_and_be_mended_by_the_next_backup() {
     let listed = scene.on("one", &["bucket", "backups", "--json"]).ok().json();
     assert_eq!((&listed["backups"][0]["id"], &listed["backups"][0]["standing"]), (&backed["id"], &"failed".into()));
     fs::remove_file(object(&scene, "harmed.txt")).expect("a loss");
-    scene.on("one", &["bucket", "restore", "--yes"]).code(1).says("`harmed.txt`").says("damaged");
+    fs::remove_file(object(&scene, "well.txt")).expect("another loss");
+    scene
+        .on("one", &["bucket", "restore", "--yes"])
+        .code(1)
+        .says("`harmed.txt`")
+        .says("damaged")
+        .says("1 object stays");
     assert!(!object(&scene, "harmed.txt").exists());
+    assert!(object(&scene, "well.txt").exists(), "one damaged object keeps no other from coming back");
 
     put(&scene, "harmed.txt", &[7; 5000]);
     assert_eq!(backed_up(&scene)["read"], 2, "a damaged backup is not built upon");

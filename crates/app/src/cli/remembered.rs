@@ -34,7 +34,8 @@ fn must_be_said_of_sent_files(boot: &Boot, stacks: &[(String, Option<String>)]) 
     let is_sent = boot.environment.carried.as_ref().is_some_and(|carried| carried.sent.is_some());
     match stacks {
         [(stack, Some(env))] if is_sent => {
-            let message = format!("`{stack}` is up with `--env {env}`, and the files that were sent are those without it");
+            let message =
+                format!("`{stack}` is up with `--env {env}`, and the files that were sent are those without it");
             Err(Problem::usage("which-environment", message)
                 .hint(format!("say which is meant: `--env {env}`, or `--env {NONE}`")))
         }

@@ -147,6 +147,20 @@ impl Cabinet {
         self.shelved(&found, &parts).await
     }
 
+    /// The newest that is no way back from an operation: what a restore means that names none.
+    ///
+    /// # Errors
+    /// When the store does not answer, there is none, or a newer one than all that can be cannot be read.
+    pub async fn newest_to_restore(&self) -> Result<Shelved, BucketError> {
+        let listing = self.list().await?;
+        let found = listing.backups.into_iter().find(|one| !one.manifest.reason.is_way_back());
+        match found.filter(|one| listing.unusable.iter().all(|(id, _)| *id < one.manifest.id)) {
+            Some(found) => Ok(found),
+            // Which says what is wrong with the newest, or that there is none.
+            None => self.get(None).await,
+        }
+    }
+
     async fn parts(&self) -> Result<BTreeMap<BackupId, BTreeSet<Part>>, BucketError> {
         let mut parts: BTreeMap<BackupId, BTreeSet<Part>> = BTreeMap::new();
         for found in self.store.list(self.cellar.as_str()).await? {

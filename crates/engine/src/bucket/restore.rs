@@ -13,10 +13,12 @@ use crate::blobs::{Attached, PART_BYTES, Store};
 const AT_ONCE: usize = 4;
 
 /// What came of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Restored {
     pub objects: usize,
     pub bytes: u64,
+    /// What is damaged in the backup, and stays in the bucket as it is there.
+    pub damaged: Vec<BucketError>,
 }
 
 impl Cabinet {
@@ -37,7 +39,7 @@ impl Cabinet {
     /// written: what is damaged replaces nothing.
     ///
     /// # Errors
-    /// At the first object that is damaged or not taken; those before it are back, and a second run goes on.
+    /// At the first object that is not taken; those before it are back, and a second run goes on.
     pub async fn restore(
         &self,
         bucket: &Store,
@@ -51,7 +53,13 @@ impl Cabinet {
             .buffer_unordered(AT_ONCE);
         let mut restored = Restored::default();
         while let Some((written, bytes)) = writes.next().await {
-            written?;
+            match written {
+                Err(error @ BucketError::Damaged { .. }) => {
+                    restored.damaged.push(error);
+                    continue;
+                }
+                written => written?,
+            }
             restored.objects += 1;
             restored.bytes += bytes;
             told(restored.objects, restored.bytes);

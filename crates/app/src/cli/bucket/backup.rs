@@ -74,7 +74,11 @@ pub async fn run(boot: &Boot, args: Backup) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn back_up(boot: &Boot, one: &Chosen, reason: Reason) -> Result<(Backed, String), Problem> {
+/// Makes one, telling how far it is.
+///
+/// # Errors
+/// When it is not made; nothing counts as a backup then.
+pub(super) async fn back_up(boot: &Boot, one: &Chosen, reason: Reason) -> Result<(Backed, String), Problem> {
     let cabinet = one.cabinet(boot)?;
     let bucket = one.objects(boot).await?;
     let _turn = cabinet.turn(&boot.settings.state_dir)?;

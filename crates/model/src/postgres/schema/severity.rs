@@ -40,6 +40,8 @@ pub(super) fn of_extra(key: &ObjectKey, live: &Facets) -> Severity {
             Severity::NotReady
         }
         ObjectKind::Policy if live.get(&Facet::Permissive).is_none_or(|value| value != "false") => Severity::Critical,
+        // Whoever may call it does what its owner may.
+        ObjectKind::Function if live.contains_key(&Facet::SecurityDefiner) => Severity::Critical,
         ObjectKind::Constraint | ObjectKind::Trigger | ObjectKind::Rule | ObjectKind::Policy => Severity::Warning,
         ObjectKind::Grant | ObjectKind::FunctionGrant | ObjectKind::SchemaGrant => Severity::Warning,
         _ => Severity::Note,

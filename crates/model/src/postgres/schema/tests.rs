@@ -134,9 +134,9 @@ fn narrower_is_worse_than_wider() {
 fn what_opens_rows_is_critical() {
     let wanted = "relation public.t sort=table row-security\npolicy public.t.own using=(tenant|=|me()) permissive=true";
     let replay = replay("", &[("1.sql", wanted)]);
-    let live = "relation public.t sort=table\npolicy public.t.own using=true permissive=true\npolicy public.t.all using=true permissive=true";
+    let live = "relation public.t sort=table\npolicy public.t.own using=true permissive=true\npolicy public.t.all using=true permissive=true\nfunction public.door() security-definer";
     let told = told(&replay, live);
-    assert!(told.iter().all(|line| line.starts_with("critical")) && told.len() == 3, "{told:#?}");
+    assert!(told.iter().all(|line| line.starts_with("critical")) && told.len() == 4, "{told:#?}");
     assert!(told[0].contains("row security is off, wanted on"), "{told:#?}");
 }
 
