@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::which::Chosen;
 use crate::boot::Boot;
 use crate::client::remember;
+use crate::ui::show::count;
 use crate::ui::since::took;
 
 /// One run of a verb, from its first line of history to its last.
@@ -52,9 +53,14 @@ impl<'a> Recording<'a> {
             "adopt" => "adopted",
             _ => "accepted",
         };
-        let did = match done {
-            [] => format!("nothing was {what}"),
-            some => format!("{what} {}", listed(some)),
+        let did = match (done, failure) {
+            // Of a file without a transaction, what ran before its error stays.
+            (_, Some(PgError::Statement(told))) if told.done > 0 => {
+                let files = if done.is_empty() { "no file".to_owned() } else { listed(done) };
+                format!("{what} {files}, and {} of {} before the error", count(told.done, "statement"), told.file)
+            }
+            ([], _) => format!("nothing was {what}"),
+            (some, _) => format!("{what} {}", listed(some)),
         };
         let (verdict, summary) = match failure {
             None => ("done", did),

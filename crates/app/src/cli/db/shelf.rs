@@ -103,6 +103,9 @@ impl Opening {
     }
 }
 
+/// The port that goes without saying.
+const USUAL_PORT: &str = "5432";
+
 /// The place of a database's backups: as `to` says, else as declared.
 ///
 /// # Errors
@@ -129,7 +132,9 @@ pub fn shelf(boot: &Boot, found: Found, to: Option<&str>) -> Result<Shelf, Probl
             let settings = Settings::from_vars(|name| boot.environment.get(name).map(str::to_owned));
             let target =
                 settings.map_err(|error| Problem::usage("bad-database-settings", error.to_string()))?.target.name();
-            (None, target.host, target.database)
+            // Two servers behind two ports of one machine, as behind tunnels, are two.
+            let port = if target.port == USUAL_PORT { String::new() } else { format!("_{}", target.port) };
+            (None, format!("{}{port}", target.host), target.database)
         }
     };
     let env = env.filter(|_| stack.is_some());
