@@ -78,10 +78,8 @@ impl<'a> Up<'a> {
             there.iter().copied().filter(|other| is_up(other) && other.id != container.id).collect();
         let is_newest = || serving.iter().all(|other| is_later(&container.created_at, &other.created_at));
         let shared = || self.declared.services.values().flat_map(bonds).any(|(owner, _)| owner == service.name);
-        !serving.is_empty()
-            && !(is_up(container) && is_newest())
-            && self.goes_beside(service, &serving, !container.anonymous_volumes.is_empty())
-            && shared()
+        let is_alone = serving.is_empty() || is_up(container) && is_newest();
+        !is_alone && self.goes_beside(service, &serving, !container.anonymous_volumes.is_empty()) && shared()
     }
 
     /// A container that is as declared: its attachments, its state, its name.
