@@ -178,7 +178,9 @@ fn refusals(backups: &[&Candidate], keep: &Keep, smaller_is_meant: bool, fates: 
     if keep.is_doubtful() {
         refusals.push("zero everywhere would keep none: say it twice, with `keep: { none: true }`".to_owned());
     }
-    let good: Vec<&&Candidate> = backups.iter().filter(|one| one.standing != Standing::Failed).collect();
+    // What was taken before a restore is of what was left, and small by its nature.
+    let counts = |one: &&&Candidate| one.standing != Standing::Failed && !one.reason.is_way_back();
+    let good: Vec<&&Candidate> = backups.iter().filter(counts).collect();
     let mut sizes: Vec<u64> = good.iter().map(|one| one.bytes).collect();
     sizes.sort_unstable();
     let median = sizes.get(sizes.len() / 2).copied().unwrap_or_default();
