@@ -243,6 +243,48 @@ fn the_rows_of_one_table_come_back_with_what_was_written_since_shown_first() {
 }
 
 #[test]
+fn of_a_table_that_others_inherit_from_only_its_own_rows_are_restored_and_of_a_partitioned_one_all() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("inherited", "");
+    sql(
+        &scene,
+        "create table base (i int primary key, t text); create table child (extra int) inherits (base);
+         insert into base values (1, 'of base'); insert into child values (2, 'of child', 2);
+         create table log (t text); create table log_more (extra int) inherits (log);
+         insert into log values ('of log'); insert into log_more values ('of log_more', 2);
+         create table parts (i int primary key, t text) partition by range (i);
+         create table low partition of parts for values from (0) to (10);
+         create table high partition of parts for values from (10) to (20);
+         insert into parts values (1, 'low'), (11, 'high')",
+    );
+    back_up(&scene);
+    sql(
+        &scene,
+        "insert into child values (7, 'new', 9); update child set t = 'changed' where i = 2; insert into base values (3, 'late');
+         update only base set t = 'wrong' where i = 1; insert into log_more values ('new', 9); delete from only log;
+         delete from parts where i = 11; update parts set t = 'wrong' where i = 1; insert into parts values (12, 'late')",
+    );
+    restore(&scene, &["--table", "base", "--table", "log", "--dry-run"])
+        .ok()
+        .says("2 rows now, 1 in the backup; written since: 1 that are not in the backup, 1 changed; 0 are gone")
+        .says("0 rows now, 1 in the backup; written since: 0 that are not in the backup, 0 changed; 1 are gone");
+    restore(&scene, &["--table", "base", "--table", "log"]).ok();
+    let rows = |of: &str, by: &str| sql(&scene, &format!("select string_agg(r::text, ' ' order by {by}) from {of} r"));
+    assert_eq!(rows("only base", "i"), "(1,\"of base\")");
+    assert_eq!(rows("child", "i"), "(2,changed,2) (7,new,9)", "a table that was not named is left alone");
+    assert_eq!(rows("only log", "t"), "(\"of log\")");
+    assert_eq!(rows("log_more", "t"), "(new,9) (\"of log_more\",2)");
+    restore(&scene, &["--table", "parts"]).ok();
+    assert_eq!(rows("parts", "i"), "(1,low) (11,high)");
+    // With those that inherit from it, it comes back when it was dropped.
+    sql(&scene, "drop table base cascade");
+    restore(&scene, &["--table", "base", "--table", "child"]).ok();
+    assert_eq!(rows("only base", "i") + &rows("child", "i"), "(1,\"of base\")(2,\"of child\",2)");
+}
+
+#[test]
 fn a_table_that_was_dropped_comes_back_with_all_that_is_its_own() {
     if !require_engine() {
         return;

@@ -30,6 +30,8 @@ pub struct Tables<'t> {
 struct Chosen {
     /// In quotes, with its schema.
     name: String,
+    /// It has no rows of its own: those of its partitions are its.
+    is_partitioned: bool,
     /// Whether it is there in the database that lives.
     is_there: bool,
     columns: Vec<String>,
@@ -175,7 +177,7 @@ impl<'t> Tables<'t> {
             live.client.batch_execute(&sql).await.map_err(RestoreError::of(format!("making {}", made.join(", "))))?;
             live.simple("SET LOCAL search_path = pg_catalog; SET LOCAL row_security = off", "making tables").await?;
         }
-        let existing: Vec<&str> = self.chosen.iter().filter(|one| one.is_there).map(|one| one.name.as_str()).collect();
+        let existing: Vec<String> = self.chosen.iter().filter(|one| one.is_there).map(Chosen::its_own).collect();
         if !existing.is_empty() {
             let lock = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", existing.join(", "));
             live.client.batch_execute(&lock).await.map_err(RestoreError::of("locking the tables"))?;
@@ -286,6 +288,9 @@ async fn described(session: &Session, name: String, is_there: bool) -> Result<Ch
                WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' \
                ORDER BY a.attnum";
     let rows = session.client.query(sql, &[&name]).await.map_err(RestoreError::of("reading the table's columns"))?;
+    let sql = "SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass($1)";
+    let kind = session.client.query_one(sql, &[&name]).await.map_err(RestoreError::of("looking at the table"))?;
+    let is_partitioned = kind.get(0);
     let (mut columns, mut key, mut settable) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         let (column, is_always, is_key): (String, bool, bool) = (row.get(0), row.get(1), row.get(2));
@@ -296,5 +301,5 @@ async fn described(session: &Session, name: String, is_there: bool) -> Result<Ch
         }
         columns.push(column);
     }
-    Ok(Chosen { name, is_there, columns, key, settable })
+    Ok(Chosen { name, is_partitioned, is_there, columns, key, settable })
 }

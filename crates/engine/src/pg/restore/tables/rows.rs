@@ -24,6 +24,11 @@ fn list(columns: &[String], of: &str) -> String {
 }
 
 impl Chosen {
+    /// As a statement names it that means its rows, and not those of tables that inherit from it.
+    pub(super) fn its_own(&self) -> String {
+        if self.is_partitioned { self.name.clone() } else { format!("ONLY {}", self.name) }
+    }
+
     fn columns_plain(&self) -> String {
         self.columns.join(", ")
     }
@@ -61,7 +66,7 @@ impl Tables<'_> {
             self.count_against(live, index, one).await
         } else {
             let of_copy = self.copy.server().open().await?;
-            let sql = format!("SELECT count(*) FROM {}", one.name);
+            let sql = format!("SELECT count(*) FROM {}", one.its_own());
             let rows = number(&of_copy.one(&sql, "counting rows").await?, 0);
             Ok(self.counted_anew(one, rows))
         }
@@ -88,12 +93,12 @@ impl Tables<'_> {
         let (beside, columns) = (beside(index), one.columns_plain());
         let make = format!(
             "CREATE TEMPORARY TABLE {beside} ON COMMIT DROP AS SELECT {columns} FROM {} WITH NO DATA",
-            one.name
+            one.its_own()
         );
         let doing = || format!("bringing the rows of {}", one.name);
         live.client.batch_execute(&make).await.map_err(RestoreError::of(doing()))?;
         let of_copy = self.copy.server().open().await?;
-        let out = format!("COPY (SELECT {columns} FROM {}) TO STDOUT", one.name);
+        let out = format!("COPY (SELECT {columns} FROM {}) TO STDOUT", one.its_own());
         let out = of_copy.client.copy_out(&out).await.map_err(RestoreError::of(doing()))?;
         let into: CopyInSink<bytes::Bytes> = live
             .client
@@ -109,9 +114,9 @@ impl Tables<'_> {
     }
 
     async fn count_against(&self, live: &Session, index: usize, one: &Chosen) -> Result<Counted, RestoreError> {
-        let (table, beside) = (&one.name, beside(index));
+        let (table, beside) = (one.its_own(), beside(index));
         let sql = if one.key.is_empty() {
-            let (now, then) = (one.as_texts(table), one.as_texts(&beside));
+            let (now, then) = (one.as_texts(&table), one.as_texts(&beside));
             format!(
                 "SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {beside}), \
                  (SELECT count(*) FROM ({then} EXCEPT ALL {now}) AS a), (SELECT count(*) FROM ({now} EXCEPT ALL {then}) AS b), 0::bigint"
@@ -127,9 +132,9 @@ impl Tables<'_> {
             )
         };
         let row = live.client.query_one(&sql, &[]).await;
-        let row = row.map_err(RestoreError::of(format!("counting the rows of {table}")))?;
+        let row = row.map_err(RestoreError::of(format!("counting the rows of {}", one.name)))?;
         Ok(Counted {
-            table: table.clone(),
+            table: one.name.clone(),
             is_made: !one.is_there,
             rows_now: number(&row, 0),
             rows_backed_up: number(&row, 1),
@@ -151,9 +156,9 @@ impl Tables<'_> {
         }
         for (index, one) in self.chosen.iter().enumerate().rev() {
             let sql = if one.key.is_empty() {
-                format!("DELETE FROM {}", one.name)
+                format!("DELETE FROM {}", one.its_own())
             } else {
-                let (table, beside, same) = (&one.name, beside(index), one.same_key());
+                let (table, beside, same) = (one.its_own(), beside(index), one.same_key());
                 format!("DELETE FROM {table} AS t WHERE NOT EXISTS (SELECT 1 FROM {beside} AS i WHERE {same})")
             };
             live.client
@@ -173,7 +178,7 @@ impl Tables<'_> {
     }
 
     async fn come_back(&self, live: &Session, index: usize, one: &Chosen) -> Result<(), RestoreError> {
-        let (table, beside, columns) = (&one.name, beside(index), one.columns_plain());
+        let (table, beside, columns) = (one.its_own(), beside(index), one.columns_plain());
         let mut statements = Vec::new();
         let mut only_new = String::new();
         if !one.key.is_empty() {
@@ -189,11 +194,12 @@ impl Tables<'_> {
             only_new = format!(" WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {})", one.same_key());
         }
         statements.push(format!(
-            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {} FROM {beside} AS i{only_new}",
+            "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {} FROM {beside} AS i{only_new}",
+            one.name,
             list(&one.columns, "i")
         ));
         for sql in statements {
-            let doing = format!("bringing rows back into {table}");
+            let doing = format!("bringing rows back into {}", one.name);
             live.client.batch_execute(&sql).await.map_err(RestoreError::of(doing))?;
         }
         Ok(())
@@ -202,7 +208,7 @@ impl Tables<'_> {
     /// A row that goes must not take rows of other tables with it, or change them.
     async fn takes_nothing_along(&self, live: &Session, index: usize, one: &Chosen) -> Result<(), RestoreError> {
         let doing = "looking at what refers to the rows";
-        let sql = "SELECT format('%I.%I', n.nspname, c.relname), k.conname::text, \
+        let sql = "SELECT format('%I.%I', n.nspname, c.relname), k.conname::text, c.relkind = 'p', \
                    (SELECT string_agg(format('o.%I = t.%I', a.attname, f.attname), ' AND ') \
                     FROM unnest(k.conkey, k.confkey) AS u(a, f) JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.a \
                     JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = u.f) \
@@ -211,7 +217,9 @@ impl Tables<'_> {
                    AND k.conparentid = 0";
         let keys = live.client.query(sql, &[&one.name]).await.map_err(RestoreError::of(doing))?;
         for key in keys {
-            let (other, constraint, same): (String, String, String) = (key.get(0), key.get(1), key.get(2));
+            let (other, constraint, same): (String, String, String) = (key.get(0), key.get(1), key.get(3));
+            // A key holds for the rows of its own table, or of its partitions.
+            let only = if key.get(2) { "" } else { "ONLY " };
             // One that is restored as well is put right by its own rows.
             if self.is_chosen(live, &other).await? {
                 continue;
@@ -221,7 +229,8 @@ impl Tables<'_> {
             } else {
                 format!("NOT EXISTS (SELECT 1 FROM {} AS i WHERE {})", beside(index), one.same_key())
             };
-            let sql = format!("SELECT count(*) FROM {other} AS o JOIN {} AS t ON {same} WHERE {goes}", one.name);
+            let sql =
+                format!("SELECT count(*) FROM {only}{other} AS o JOIN {} AS t ON {same} WHERE {goes}", one.its_own());
             let row = live.client.query_one(&sql, &[]).await.map_err(RestoreError::of(doing))?;
             let rows = number(&row, 0);
             if rows > 0 {
@@ -250,7 +259,7 @@ impl Tables<'_> {
             session.simple(PINS, "comparing").await?;
         }
         for one in &self.chosen {
-            let rows = format!("SELECT {SUMS} FROM ({} OFFSET 0) AS q(r)", one.as_texts(&one.name));
+            let rows = format!("SELECT {SUMS} FROM ({} OFFSET 0) AS q(r)", one.as_texts(&one.its_own()));
             let security = format!(
                 "SELECT relrowsecurity::text || ' ' || relforcerowsecurity::text || ' ' || \
                  (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid)::text FROM pg_class c WHERE c.oid = to_regclass({})",
@@ -284,9 +293,9 @@ async fn quiet(live: &Session, one: &Chosen) -> Result<Vec<String>, RestoreError
             "A" => "ENABLE ALWAYS TRIGGER",
             _ => "ENABLE TRIGGER",
         };
-        let still = format!("ALTER TABLE {} DISABLE TRIGGER {name}", one.name);
+        let still = format!("ALTER TABLE {} DISABLE TRIGGER {name}", one.its_own());
         live.client.batch_execute(&still).await.map_err(RestoreError::of("stilling the triggers"))?;
-        back.push(format!("ALTER TABLE {} {how} {name}", one.name));
+        back.push(format!("ALTER TABLE {} {how} {name}", one.its_own()));
     }
     Ok(back)
 }
