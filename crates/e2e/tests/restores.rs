@@ -381,6 +381,56 @@ fn a_restore_that_is_killed_leaves_the_database_untouched_and_no_server_behind()
 }
 
 #[test]
+fn a_migration_and_a_second_restore_wait_for_a_restore_and_say_so() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("waiting", ", migrations: { dir: ./sql }");
+    sql(&scene, "create table many as select n, repeat(md5(n::text), 8) t from generate_series(1, 300000) n");
+    scene.file("one", "sql/0001.sql", "create table first (i int);");
+    let migrate = ["db", "migrate", "apply", "--env", "dev"];
+    scene.on("one", &migrate).ok();
+    let id = back_up(&scene);
+    sql(&scene, "delete from many where n > 10");
+    scene.file("one", "sql/0002.sql", "create table late as select count(*) n from many;");
+    let whole = ["db", "restore", "--env", "dev", "--yes", "--no-backup", &id];
+    let made = "select count(*) from pg_database where datname like 'crm_restored%'";
+    let half = |scene: &Scene| {
+        let there = || (of(scene, "postgres", made) == "1").then_some(());
+        eventually("the new one is there", Duration::from_secs(60), there);
+    };
+
+    let first = scene.start("one", &whole);
+    half(&scene);
+    let second = scene.start("one", &whole);
+    let migration = scene.start("one", &migrate);
+    let migrated = migration.ends(Duration::from_secs(120)).ok();
+    migrated.says("waiting for another run: pid").says("mainstay db restore").says("applied 1 migration");
+    first.ends(Duration::from_secs(60)).ok().says("is kept as");
+    let second = second.ends(Duration::from_secs(120)).ok();
+    second.says("waiting for pid").says("mainstay db restore").says("is kept as");
+    let kept = "select count(*) from pg_database where datname like 'crm_before_restore%'";
+    assert_eq!((of(&scene, "postgres", kept), of(&scene, "postgres", made)), ("2".into(), "0".into()));
+    // The second restore came after the migration, or before it.
+    scene.on("one", &migrate).ok();
+    assert_eq!(sql(&scene, "select n from late"), "300000", "it is in the database that was restored");
+
+    // What was applied when the run was planned, and is not in what it is restored to.
+    let with_late = scene.start("one", &whole);
+    half(&scene);
+    scene.file("one", "sql/0003.sql", "create table latest (i int);");
+    scene.on("one", &migrate).code(5).says("0002.sql is pending there as well").says("nothing was applied");
+    with_late.ends(Duration::from_secs(60)).ok();
+    scene.on("one", &migrate).ok().says("applied 2 migrations");
+    // A backup waits, too, and is of what was restored.
+    sql(&scene, "delete from many");
+    let restoring = scene.start("one", &whole);
+    half(&scene);
+    scene.on("one", &["db", "backup", "--env", "dev", "--wait", "2m"]).ok().says("waiting for pid").says("300001 rows");
+    restoring.ends(Duration::from_secs(60)).ok();
+}
+
+#[test]
 fn where_postgres_is_no_superuser_its_own_database_is_drilled_restored_and_swapped() {
     if !require_engine() {
         return;

@@ -1,10 +1,9 @@
 //! A whole database.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use mainstay_engine::pg::backup::{BackupError, Source};
+use mainstay_engine::pg::backup::{Alone, BackupError, Source};
 use mainstay_engine::pg::restore::{Changed, RestoreError, Swap, Whole, changed_since, kept_name};
 use mainstay_model::postgres::backup::{Difference, Reason};
 use serde::Serialize;
@@ -20,8 +19,6 @@ use crate::ui::meter::Meter;
 use crate::ui::show::count;
 use crate::ui::since::ago;
 
-/// How long another backup, migration or cleanup is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// So many tables are shown.
 const SHOWN: usize = 20;
 
@@ -85,7 +82,11 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     let in_place = args.in_place > 1;
     let changed = match args.into.is_some() {
         true => Vec::new(),
-        false => changed_since(source, manifest, PATIENCE, interrupt.token()).await?,
+        false => {
+            let alone = Alone::Yes { patience: super::patience(args) };
+            let mut waiting = |holder: String| boot.ui.talk(&format!("waiting for {holder}"));
+            changed_since(source, manifest, alone, interrupt.token(), &mut waiting).await?
+        }
     };
     let plan = planned(task, source, &names);
     let age = ago(&manifest.snapshot_at, Timestamp::now());
@@ -98,16 +99,26 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     if args.into.is_none() {
         plan.agree(boot, args).await?;
     }
+    // What lives is not touched by a new database beside it.
+    let guard = match args.into.is_some() {
+        true => None,
+        false => Some(super::alone(boot, args, &source.server, &interrupt).await?),
+    };
+    // They have the time in them, and another restore may have gone before this one.
+    let names = Names::of(args, names.live);
     let mut before = None;
     if args.into.is_none() && !args.no_backup {
-        let made = backup::make(boot, shelf, Reason::Before("restore".into()), PATIENCE, &interrupt).await?;
+        let made = backup::make(boot, shelf, Reason::Before("restore".into()), Alone::No, &interrupt).await?;
         before = Some(made.id.to_string());
     }
     let meter = Meter::new(&boot.ui);
     let mut told = |text: String| meter.set(|| text);
     let whole = Whole { source, vault, manifest };
-    let roles = if in_place {
-        overwrite(task, &whole, interrupt.token(), &mut told).await?
+    let (roles, held) = if in_place {
+        if let Some(guard) = &guard {
+            guard.must_hold().await?;
+        }
+        (overwrite(task, &whole, interrupt.token(), &mut told).await?, None)
     } else {
         for name in whole.sweep().await? {
             meter.say(&format!("`{name}` was left half done by a restore that was killed; it is dropped"));
@@ -116,9 +127,10 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
         if made.as_ref().is_err_and(|problem| problem.kind == Kind::Interrupted) {
             whole.forget(&names.new).await;
         }
-        made?
+        let mut made = made?;
+        (std::mem::take(&mut made.roles), Some(made))
     };
-    if let Some(kept) = names.kept.as_ref().filter(|_| !in_place) {
+    if let (Some(kept), Some(guard), false) = (&names.kept, guard, in_place) {
         let (server, live, new) = (&source.server, names.live.as_str(), names.new.as_str());
         // Whoever is killed now leaves it written what was about to happen.
         let sentence = format!("`{new}`, restored from backup {}, is about to become `{live}`", manifest.id);
@@ -126,7 +138,7 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
             .await;
         // From here on it is a moment, and done or not done.
         let swap = Swap { server, live, new, kept, is_marked: true, patience: args.wait };
-        if let Err(error) = swap.run(&mut told).await {
+        if let Err(error) = swap.run(guard, &mut told).await {
             // When it was done all the same, there is nothing of that name.
             whole.forget(new).await;
             return Err(error.into());
@@ -134,7 +146,7 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     } else if !in_place {
         whole.keep(&names.new).await?;
     }
-    drop(meter);
+    drop((meter, held));
     report(task, &names, &changed, before, &roles, in_place).await
 }
 
