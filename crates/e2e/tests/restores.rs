@@ -430,6 +430,48 @@ fn a_migration_and_a_second_restore_wait_for_a_restore_and_say_so() {
     restoring.ends(Duration::from_secs(60)).ok();
 }
 
+/// What is typed after `--confirm`.
+fn digest(ran: &Ran) -> String {
+    ran.stderr.split("digest ").nth(1).expect("a digest").split_whitespace().next().expect("a word").to_owned()
+}
+
+#[test]
+fn consent_is_to_what_was_shown_and_to_nothing_that_was_written_since() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("consent", "");
+    sql(
+        &scene,
+        "create table notes (id int primary key, t text); insert into notes select n, 'n' from generate_series(1, 20) n",
+    );
+    sql(&scene, "create table many as select n, repeat(md5(n::text), 8) t from generate_series(1, 300000) n");
+    let id = back_up(&scene);
+    sql(&scene, "update notes set t = 'one' where id = 1");
+    for way in [&["--table", "notes"][..], &["--in-place", "--in-place"], &[]] {
+        let plan = |scene: &Scene| digest(&restore(scene, &[&[id.as_str(), "--dry-run"], way].concat()).ok());
+        let shown = plan(&scene);
+        assert_eq!(shown, plan(&scene), "looked at twice it is the same");
+        // As many rows as before, and as many that differ.
+        sql(&scene, "update notes set t = t || '!' where id = 1");
+        let confirm = [&[id.as_str(), "--confirm", &shown], way].concat();
+        restore(&scene, &confirm).code(5).says("the plan now has the digest");
+        assert!(sql(&scene, "select t from notes where id = 1").starts_with("one"), "nothing was changed");
+    }
+    let shown = digest(&restore(&scene, &[&id, "--dry-run"]).ok());
+    let running = scene.start("one", &["db", "restore", "--env", "dev", &id, "--no-backup", "--confirm", &shown]);
+    // Without the backup it is another plan.
+    running.ends(Duration::from_secs(60)).code(5);
+    let shown = digest(&restore(&scene, &[&id, "--no-backup", "--dry-run"]).ok());
+    let running = scene.start("one", &["db", "restore", "--env", "dev", &id, "--no-backup", "--confirm", &shown]);
+    let made = "select count(*) from pg_database where datname like 'crm_restored%'";
+    eventually("the new one is there", Duration::from_secs(60), || (of(&scene, "postgres", made) == "1").then_some(()));
+    sql(&scene, "insert into notes values (21, 'late')");
+    let done = running.ends(Duration::from_secs(60)).ok();
+    done.says("written since that was shown").says("\"public\".\"notes\": 20 rows in the backup, 21 now");
+    assert_eq!(sql(&scene, "select count(*) from notes where t = 'n'"), "20");
+}
+
 #[test]
 fn where_postgres_is_no_superuser_its_own_database_is_drilled_restored_and_swapped() {
     if !require_engine() {

@@ -55,6 +55,8 @@ pub struct Counted {
     pub go: u64,
     /// There in both, with other values: they are set back.
     pub set_back: u64,
+    /// Of the rows that are there now: consent is to these. None where there is no table.
+    pub digest_now: Option<String>,
 }
 
 impl<'t> Tables<'t> {

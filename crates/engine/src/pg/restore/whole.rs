@@ -39,6 +39,8 @@ pub struct Changed {
     pub backed_up: Option<u64>,
     /// None: it is not there any more.
     pub now: Option<u64>,
+    /// Of the rows that are there now: consent is to these.
+    pub digest_now: Option<String>,
 }
 
 /// The tables whose rows are others than those that were backed up: what a restore would take away.
@@ -70,7 +72,8 @@ pub async fn changed_since(
         differs.then(|| Changed {
             table: name.clone(),
             backed_up: was.map(|digest| digest.rows),
-            now: is.map(|digest| digest.rows),
+            now: is.as_ref().map(|digest| digest.rows),
+            digest_now: is.map(|digest| digest.sums),
         })
     });
     Ok(changed.collect())

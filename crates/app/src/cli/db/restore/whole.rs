@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use mainstay_engine::pg::backup::{Alone, BackupError, Source};
-use mainstay_engine::pg::restore::{Changed, RestoreError, Swap, Whole, changed_since, kept_name};
+use mainstay_engine::pg::restore::{Changed, Guard, RestoreError, Swap, Whole, changed_since, kept_name};
 use mainstay_model::postgres::backup::{Difference, Reason};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,8 @@ use crate::ui::meter::Meter;
 use crate::ui::show::count;
 use crate::ui::since::ago;
 
+/// Before the name of the database that is kept.
+const LATE: &str = "written since that was shown; it is not in what is restored, and is kept in";
 /// So many tables are shown.
 const SHOWN: usize = 20;
 
@@ -88,7 +90,7 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
             changed_since(source, manifest, alone, interrupt.token(), &mut waiting).await?
         }
     };
-    let plan = planned(task, source, &names);
+    let plan = planned(task, source, &names, &changed);
     let age = ago(&manifest.snapshot_at, Timestamp::now());
     boot.ui.talk(&format!("backup {} of {}, {age} old, at {}", manifest.id, manifest.of(), vault.place()));
     tell_changed(boot, &changed);
@@ -104,6 +106,14 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
         true => None,
         false => Some(super::alone(boot, args, &source.server, &interrupt).await?),
     };
+    let mut changed = changed;
+    if guard.as_ref().is_some_and(Guard::waited) {
+        changed = changed_since(source, manifest, Alone::No, interrupt.token(), &mut |_| {}).await?;
+        tell_changed(boot, &changed);
+        if args.confirm.is_some() {
+            planned(task, source, &names, &changed).agree(boot, args).await?;
+        }
+    }
     // They have the time in them, and another restore may have gone before this one.
     let names = Names::of(args, names.live);
     let mut before = None;
@@ -132,6 +142,19 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     };
     if let (Some(kept), Some(guard), false) = (&names.kept, guard, in_place) {
         let (server, live, new) = (&source.server, names.live.as_str(), names.new.as_str());
+        told("looking what was written meanwhile".into());
+        let looked = changed_since(source, manifest, Alone::No, interrupt.token(), &mut |_| {}).await;
+        let late = match looked {
+            Ok(now) => since_shown(&std::mem::replace(&mut changed, now.clone()), &now),
+            Err(error) => {
+                whole.forget(new).await;
+                return Err(error.into());
+            }
+        };
+        if !late.is_empty() {
+            meter.say(&format!("{LATE} `{kept}`:"));
+            lines(&late).iter().for_each(|line| meter.say(line));
+        }
         // Whoever is killed now leaves it written what was about to happen.
         let sentence = format!("`{new}`, restored from backup {}, is about to become `{live}`", manifest.id);
         remember::write(boot, shelf, "db restore", &format!("{sentence}; the one before it to be kept as `{kept}`"))
@@ -179,7 +202,15 @@ async fn cancellable<T>(
     }
 }
 
-fn planned(task: &Task<'_>, source: &Source, names: &Names) -> Plan<Option<String>> {
+/// What consent is to, beside the steps.
+#[derive(Serialize)]
+struct Counted<'c> {
+    into: Option<&'c str>,
+    /// What a restore takes away.
+    changed_since: &'c [Changed],
+}
+
+fn planned<'c>(task: &Task<'c>, source: &Source, names: &Names, changed: &'c [Changed]) -> Plan<Counted<'c>> {
     let Task { args, shelf, manifest, .. } = *task;
     let name = source.server.name();
     let (live, new) = (&names.live, &names.new);
@@ -210,7 +241,7 @@ fn planned(task: &Task<'_>, source: &Source, names: &Names) -> Plan<Option<Strin
         database: name.database,
         backup: Some(manifest.id.to_string()),
         steps,
-        counted: args.into.clone(),
+        counted: Counted { into: args.into.as_deref(), changed_since: changed },
     }
 }
 
@@ -219,7 +250,13 @@ fn tell_changed(boot: &Boot, changed: &[Changed]) {
         return;
     }
     boot.ui.warn(&format!("{} not as in the backup; what was written since is not in it:", were(changed.len())));
-    for one in changed.iter().take(SHOWN) {
+    for line in lines(changed) {
+        boot.ui.talk(&line);
+    }
+}
+
+fn lines(changed: &[Changed]) -> Vec<String> {
+    let told = changed.iter().take(SHOWN).map(|one| {
         let text = match (one.backed_up, one.now) {
             (Some(then), Some(now)) if then == now => format!("{}: {then} rows in both, and others", one.table),
             (Some(then), Some(now)) => format!("{}: {then} rows in the backup, {now} now", one.table),
@@ -228,11 +265,15 @@ fn tell_changed(boot: &Boot, changed: &[Changed]) {
                 format!("{}: {} rows in the backup, and not there now", one.table, then.unwrap_or_default())
             }
         };
-        boot.ui.talk(&format!("  {text}"));
-    }
-    if changed.len() > SHOWN {
-        boot.ui.talk(&format!("  and {} more", changed.len() - SHOWN));
-    }
+        format!("  {text}")
+    });
+    let more = (changed.len() > SHOWN).then(|| format!("  and {} more", changed.len() - SHOWN));
+    told.chain(more).collect()
+}
+
+/// Those that are not as they were when they were shown.
+fn since_shown(shown: &[Changed], now: &[Changed]) -> Vec<Changed> {
+    now.iter().filter(|one| !shown.contains(one)).cloned().collect()
 }
 
 fn were(tables: usize) -> String {

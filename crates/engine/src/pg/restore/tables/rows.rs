@@ -81,6 +81,7 @@ impl Tables<'_> {
             come_back: rows,
             go: 0,
             set_back: 0,
+            digest_now: None,
         }
     }
 
@@ -141,7 +142,18 @@ impl Tables<'_> {
             come_back: number(&row, 2),
             go: number(&row, 3),
             set_back: number(&row, 4),
+            digest_now: if one.is_there { Some(self.digest(live, one).await?) } else { None },
         })
+    }
+
+    /// Of all rows of the table, as it is now. The transaction's own settings stay as they are.
+    async fn digest(&self, live: &Session, one: &Chosen) -> Result<String, RestoreError> {
+        let doing = "reading the rows";
+        live.simple(&format!("SAVEPOINT looking; {PINS}"), doing).await?;
+        let sql = format!("SELECT {SUMS} FROM ({} OFFSET 0) AS q(r)", one.as_texts(&one.its_own()));
+        let digest = live.client.query_one(&sql, &[]).await.map_err(RestoreError::of(doing))?.get(0);
+        live.simple("ROLLBACK TO SAVEPOINT looking; RELEASE SAVEPOINT looking", doing).await?;
+        Ok(digest)
     }
 
     /// What goes, last first; then what comes back, first first. Triggers of the user keep still: they would do now what was
