@@ -204,8 +204,13 @@ fn a_whole_database_is_restored_beside_it_swapped_in_and_swapped_back() {
     restore(&scene, &[&id, "--into", "crm_look"]).ok();
     assert_eq!(of(&scene, "crm_look", "select count(*) from guests"), "100");
     restore(&scene, &[&id, "--into", "crm_look"]).code(1).says("is there already");
+    restore(&scene, &[&id, "--into", "crm_look", "--dry-run"]).code(1).says("is there already");
     restore(&scene, &[&id, "--in-place", "--in-place"]).ok();
     assert_eq!(sql(&scene, "select count(*), (select count(*) from bookings) from guests"), "100|10");
+    of(&scene, "postgres", "drop database crm with (force)");
+    restore(&scene, &[&id]).code(4).says("mainstay db restore --into crm`");
+    restore(&scene, &[&id, "--into", "crm"]).ok();
+    assert_eq!(sql(&scene, "select count(*) from guests"), "100");
 }
 
 #[test]
@@ -232,7 +237,20 @@ fn the_rows_of_one_table_come_back_with_what_was_written_since_shown_first() {
     assert_eq!(sql(&scene, "insert into guests (tenant, name) values (1, 'next') returning id"), "103");
     assert_eq!(sql(&scene, "select tgenabled from pg_trigger where tgname = 'touch'"), "O");
     restore(&scene, &["--table", "public.tenants"]).ok().says("nothing to do");
-    restore(&scene, &["--table", "public.nowhere"]).code(1).says("the backup has no table `public.nowhere`");
+    let nowhere = restore(&scene, &["--table", "public.nowhere"]).code(2);
+    nowhere.says(" has no table `public.nowhere`");
+    restore(&scene, &["--table", "nowhere"]).code(2).says(" has no table `nowhere`");
+
+    // Somebody writes to it, and does not end.
+    let container = scene.container("one", "db");
+    let busy = "begin; update guests set name = 'busy' where id = 7; select pg_sleep(40)";
+    docker_ok(&["exec", "--detach", &container, "psql", "-U", "postgres", "-d", "crm", "-c", busy]);
+    let waited = restore(&scene, &["--table", "public.guests", "--no-backup"]).code(1);
+    waited.says("somebody is writing to them").says("psql").says("pg_sleep(40)").says("pg_terminate_backend");
+    sql(
+        &scene,
+        "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(40)' and pid <> pg_backend_pid()",
+    );
 
     // Rows that would go with those that go.
     sql(&scene, "insert into bookings (guest) select max(id) from guests");
@@ -320,6 +338,11 @@ fn a_table_that_was_dropped_comes_back_with_all_that_is_its_own() {
     assert_eq!(sql(&scene, "select count(*), max(shout) from guests"), "100|GUEST 99");
     assert_eq!(sql(&scene, r#"select count(*) from "we ird"."tab""le""#), "2");
     assert_eq!(sql(&scene, "insert into guests (tenant, name) values (1, 'next') returning id"), "101");
+
+    // Where all is published, no row can be taken out of a table that has no key yet.
+    sql(&scene, "create publication everything for all tables; drop table guests cascade");
+    restore(&scene, &["--table", "public.guests"]).ok();
+    assert_eq!(sql(&scene, "select count(*), max(shout) from guests"), "100|GUEST 99");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `mainstay db restore`
 
 mod back;
+mod named;
 mod plan;
 mod tables;
 mod whole;
@@ -74,6 +75,11 @@ pub async fn run(boot: &Boot, args: Restore) -> Outcome {
     let vault = args.opening.apply(boot, shelf.vault.clone())?;
     // What was taken before an operation is the way back from it: that is asked for by its id.
     let kept = drill::chosen(&vault, args.id.as_ref(), |one| !one.reason.is_way_back()).await?;
+    if let Some(table) = args.tables.iter().find(|table| !named::may_be_in(&kept.manifest, table)) {
+        return Err(Problem::usage("no-such-table", format!("the backup {} has no table `{table}`", kept.manifest.id))
+            .hint("name it with its schema, as SQL does: `--table public.guests`, `--table '\"we ird\".\"tab\"\"le\"'`")
+            .hint("views are made of their tables: restore those"));
+    }
     let task = Task { boot, args: &args, shelf: &shelf, vault: &vault, manifest: &kept.manifest };
     if args.tables.is_empty() { whole::run(&task).await } else { tables::run(&task).await }
 }
@@ -119,7 +125,8 @@ fn overwritten(error: RestoreError) -> Problem {
 
 impl From<RestoreError> for Problem {
     fn from(error: RestoreError) -> Self {
-        match error {
+        let gone = error.no_such_database().map(str::to_owned);
+        let problem = match error {
             RestoreError::Backup(error) => error.into(),
             RestoreError::Pg(error) => error.into(),
             RestoreError::World(error) => error.into(),
@@ -143,6 +150,10 @@ impl From<RestoreError> for Problem {
                 problem.hints = hints;
                 problem
             }
+        };
+        match gone {
+            None => problem,
+            Some(name) => problem.hint(format!("or make it anew from the backup: `mainstay db restore --into {name}`")),
         }
     }
 }

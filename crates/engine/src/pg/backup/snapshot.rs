@@ -29,7 +29,7 @@ pub struct Snapshot {
 /// Whether others may do maintenance meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alone {
-    /// No other backup, migration or cleanup runs while it is open.
+    /// No other backup, migration, restore or cleanup runs while it is open.
     Yes { patience: Duration },
     /// Of a database that nobody else knows of, such as a restored copy, or one whose lock the caller holds.
     No,

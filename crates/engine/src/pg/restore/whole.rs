@@ -46,7 +46,7 @@ pub struct Changed {
 /// The tables whose rows are others than those that were backed up: what a restore would take away.
 ///
 /// # Errors
-/// When the database cannot be read, or a backup, a migration or a cleanup of it is under way and does not end in time.
+/// When the database cannot be read, or a backup, a migration, another restore or a cleanup of it is under way and does not end in time.
 pub async fn changed_since(
     source: &Source,
     manifest: &Manifest,
@@ -86,16 +86,8 @@ impl Whole<'_> {
     /// # Errors
     /// When a database of the name is there, the restore fails, or its outcome is not what was backed up.
     pub async fn beside(&self, name: &str, told: &mut (dyn FnMut(String) + Send)) -> Result<Beside, RestoreError> {
+        self.must_be_free(name).await?;
         let admin = administration(&self.source.server, name).open().await?;
-        let taken = admin
-            .client
-            .query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name])
-            .await
-            .map_err(RestoreError::of("looking at the databases"))?;
-        if taken.is_some() {
-            return Err(RestoreError::refused(format!("a database `{name}` is there already; nothing was changed"))
-                .hint("name another one: `--into NAME`"));
-        }
         let facts = &self.manifest.contents.database;
         told(format!("making the database `{name}`"));
         let sql = restore::create_database(facts, name, self.manifest.contents.server.major());
@@ -113,6 +105,18 @@ impl Whole<'_> {
             self.forget(name).await;
         }
         filled
+    }
+
+    /// # Errors
+    /// When a database of the name is there.
+    pub async fn must_be_free(&self, name: &str) -> Result<(), RestoreError> {
+        let admin = administration(&self.source.server, name).open().await?;
+        let taken = admin.client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await;
+        if taken.map_err(RestoreError::of("looking at the databases"))?.is_none() {
+            return Ok(());
+        }
+        Err(RestoreError::refused(format!("a database `{name}` is there already; nothing was changed"))
+            .hint("name another one: `--into NAME`"))
     }
 
     /// Says that a database which was made beside the one that lives is to stay. One that takes its name says so with the

@@ -40,7 +40,8 @@ pub(super) async fn run(task: &Task<'_>) -> Outcome {
     let Task { boot, shelf, manifest, .. } = *task;
     let reached = shelf.found.reach(boot).await?;
     let image = shelf.found.declared.as_ref().and_then(|entry| entry.database.image.clone());
-    let source = Source::open(&boot.docker().await?, reached, image.as_deref(), shelf.vault.of()).await?;
+    let opened = Source::open(&boot.docker().await?, reached, image.as_deref(), shelf.vault.of()).await;
+    let source = opened.map_err(RestoreError::from)?;
     let ended = restore(task, &source).await;
     source.give_back().await;
     ended.map_err(|problem| {
@@ -82,6 +83,10 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     let interrupt = Interrupt::listen(&boot.ui);
     let names = Names::of(args, source.server.name().database);
     let in_place = args.in_place > 1;
+    let whole = Whole { source, vault, manifest };
+    if let Some(name) = &args.into {
+        whole.must_be_free(name).await?;
+    }
     let changed = match args.into.is_some() {
         true => Vec::new(),
         false => {
@@ -123,7 +128,6 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     }
     let meter = Meter::new(&boot.ui);
     let mut told = |text: String| meter.set(|| text);
-    let whole = Whole { source, vault, manifest };
     let (roles, held) = if in_place {
         if let Some(guard) = &guard {
             guard.must_hold().await?;

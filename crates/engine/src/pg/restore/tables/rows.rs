@@ -166,7 +166,8 @@ impl Tables<'_> {
         for one in &self.chosen {
             triggers.extend(quiet(live, one).await?);
         }
-        for (index, one) in self.chosen.iter().enumerate().rev() {
+        // One that was made a moment ago has no rows; in a publication, none could be taken out of it before it has its key.
+        for (index, one) in self.chosen.iter().enumerate().rev().filter(|(_, one)| one.is_there) {
             let sql = if one.key.is_empty() {
                 format!("DELETE FROM {}", one.its_own())
             } else {
@@ -193,7 +194,7 @@ impl Tables<'_> {
         let (table, beside, columns) = (one.its_own(), beside(index), one.columns_plain());
         let mut statements = Vec::new();
         let mut only_new = String::new();
-        if !one.key.is_empty() {
+        if !one.key.is_empty() && one.is_there {
             if !one.settable.is_empty() {
                 let set: Vec<String> = one.settable.iter().map(|column| format!("{column} = i.{column}")).collect();
                 statements.push(format!(
