@@ -204,8 +204,13 @@ fn a_whole_database_is_restored_beside_it_swapped_in_and_swapped_back() {
     restore(&scene, &[&id, "--into", "crm_look"]).ok();
     assert_eq!(of(&scene, "crm_look", "select count(*) from guests"), "100");
     restore(&scene, &[&id, "--into", "crm_look"]).code(1).says("is there already");
+    restore(&scene, &[&id, "--into", "crm_look", "--dry-run"]).code(1).says("is there already");
     restore(&scene, &[&id, "--in-place", "--in-place"]).ok();
     assert_eq!(sql(&scene, "select count(*), (select count(*) from bookings) from guests"), "100|10");
+    of(&scene, "postgres", "drop database crm with (force)");
+    restore(&scene, &[&id]).code(4).says("mainstay db restore --into crm`");
+    restore(&scene, &[&id, "--into", "crm"]).ok();
+    assert_eq!(sql(&scene, "select count(*) from guests"), "100");
 }
 
 #[test]
@@ -232,7 +237,20 @@ fn the_rows_of_one_table_come_back_with_what_was_written_since_shown_first() {
     assert_eq!(sql(&scene, "insert into guests (tenant, name) values (1, 'next') returning id"), "103");
     assert_eq!(sql(&scene, "select tgenabled from pg_trigger where tgname = 'touch'"), "O");
     restore(&scene, &["--table", "public.tenants"]).ok().says("nothing to do");
-    restore(&scene, &["--table", "public.nowhere"]).code(1).says("the backup has no table `public.nowhere`");
+    let nowhere = restore(&scene, &["--table", "public.nowhere"]).code(2);
+    nowhere.says(" has no table `public.nowhere`");
+    restore(&scene, &["--table", "nowhere"]).code(2).says(" has no table `nowhere`");
+
+    // Somebody writes to it, and does not end.
+    let container = scene.container("one", "db");
+    let busy = "begin; update guests set name = 'busy' where id = 7; select pg_sleep(40)";
+    docker_ok(&["exec", "--detach", &container, "psql", "-U", "postgres", "-d", "crm", "-c", busy]);
+    let waited = restore(&scene, &["--table", "public.guests", "--no-backup"]).code(1);
+    waited.says("somebody is writing to them").says("psql").says("pg_sleep(40)").says("pg_terminate_backend");
+    sql(
+        &scene,
+        "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(40)' and pid <> pg_backend_pid()",
+    );
 
     // Rows that would go with those that go.
     sql(&scene, "insert into bookings (guest) select max(id) from guests");
@@ -240,6 +258,48 @@ fn the_rows_of_one_table_come_back_with_what_was_written_since_shown_first() {
     restore(&scene, &["--table", "public.guests", "--table", "public.bookings"]).ok();
     assert_eq!(sql(&scene, "select count(*), (select count(*) from bookings) from guests"), "100|10");
     assert_eq!(left(&scene), "");
+}
+
+#[test]
+fn of_a_table_that_others_inherit_from_only_its_own_rows_are_restored_and_of_a_partitioned_one_all() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("inherited", "");
+    sql(
+        &scene,
+        "create table base (i int primary key, t text); create table child (extra int) inherits (base);
+         insert into base values (1, 'of base'); insert into child values (2, 'of child', 2);
+         create table log (t text); create table log_more (extra int) inherits (log);
+         insert into log values ('of log'); insert into log_more values ('of log_more', 2);
+         create table parts (i int primary key, t text) partition by range (i);
+         create table low partition of parts for values from (0) to (10);
+         create table high partition of parts for values from (10) to (20);
+         insert into parts values (1, 'low'), (11, 'high')",
+    );
+    back_up(&scene);
+    sql(
+        &scene,
+        "insert into child values (7, 'new', 9); update child set t = 'changed' where i = 2; insert into base values (3, 'late');
+         update only base set t = 'wrong' where i = 1; insert into log_more values ('new', 9); delete from only log;
+         delete from parts where i = 11; update parts set t = 'wrong' where i = 1; insert into parts values (12, 'late')",
+    );
+    restore(&scene, &["--table", "base", "--table", "log", "--dry-run"])
+        .ok()
+        .says("2 rows now, 1 in the backup; written since: 1 that are not in the backup, 1 changed; 0 are gone")
+        .says("0 rows now, 1 in the backup; written since: 0 that are not in the backup, 0 changed; 1 are gone");
+    restore(&scene, &["--table", "base", "--table", "log"]).ok();
+    let rows = |of: &str, by: &str| sql(&scene, &format!("select string_agg(r::text, ' ' order by {by}) from {of} r"));
+    assert_eq!(rows("only base", "i"), "(1,\"of base\")");
+    assert_eq!(rows("child", "i"), "(2,changed,2) (7,new,9)", "a table that was not named is left alone");
+    assert_eq!(rows("only log", "t"), "(\"of log\")");
+    assert_eq!(rows("log_more", "t"), "(new,9) (\"of log_more\",2)");
+    restore(&scene, &["--table", "parts"]).ok();
+    assert_eq!(rows("parts", "i"), "(1,low) (11,high)");
+    // With those that inherit from it, it comes back when it was dropped.
+    sql(&scene, "drop table base cascade");
+    restore(&scene, &["--table", "base", "--table", "child"]).ok();
+    assert_eq!(rows("only base", "i") + &rows("child", "i"), "(1,\"of base\")(2,\"of child\",2)");
 }
 
 #[test]
@@ -278,6 +338,11 @@ fn a_table_that_was_dropped_comes_back_with_all_that_is_its_own() {
     assert_eq!(sql(&scene, "select count(*), max(shout) from guests"), "100|GUEST 99");
     assert_eq!(sql(&scene, r#"select count(*) from "we ird"."tab""le""#), "2");
     assert_eq!(sql(&scene, "insert into guests (tenant, name) values (1, 'next') returning id"), "101");
+
+    // Where all is published, no row can be taken out of a table that has no key yet.
+    sql(&scene, "create publication everything for all tables; drop table guests cascade");
+    restore(&scene, &["--table", "public.guests"]).ok();
+    assert_eq!(sql(&scene, "select count(*), max(shout) from guests"), "100|GUEST 99");
 }
 
 #[test]
@@ -336,6 +401,98 @@ fn a_restore_that_is_killed_leaves_the_database_untouched_and_no_server_behind()
     restore(&scene, &["--no-backup"]).ok();
     assert_eq!(sql(&scene, "select count(*) from guests"), "100");
     assert_eq!(of(&scene, "postgres", made), "0", "what was left over is gone");
+}
+
+#[test]
+fn a_migration_and_a_second_restore_wait_for_a_restore_and_say_so() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("waiting", ", migrations: { dir: ./sql }");
+    sql(&scene, "create table many as select n, repeat(md5(n::text), 8) t from generate_series(1, 300000) n");
+    scene.file("one", "sql/0001.sql", "create table first (i int);");
+    let migrate = ["db", "migrate", "apply", "--env", "dev"];
+    scene.on("one", &migrate).ok();
+    let id = back_up(&scene);
+    sql(&scene, "delete from many where n > 10");
+    scene.file("one", "sql/0002.sql", "create table late as select count(*) n from many;");
+    let whole = ["db", "restore", "--env", "dev", "--yes", "--no-backup", &id];
+    let made = "select count(*) from pg_database where datname like 'crm_restored%'";
+    let half = |scene: &Scene| {
+        let there = || (of(scene, "postgres", made) == "1").then_some(());
+        eventually("the new one is there", Duration::from_secs(60), there);
+    };
+
+    let first = scene.start("one", &whole);
+    half(&scene);
+    let second = scene.start("one", &whole);
+    let migration = scene.start("one", &migrate);
+    let migrated = migration.ends(Duration::from_secs(120)).ok();
+    migrated.says("waiting for another run: pid").says("mainstay db restore").says("applied 1 migration");
+    first.ends(Duration::from_secs(60)).ok().says("is kept as");
+    let second = second.ends(Duration::from_secs(120)).ok();
+    second.says("waiting for pid").says("mainstay db restore").says("is kept as");
+    let kept = "select count(*) from pg_database where datname like 'crm_before_restore%'";
+    assert_eq!((of(&scene, "postgres", kept), of(&scene, "postgres", made)), ("2".into(), "0".into()));
+    // The second restore came after the migration, or before it.
+    scene.on("one", &migrate).ok();
+    assert_eq!(sql(&scene, "select n from late"), "300000", "it is in the database that was restored");
+
+    // What was applied when the run was planned, and is not in what it is restored to.
+    let with_late = scene.start("one", &whole);
+    half(&scene);
+    scene.file("one", "sql/0003.sql", "create table latest (i int);");
+    scene.on("one", &migrate).code(5).says("0002.sql is pending there as well").says("nothing was applied");
+    with_late.ends(Duration::from_secs(60)).ok();
+    scene.on("one", &migrate).ok().says("applied 2 migrations");
+    // A backup waits, too, and is of what was restored.
+    sql(&scene, "delete from many");
+    let restoring = scene.start("one", &whole);
+    half(&scene);
+    scene.on("one", &["db", "backup", "--env", "dev", "--wait", "2m"]).ok().says("waiting for pid").says("300001 rows");
+    restoring.ends(Duration::from_secs(60)).ok();
+}
+
+/// What is typed after `--confirm`.
+fn digest(ran: &Ran) -> String {
+    ran.stderr.split("digest ").nth(1).expect("a digest").split_whitespace().next().expect("a word").to_owned()
+}
+
+#[test]
+fn consent_is_to_what_was_shown_and_to_nothing_that_was_written_since() {
+    if !require_engine() {
+        return;
+    }
+    let scene = stack("consent", "");
+    sql(
+        &scene,
+        "create table notes (id int primary key, t text); insert into notes select n, 'n' from generate_series(1, 20) n",
+    );
+    sql(&scene, "create table many as select n, repeat(md5(n::text), 8) t from generate_series(1, 300000) n");
+    let id = back_up(&scene);
+    sql(&scene, "update notes set t = 'one' where id = 1");
+    for way in [&["--table", "notes"][..], &["--in-place", "--in-place"], &[]] {
+        let plan = |scene: &Scene| digest(&restore(scene, &[&[id.as_str(), "--dry-run"], way].concat()).ok());
+        let shown = plan(&scene);
+        assert_eq!(shown, plan(&scene), "looked at twice it is the same");
+        // As many rows as before, and as many that differ.
+        sql(&scene, "update notes set t = t || '!' where id = 1");
+        let confirm = [&[id.as_str(), "--confirm", &shown], way].concat();
+        restore(&scene, &confirm).code(5).says("the plan now has the digest");
+        assert!(sql(&scene, "select t from notes where id = 1").starts_with("one"), "nothing was changed");
+    }
+    let shown = digest(&restore(&scene, &[&id, "--dry-run"]).ok());
+    let running = scene.start("one", &["db", "restore", "--env", "dev", &id, "--no-backup", "--confirm", &shown]);
+    // Without the backup it is another plan.
+    running.ends(Duration::from_secs(60)).code(5);
+    let shown = digest(&restore(&scene, &[&id, "--no-backup", "--dry-run"]).ok());
+    let running = scene.start("one", &["db", "restore", "--env", "dev", &id, "--no-backup", "--confirm", &shown]);
+    let made = "select count(*) from pg_database where datname like 'crm_restored%'";
+    eventually("the new one is there", Duration::from_secs(60), || (of(&scene, "postgres", made) == "1").then_some(()));
+    sql(&scene, "insert into notes values (21, 'late')");
+    let done = running.ends(Duration::from_secs(60)).ok();
+    done.says("written since that was shown").says("\"public\".\"notes\": 20 rows in the backup, 21 now");
+    assert_eq!(sql(&scene, "select count(*) from notes where t = 'n'"), "20");
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Migrator {
     /// When the ledger cannot be had or written.
     pub async fn adopt_all(&self, all: &[Adopting<'_>], cancelled: &CancellationToken) -> Result<u64, PgError> {
         let Some(first) = all.first() else { return Ok(0) };
-        let lock = self.locked(first.name, cancelled).await?;
+        let (lock, _) = self.locked(first.name, cancelled, |_| {}).await?;
         let client = &lock.session.client;
         ledger::make(client, &self.ledger).await?;
         let values: Vec<String> = all.iter().map(|one| self.row_of(one)).collect();

@@ -18,8 +18,11 @@ pub enum PgError {
     #[error("another migration run holds the lock of `{ledger}` since {}", seconds(.waited))]
     Locked { ledger: LedgerName, waited: Duration, holder: Option<Box<Holder>> },
     /// A backup holds locks that a migration would wait for, with everybody behind it.
-    #[error("a backup or a cleanup of the database of `{ledger}` is under way since {}", seconds(.waited))]
+    #[error("a backup, a restore or a cleanup of the database of `{ledger}` is under way since {}", seconds(.waited))]
     Maintained { ledger: LedgerName, waited: Duration, holder: Option<Box<Holder>> },
+    /// It was restored while a run waited.
+    #[error("the database is another one since this waited: {} is pending there as well, and was not in the plan; nothing was applied", .files.join(", "))]
+    OtherDatabase { files: Vec<String> },
     #[error("`{ledger}` is no ledger of migrations: {problem}")]
     NotALedger { ledger: LedgerName, problem: String },
     /// A statement of a file. Nothing of the file was kept, unless it runs without a transaction.
@@ -132,6 +135,7 @@ impl PgError {
             PgError::Maintained { .. } => {
                 vec!["run it again when that has ended, or wait longer: `--wait 30m`".to_owned()]
             }
+            PgError::OtherDatabase { .. } => vec!["`mainstay db migrate plan` shows what is pending now".into()],
             PgError::NotALedger { .. } => vec!["name another table: `--ledger SCHEMA.TABLE`".into()],
             PgError::Statement(error) => error.hints(),
             PgError::InvalidIndex { index, .. } => vec![

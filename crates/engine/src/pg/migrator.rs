@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use mainstay_model::observed::Ledger;
 use mainstay_model::postgres::migration::{
-    LedgerName, LedgerRow, MigrationFile, MigrationPlan, MigrationSet, Mode, Note, Target,
+    LedgerName, LedgerRow, MigrationFile, MigrationPlan, MigrationSet, Mode, Note, Refusal, Target,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Holder, PgError};
 use super::ledger;
-use super::lock::{Lock, Refused};
+use super::lock::{Lock, Refused, Waiting};
 use super::onlooker::Onlooker;
 use super::session::{Server, Session, literal};
 use super::single::{Ran, Single};
@@ -203,18 +203,9 @@ impl Migrator {
     ) -> Result<usize, PgError> {
         let Some(first) = plan.steps.first() else { return Ok(0) };
         let waiting = |holder: &Holder| told(MigrationEvent::Waiting { holder: holder.clone() });
-        let taken = Lock::take(&self.server, &self.ledger, self.patience.runner, cancelled, waiting).await;
-        let lock = match taken {
-            Ok(lock) => lock,
-            Err(Refused::Error(error)) => return Err(error),
-            Err(Refused::Cancelled) => return Err(PgError::Interrupted { file: first.file.clone() }),
-        };
-        let waiting = |holder: &Holder| told(MigrationEvent::Waiting { holder: holder.clone() });
-        let away = lock.keep_maintenance_away(&self.ledger, self.patience.runner, cancelled, waiting).await;
-        match away {
-            Ok(()) => {}
-            Err(Refused::Error(error)) => return Err(error),
-            Err(Refused::Cancelled) => return Err(PgError::Interrupted { file: first.file.clone() }),
+        let (lock, waited) = self.locked(&first.file, cancelled, waiting).await?;
+        if waited {
+            self.must_still_be_the_plan(&lock.session, set, plan).await?;
         }
         let work = self.server.open().await?;
         lock.must_be_alone_with(&work, &self.server).await?;
@@ -243,6 +234,25 @@ impl Migrator {
             }
         }
         Ok(applied)
+    }
+
+    /// What was waited for may have been a restore. A file that was applied when the plan was made, and is not in the database
+    /// that has its name now, is not to be passed over.
+    async fn must_still_be_the_plan(
+        &self,
+        session: &Session,
+        set: &MigrationSet,
+        plan: &MigrationPlan,
+    ) -> Result<(), PgError> {
+        let agreed: BTreeSet<String> = plan.steps.iter().map(|step| step.file.clone()).collect();
+        let now = self.plan_on(session, set, &agreed).await?;
+        let late = now.refusals.iter().filter_map(|refusal| match refusal {
+            Refusal::OutOfOrder { file, .. } => Some(file),
+            _ => None,
+        });
+        let pending = now.steps.iter().map(|step| &step.file).chain(late);
+        let others: Vec<String> = pending.filter(|file| !agreed.contains(*file)).cloned().collect();
+        if others.is_empty() { Ok(()) } else { Err(PgError::OtherDatabase { files: others }) }
     }
 
     async fn with_tries(
@@ -336,7 +346,7 @@ impl Migrator {
     /// # Errors
     /// As [`apply`](Self::apply).
     pub async fn adopt(&self, file: &MigrationFile, cancelled: &CancellationToken) -> Result<Adoption, PgError> {
-        let lock = self.locked(&file.name, cancelled).await?;
+        let (lock, _) = self.locked(&file.name, cancelled, |_| {}).await?;
         let client = &lock.session.client;
         ledger::make(client, &self.ledger).await?;
         let note = Note { tokens_sha256: Some(file.tokens_sha256.clone()), took_ms: None, by: Some(self.by.clone()) };
@@ -362,7 +372,7 @@ impl Migrator {
         reason: &str,
         cancelled: &CancellationToken,
     ) -> Result<Option<Accepted>, PgError> {
-        let lock = self.locked(&file.name, cancelled).await?;
+        let (lock, _) = self.locked(&file.name, cancelled, |_| {}).await?;
         let client = &lock.session.client;
         let rows: BTreeMap<String, LedgerRow> =
             ledger::read(client, &self.ledger).await?.into_iter().map(|row| (row.filename.clone(), row)).collect();
@@ -383,9 +393,15 @@ impl Migrator {
         Ok(Some(Accepted { before, after: file.sha256.clone() }))
     }
 
-    pub(super) async fn locked(&self, file: &str, cancelled: &CancellationToken) -> Result<Lock, PgError> {
-        match Lock::take(&self.server, &self.ledger, self.patience.runner, cancelled, |_| {}).await {
-            Ok(lock) => Ok(lock),
+    pub(super) async fn locked(
+        &self,
+        file: &str,
+        cancelled: &CancellationToken,
+        told: impl FnMut(&Holder),
+    ) -> Result<(Lock, bool), PgError> {
+        let waiting = Waiting { patience: self.patience.runner, cancelled };
+        match Lock::take(&self.server, &self.ledger, waiting, told).await {
+            Ok(taken) => Ok(taken),
             Err(Refused::Error(error)) => Err(error),
             Err(Refused::Cancelled) => Err(PgError::Interrupted { file: file.to_owned() }),
         }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::row::Row;
 use super::work::{Drill, Timetable};
-use crate::pg::backup::{BackupError, Order, Source, Vault, back_up, candidates};
+use crate::pg::backup::{Alone, BackupError, Order, Source, Vault, back_up, candidates};
 use crate::pg::{ReachError, reach};
 
 /// For so long a scheduled backup waits for a migration to end.
@@ -33,7 +33,7 @@ impl Timetable {
             database: row.name.clone(),
             reason: Reason::Scheduled,
             made_by: self.made_by.clone(),
-            patience: PATIENCE,
+            alone: Alone::Yes { patience: PATIENCE },
         };
         let made = back_up(&source, &vault, &order, cancelled, &|_| {}).await;
         source.give_back().await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mainstay_engine::blobs::Store;
 use mainstay_engine::docker::Docker;
-use mainstay_engine::pg::backup::{Order, Source, Tools, Vault, back_up};
+use mainstay_engine::pg::backup::{Alone, Order, Source, Tools, Vault, back_up};
 use mainstay_engine::pg::{Inside, Server};
 use mainstay_engine::secrets::{Seals, Secrets};
 use mainstay_engine::standing_pool::Settings;
@@ -89,7 +89,7 @@ impl Postgres {
             database: "crm".into(),
             reason: Reason::Manual(None),
             made_by: "0".into(),
-            patience: Duration::from_secs(10),
+            alone: Alone::Yes { patience: Duration::from_secs(10) },
         };
         back_up(&self.source().await, vault, &order, &CancellationToken::new(), &|_| {}).await.unwrap()
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use mainstay_engine::pg::backup::{BackupEvent, Order, Source, back_up};
+use mainstay_engine::pg::backup::{Alone, BackupEvent, Order, Source, back_up};
 use mainstay_model::postgres::backup::{Manifest, Reason};
 use serde::Serialize;
 
@@ -36,7 +36,7 @@ pub struct Backup {
     /// Why, for whoever reads the list
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// How long to wait for another backup, migration or cleanup of the database
+    /// How long to wait for another backup, migration, restore or cleanup of the database
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = super::duration)]
     wait: Duration,
 }
@@ -65,7 +65,8 @@ pub async fn run(boot: &Boot, args: Backup) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let interrupt = Interrupt::listen(&boot.ui);
-    let manifest = make(boot, &shelf, Reason::Manual(args.reason), args.wait, &interrupt).await?;
+    let manifest =
+        make(boot, &shelf, Reason::Manual(args.reason), Alone::Yes { patience: args.wait }, &interrupt).await?;
     if boot.ui.json {
         boot.ui.json_document(&Told::of(&manifest, shelf.vault.place()))?;
     } else {
@@ -82,7 +83,7 @@ pub async fn make(
     boot: &Boot,
     shelf: &Shelf,
     reason: Reason,
-    patience: Duration,
+    alone: Alone,
     interrupt: &Interrupt,
 ) -> Result<Manifest, Problem> {
     let reached = shelf.found.reach(boot).await?;
@@ -95,7 +96,7 @@ pub async fn make(
         database: shelf.name.clone(),
         reason,
         made_by: env!("CARGO_PKG_VERSION").to_owned(),
-        patience,
+        alone,
     };
     let meter = Meter::new(&boot.ui);
     let told = |event: BackupEvent| tell(&meter, event);

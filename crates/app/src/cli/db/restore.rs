@@ -1,6 +1,7 @@
 //! `mainstay db restore`
 
 mod back;
+mod named;
 mod plan;
 mod tables;
 mod whole;
@@ -8,14 +9,19 @@ mod whole;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
-use mainstay_engine::pg::restore::RestoreError;
+use mainstay_engine::pg::Server;
+use mainstay_engine::pg::restore::{Guard, RestoreError};
 use mainstay_model::identity::BackupId;
 
 use super::drill;
 use super::shelf::{Opening, Shelved};
 use super::travel::Typed;
 use crate::boot::Boot;
+use crate::boot::interrupt::Interrupt;
 use crate::problem::{Kind, Outcome, Problem};
+
+/// For so long another restore, backup, migration or cleanup is waited for.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Restore a backup: the whole database beside the one that lives and then in its place, or some of its tables.
 #[derive(Debug, Args)]
@@ -45,7 +51,8 @@ pub struct Restore {
     /// The digest of the plan that was shown: exactly that is done, or nothing
     #[arg(long, value_name = "DIGEST")]
     confirm: Option<String>,
-    /// How long transactions under way may go on before their sessions are ended
+    /// How long transactions under way may go on before their sessions are ended; another restore, backup or migration is
+    /// waited for 5m, or so long when that is longer
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::duration)]
     wait: Duration,
     /// Make no backup of the present state first, such as of a database that cannot be read
@@ -75,8 +82,24 @@ pub async fn run(boot: &Boot, args: Restore) -> Outcome {
     let vault = args.opening.apply(boot, shelf.vault.clone())?;
     // What was taken before an operation is the way back from it: that is asked for by its id.
     let kept = drill::chosen(&vault, args.id.as_ref(), |one| !one.reason.is_way_back()).await?;
+    if let Some(table) = args.tables.iter().find(|table| !named::may_be_in(&kept.manifest, table)) {
+        return Err(Problem::usage("no-such-table", format!("the backup {} has no table `{table}`", kept.manifest.id))
+            .hint("name it with its schema, as SQL does: `--table public.guests`, `--table '\"we ird\".\"tab\"\"le\"'`")
+            .hint("views are made of their tables: restore those"));
+    }
     let task = Task { boot, args: &args, shelf: &shelf, vault: &vault, manifest: &kept.manifest };
     if args.tables.is_empty() { whole::run(&task).await } else { tables::run(&task).await }
+}
+
+/// Nobody else is at the database as long as this is held.
+async fn alone(boot: &Boot, args: &Restore, server: &Server, interrupt: &Interrupt) -> Result<Guard, Problem> {
+    let mut told = |holder: String| boot.ui.talk(&format!("waiting for {holder}"));
+    Ok(Guard::take(server, patience(args), interrupt.token(), &mut told).await?)
+}
+
+/// How long another restore, backup, migration or cleanup is waited for.
+fn patience(args: &Restore) -> Duration {
+    args.wait.max(PATIENCE)
 }
 
 /// What the ways of restoring share.
@@ -109,7 +132,8 @@ fn overwritten(error: RestoreError) -> Problem {
 
 impl From<RestoreError> for Problem {
     fn from(error: RestoreError) -> Self {
-        match error {
+        let gone = error.no_such_database().map(str::to_owned);
+        let problem = match error {
             RestoreError::Backup(error) => error.into(),
             RestoreError::Pg(error) => error.into(),
             RestoreError::World(error) => error.into(),
@@ -133,6 +157,10 @@ impl From<RestoreError> for Problem {
                 problem.hints = hints;
                 problem
             }
+        };
+        match gone {
+            None => problem,
+            Some(name) => problem.hint(format!("or make it anew from the backup: `mainstay db restore --into {name}`")),
         }
     }
 }

@@ -14,6 +14,7 @@ impl From<PgError> for Problem {
             PgError::Pooler { .. } => (Kind::World, "pooler"),
             PgError::Locked { .. } => (Kind::World, "locked"),
             PgError::Maintained { .. } => (Kind::World, "busy"),
+            PgError::OtherDatabase { .. } => (Kind::Consent, "other-plan"),
             PgError::NotALedger { .. } => (Kind::World, "not-a-ledger"),
             PgError::Statement(_) => (Kind::Failed, "statement"),
             PgError::InvalidIndex { .. } => (Kind::Failed, "invalid-index"),

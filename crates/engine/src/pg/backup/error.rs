@@ -41,7 +41,7 @@ pub enum BackupError {
     /// Row security would hide rows from the one who reads.
     #[error("the role `{role}` may not read every row of {table}: row security holds for it")]
     RowSecurity { role: String, table: String },
-    #[error("another backup, migration or cleanup of this database is under way")]
+    #[error("another backup, migration, restore or cleanup of this database is under way")]
     Busy { holder: Option<String> },
     #[error("interrupted; there is no new backup, and nothing of it stays")]
     Interrupted,

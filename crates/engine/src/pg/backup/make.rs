@@ -70,8 +70,8 @@ pub struct Order {
     pub reason: Reason,
     /// The version of Mainstay.
     pub made_by: String,
-    /// How long it waits for another backup, migration or cleanup.
-    pub patience: Duration,
+    /// How long it waits for another backup, migration, restore or cleanup, unless the caller keeps those away.
+    pub alone: Alone,
 }
 
 /// One thing that is told on the way.
@@ -122,9 +122,8 @@ pub async fn back_up(
     let began = Instant::now();
     let began_at = Timestamp::now();
     let server = source.server.called(APPLICATION);
-    let alone = Alone::Yes { patience: order.patience };
     let waiting = |holder: &str| told(BackupEvent::Waiting { holder: holder.to_owned() });
-    let snapshot = Snapshot::take(&server, alone, cancelled, waiting).await?;
+    let snapshot = Snapshot::take(&server, order.alone, cancelled, waiting).await?;
     snapshot.end_stale(dump::APPLICATION).await?;
     let facts = snapshot.facts().await?;
     let swept = vault.sweep(facts.server.system_id.as_deref(), Timestamp::now().as_second()).await?;

@@ -7,9 +7,9 @@ use standing_pool::tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use super::error::BackupError;
-use crate::pg::PgError;
-use crate::pg::lock::{CLASS, MAINTENANCE, holder};
+use crate::pg::lock::{CLASS, MAINTENANCE, ended, holder, reopened};
 use crate::pg::session::{Server, Session};
+use crate::pg::{Holder, PgError};
 
 /// How a value is written must not depend on who asks. The names of everything are written in full.
 const PINS: &str = "SET LOCAL search_path = pg_catalog; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; \
@@ -29,9 +29,9 @@ pub struct Snapshot {
 /// Whether others may do maintenance meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alone {
-    /// No other backup, migration or cleanup runs while it is open.
+    /// No other backup, migration, restore or cleanup runs while it is open.
     Yes { patience: Duration },
-    /// Of a database that nobody else knows of, such as a restored copy.
+    /// Of a database that nobody else knows of, such as a restored copy, or one whose lock the caller holds.
     No,
 }
 
@@ -46,25 +46,26 @@ impl Snapshot {
         cancelled: &CancellationToken,
         mut told: impl FnMut(&str),
     ) -> Result<Snapshot, BackupError> {
-        let session = server.open().await?;
+        let mut session = server.open().await?;
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut last = None;
         loop {
-            let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {PINS}");
-            session.simple(&begin, "beginning a snapshot").await?;
-            let Alone::Yes { patience } = alone else { break };
-            // The first query takes the snapshot: the lock and it are had together, or neither.
-            let sql = format!("SELECT pg_try_advisory_xact_lock({CLASS}, {MAINTENANCE})");
-            if session.one(&sql, "taking the lock of the database").await?.get(0) {
-                break;
-            }
-            session.simple("ROLLBACK", "waiting for the lock of the database").await?;
-            let holder = holder(&session, MAINTENANCE).await?;
+            let holder = match begun(&session, alone).await {
+                Ok(Begun::Alone) => break,
+                Ok(Begun::Behind(holder)) => holder,
+                // What it waited for was a restore, which ends the sessions of the database that it takes the place of.
+                Err(error) if last.is_some() && ended(&error) => {
+                    session = reopened(server).await?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             if let Some(holder) = holder.as_ref().filter(|holder| last != Some(holder.pid)) {
                 told(&holder.to_string());
                 last = Some(holder.pid);
             }
+            let patience = if let Alone::Yes { patience } = alone { patience } else { Duration::ZERO };
             if began.elapsed() + pause > patience {
                 return Err(BackupError::Busy { holder: holder.map(|holder| holder.to_string()) });
             }
@@ -110,4 +111,24 @@ impl Snapshot {
         );
         self.rows(&sql, "ending what an earlier backup has left").await.map(drop)
     }
+}
+
+/// How a snapshot began.
+enum Begun {
+    /// With the lock, when that is wanted.
+    Alone,
+    /// Not at all: somebody else has the lock.
+    Behind(Option<Holder>),
+}
+
+async fn begun(session: &Session, alone: Alone) -> Result<Begun, PgError> {
+    let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {PINS}");
+    session.simple(&begin, "beginning a snapshot").await?;
+    // The first query takes the snapshot: the lock and it are had together, or neither.
+    let sql = format!("SELECT pg_try_advisory_xact_lock({CLASS}, {MAINTENANCE})");
+    if alone == Alone::No || session.one(&sql, "taking the lock of the database").await?.get(0) {
+        return Ok(Begun::Alone);
+    }
+    session.simple("ROLLBACK", "waiting for the lock of the database").await?;
+    holder(session, MAINTENANCE).await.map(Begun::Behind)
 }

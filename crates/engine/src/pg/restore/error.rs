@@ -2,6 +2,8 @@
 
 use mainstay_model::postgres::backup::Difference;
 
+use standing_pool::Kind;
+
 use crate::pg::PgError;
 use crate::pg::backup::BackupError;
 use crate::pg::drill::Failed;
@@ -51,6 +53,19 @@ impl RestoreError {
                 RestoreError::Refused { message, causes, hints }
             }
             other => other,
+        }
+    }
+
+    /// The database that is not there, when it is that.
+    pub fn no_such_database(&self) -> Option<&str> {
+        match self {
+            RestoreError::Pg(PgError::Connect { target, failure })
+            | RestoreError::Backup(BackupError::Pg(PgError::Connect { target, failure }))
+                if failure.kind == Kind::NoSuchDatabase =>
+            {
+                Some(&target.database)
+            }
+            _ => None,
         }
     }
 

@@ -6,7 +6,8 @@ use mainstay_model::postgres::restore::{ident, literal};
 use standing_pool::tokio_postgres::error::SqlState;
 
 use super::error::RestoreError;
-use super::whole::{APPLICATION, administration, unmark};
+use super::guard::Guard;
+use super::whole::{administration, unmark};
 use crate::pg::session::{Server, Session};
 
 /// Postgres waits so long for sessions to go before it refuses a rename.
@@ -34,25 +35,27 @@ pub struct Swap<'s> {
 }
 
 impl Swap<'_> {
-    /// Waits for transactions, ends the sessions, and renames.
+    /// Waits for transactions, ends the sessions, and renames. What keeps others away from the database goes last: whoever
+    /// waits for it comes to the one that has the name then.
     ///
     /// # Errors
     /// When sessions cannot be ended, or the role may not rename: then nothing was changed.
-    pub async fn run(&self, told: &mut (dyn FnMut(String) + Send)) -> Result<(), RestoreError> {
+    pub async fn run(&self, guard: Guard, told: &mut (dyn FnMut(String) + Send)) -> Result<(), RestoreError> {
         let admin = administration(self.server, self.live);
         let (renaming, ending) = (admin.open().await?, admin.open().await?);
-        // What is marked goes with the next restore, unless somebody is connected to it.
-        let holding = self.server.of_database(self.new).called(APPLICATION).open().await?;
         self.wait(&ending, told).await?;
-        drop(holding);
+        guard.must_hold().await?;
         told("ending the sessions and renaming".into());
+        let guard_pid = guard.pid();
+        let mut guard = Some(guard);
         for tried in 1..=TRIES {
-            match self.rename(&renaming, &ending).await {
+            match self.rename(&renaming, &ending, &mut guard).await {
                 Ok(()) => return Ok(()),
-                Err(error) if tried < TRIES && error.code() == Some(&SqlState::OBJECT_IN_USE) => {}
+                // Without the guard somebody may have been at the database since.
+                Err(error) if tried < TRIES && guard.is_some() && error.code() == Some(&SqlState::OBJECT_IN_USE) => {}
                 Err(error) => {
                     let refused = RestoreError::of(format!("renaming `{}`", self.live))(error);
-                    return Err(self.who_stays(&ending, refused).await);
+                    return Err(self.who_stays(&ending, guard_pid, refused).await);
                 }
             }
         }
@@ -81,18 +84,18 @@ impl Swap<'_> {
         Ok(())
     }
 
-    async fn rename(&self, renaming: &Session, ending: &Session) -> Result<(), standing_pool::tokio_postgres::Error> {
+    async fn rename(
+        &self,
+        renaming: &Session,
+        ending: &Session,
+        guard: &mut Option<Guard>,
+    ) -> Result<(), standing_pool::tokio_postgres::Error> {
         let (live, new, kept) = (ident(self.live), ident(self.new), ident(self.kept));
         let unmark = if self.is_marked { unmark(self.live) + ";" } else { String::new() };
         let sql = format!(
             "BEGIN; ALTER DATABASE {live} RENAME TO {kept}; ALTER DATABASE {new} RENAME TO {live}; {unmark} COMMIT"
         );
-        // The rename holds the database's lock while it waits for sessions to go, so none comes after those that are ended now.
-        let end = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ({}, {}) AND pid <> pg_backend_pid()",
-            literal(self.live),
-            literal(self.new)
-        );
+        let renaming_pid = renaming.pid().await.unwrap_or_default();
         let mut renamed = std::pin::pin!(renaming.client.batch_execute(&sql));
         loop {
             tokio::select! {
@@ -104,16 +107,39 @@ impl Swap<'_> {
                 }
                 () = tokio::time::sleep(LOOK_EVERY) => {
                     // A role may not end the sessions of one that is more: then the rename says who stays.
-                    let _ = ending.client.batch_execute(&end).await;
+                    if self.end(ending, renaming_pid, guard.as_ref()).await == Some(0) {
+                        *guard = None;
+                    }
                 }
             }
         }
     }
 
-    async fn who_stays(&self, session: &Session, refused: RestoreError) -> RestoreError {
+    /// Ends the sessions of both databases but the guard's. The rename holds the database's lock while it waits for them to
+    /// go, so none comes after those that are ended now. Gives how many there were, once it holds that.
+    async fn end(&self, ending: &Session, renaming_pid: i32, guard: Option<&Guard>) -> Option<i64> {
+        let guard = guard.map_or(0, Guard::pid);
+        let others = format!(
+            "FROM pg_stat_activity WHERE datname IN ({}, {}) AND pid NOT IN (pg_backend_pid(), {guard}) \
+             AND backend_type IS DISTINCT FROM 'autovacuum worker'",
+            literal(self.live),
+            literal(self.new)
+        );
+        let count = format!(
+            "SELECT (SELECT count(*) {others}) WHERE EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = {renaming_pid} AND l.granted \
+             AND l.locktype = 'object' AND l.classid = 'pg_database'::regclass AND l.mode = 'AccessExclusiveLock' \
+             AND l.objid = (SELECT oid FROM pg_database WHERE datname = {}))",
+            literal(self.live)
+        );
+        let there = ending.client.query_opt(&count, &[]).await.ok().flatten().map(|row| row.get(0));
+        let _ = ending.client.batch_execute(&format!("SELECT pg_terminate_backend(pid) {others}")).await;
+        there
+    }
+
+    async fn who_stays(&self, session: &Session, guard: i32, refused: RestoreError) -> RestoreError {
         let sql = format!(
             "SELECT format('pid %s: %s as %s, %s', pid, application_name, usename, state) FROM pg_stat_activity \
-             WHERE datname = {}",
+             WHERE datname = {} AND pid <> {guard}",
             literal(self.live)
         );
         let rows = session.client.query(&sql, &[]).await.unwrap_or_default();

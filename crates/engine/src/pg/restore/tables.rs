@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use mainstay_model::postgres::restore::{ident, literal};
 
+use standing_pool::tokio_postgres::error::SqlState;
+
 use super::error::RestoreError;
 use super::shape::{self, Section};
 use super::whole::APPLICATION;
@@ -30,6 +32,8 @@ pub struct Tables<'t> {
 struct Chosen {
     /// In quotes, with its schema.
     name: String,
+    /// It has no rows of its own: those of its partitions are its.
+    is_partitioned: bool,
     /// Whether it is there in the database that lives.
     is_there: bool,
     columns: Vec<String>,
@@ -53,6 +57,8 @@ pub struct Counted {
     pub go: u64,
     /// There in both, with other values: they are set back.
     pub set_back: u64,
+    /// Of the rows that are there now: consent is to these. None where there is no table.
+    pub digest_now: Option<String>,
 }
 
 impl<'t> Tables<'t> {
@@ -175,10 +181,14 @@ impl<'t> Tables<'t> {
             live.client.batch_execute(&sql).await.map_err(RestoreError::of(format!("making {}", made.join(", "))))?;
             live.simple("SET LOCAL search_path = pg_catalog; SET LOCAL row_security = off", "making tables").await?;
         }
-        let existing: Vec<&str> = self.chosen.iter().filter(|one| one.is_there).map(|one| one.name.as_str()).collect();
+        let existing: Vec<String> = self.chosen.iter().filter(|one| one.is_there).map(Chosen::its_own).collect();
         if !existing.is_empty() {
             let lock = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", existing.join(", "));
-            live.client.batch_execute(&lock).await.map_err(RestoreError::of("locking the tables"))?;
+            if let Err(error) = live.client.batch_execute(&lock).await {
+                let is_late = error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
+                let refused = RestoreError::of("locking the tables")(error);
+                return Err(if is_late { self.who_locks().await.unwrap_or(refused) } else { refused });
+            }
         }
         let mut counted = Vec::new();
         for (index, one) in self.chosen.iter().enumerate() {
@@ -200,6 +210,28 @@ impl<'t> Tables<'t> {
         self.set_sequences(live).await?;
         told("comparing".into());
         self.hold_against(live).await
+    }
+
+    /// Who holds locks on the tables that this one waited for; none when they are gone by now.
+    async fn who_locks(&self) -> Option<RestoreError> {
+        let session = self.source.server.called(APPLICATION).open().await.ok()?;
+        let names: Vec<String> = self.chosen.iter().filter(|one| one.is_there).map(|one| one.name.clone()).collect();
+        let sql = "SELECT DISTINCT a.pid, format('pid %s (`%s`, role %s), %s, holds %s of %s since %s s, last: %s', a.pid, \
+                   a.application_name, a.usename, coalesce(a.state, 'of which this role may see no more'), l.mode, \
+                   l.relation::regclass, coalesce(extract(epoch FROM now() - a.xact_start)::bigint, 0), \
+                   coalesce(left(regexp_replace(a.query, '\\s+', ' ', 'g'), 80), '')) \
+                   FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
+                   WHERE l.granted AND l.pid <> pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = \
+                   current_database()) AND l.relation = ANY (SELECT to_regclass(n) FROM unnest($1::text[]) AS n) \
+                   AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') ORDER BY 1";
+        let rows = session.client.query(sql, &[&names]).await.ok()?;
+        let pid: i32 = rows.first()?.get(0);
+        let refused = RestoreError::refused(format!(
+            "the tables could not be locked within {LOCK_WITHIN}: somebody is writing to them; nothing was changed"
+        ));
+        let holders = rows.iter().map(|row| row.get::<_, String>(1));
+        let end = format!("or end the transaction that holds it: SELECT pg_terminate_backend({pid}); in the database");
+        Some(refused.because(holders).hint("run it again when that has ended").hint(end))
     }
 
     /// Foreign keys of tables that live toward those that were made, which went with them.
@@ -286,6 +318,9 @@ async fn described(session: &Session, name: String, is_there: bool) -> Result<Ch
                WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' \
                ORDER BY a.attnum";
     let rows = session.client.query(sql, &[&name]).await.map_err(RestoreError::of("reading the table's columns"))?;
+    let sql = "SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass($1)";
+    let kind = session.client.query_one(sql, &[&name]).await.map_err(RestoreError::of("looking at the table"))?;
+    let is_partitioned = kind.get(0);
     let (mut columns, mut key, mut settable) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         let (column, is_always, is_key): (String, bool, bool) = (row.get(0), row.get(1), row.get(2));
@@ -296,5 +331,5 @@ async fn described(session: &Session, name: String, is_there: bool) -> Result<Ch
         }
         columns.push(column);
     }
-    Ok(Chosen { name, is_there, columns, key, settable })
+    Ok(Chosen { name, is_partitioned, is_there, columns, key, settable })
 }

@@ -1,7 +1,5 @@
 //! A whole database, restored on the server that it came from, or another.
 
-use std::time::Duration;
-
 use futures_util::TryStreamExt;
 use mainstay_model::postgres::backup::{Difference, Manifest, Place, SchemaText, TableKind, compare};
 use mainstay_model::postgres::restore;
@@ -11,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::RestoreError;
 use crate::pg::backup::{Alone, Snapshot, Source, Vault};
 use crate::pg::drill::{of_reading, rest_of, words};
-use crate::pg::session::Server;
+use crate::pg::session::{Server, Session};
 use crate::pg::tool::{ToolError, run};
 
 pub(super) const APPLICATION: &str = "mainstay db restore";
@@ -26,6 +24,13 @@ pub struct Whole<'w> {
     pub manifest: &'w Manifest,
 }
 
+/// A database that was restored beside another. While this is held, no other restore sweeps it away.
+pub struct Beside {
+    /// What differs and is the server's, not the database's.
+    pub roles: Vec<Difference>,
+    _held: Session,
+}
+
 /// A table that is not as it was backed up.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Changed {
@@ -34,20 +39,23 @@ pub struct Changed {
     pub backed_up: Option<u64>,
     /// None: it is not there any more.
     pub now: Option<u64>,
+    /// Of the rows that are there now: consent is to these.
+    pub digest_now: Option<String>,
 }
 
 /// The tables whose rows are others than those that were backed up: what a restore would take away.
 ///
 /// # Errors
-/// When the database cannot be read, or a backup, a migration or a cleanup of it is under way and does not end in time.
+/// When the database cannot be read, or a backup, a migration, another restore or a cleanup of it is under way and does not end in time.
 pub async fn changed_since(
     source: &Source,
     manifest: &Manifest,
-    patience: Duration,
+    alone: Alone,
     cancelled: &CancellationToken,
+    told: &mut (dyn FnMut(String) + Send),
 ) -> Result<Vec<Changed>, RestoreError> {
-    let alone = Alone::Yes { patience };
-    let snapshot = Snapshot::take(&source.server.called(APPLICATION), alone, cancelled, |_| {}).await?;
+    let waiting = |holder: &str| told(holder.to_owned());
+    let snapshot = Snapshot::take(&source.server.called(APPLICATION), alone, cancelled, waiting).await?;
     // The schema is not asked for here.
     let nothing = SchemaText { sha256: String::new(), bytes: 0 };
     let now = snapshot.contents(nothing, manifest.contents.rows_as, |_, _| {}).await?.tables;
@@ -64,7 +72,8 @@ pub async fn changed_since(
         differs.then(|| Changed {
             table: name.clone(),
             backed_up: was.map(|digest| digest.rows),
-            now: is.map(|digest| digest.rows),
+            now: is.as_ref().map(|digest| digest.rows),
+            digest_now: is.map(|digest| digest.sums),
         })
     });
     Ok(changed.collect())
@@ -72,41 +81,42 @@ pub async fn changed_since(
 
 impl Whole<'_> {
     /// Restores it as a new database of this name, and holds that against the manifest. What was made is taken away again when
-    /// it fails; until it is [kept](Self::keep), or takes another's name, the next restore takes it away, too.
+    /// it fails; until it is [kept](Self::keep), or takes another's name, the next restore takes it away, too, once it is not held.
     ///
     /// # Errors
-    /// When a database of the name is there, the restore fails, or its outcome is not what was backed up. Gives what differs
-    /// and is the server's, not the database's: its roles.
-    pub async fn beside(
-        &self,
-        name: &str,
-        told: &mut (dyn FnMut(String) + Send),
-    ) -> Result<Vec<Difference>, RestoreError> {
+    /// When a database of the name is there, the restore fails, or its outcome is not what was backed up.
+    pub async fn beside(&self, name: &str, told: &mut (dyn FnMut(String) + Send)) -> Result<Beside, RestoreError> {
+        self.must_be_free(name).await?;
         let admin = administration(&self.source.server, name).open().await?;
-        let taken = admin
-            .client
-            .query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name])
-            .await
-            .map_err(RestoreError::of("looking at the databases"))?;
-        if taken.is_some() {
-            return Err(RestoreError::refused(format!("a database `{name}` is there already; nothing was changed"))
-                .hint("name another one: `--into NAME`"));
-        }
         let facts = &self.manifest.contents.database;
         told(format!("making the database `{name}`"));
         let sql = restore::create_database(facts, name, self.manifest.contents.server.major());
         admin.client.batch_execute(&sql).await.map_err(RestoreError::of(format!("making the database `{name}`")))?;
         let filled = async {
+            // No other restore takes it for one that was killed.
+            let held = self.source.server.of_database(name).called(APPLICATION).open().await?;
             // What is left over by one that is killed is known by this.
             let sql = format!("COMMENT ON DATABASE {} IS {}", restore::ident(name), restore::literal(HALF));
             admin.client.batch_execute(&sql).await.map_err(RestoreError::of("marking the new database"))?;
-            self.filled(name, told).await
+            Ok(Beside { roles: self.filled(name, told).await?, _held: held })
         };
         let filled = filled.await;
         if filled.is_err() {
             self.forget(name).await;
         }
         filled
+    }
+
+    /// # Errors
+    /// When a database of the name is there.
+    pub async fn must_be_free(&self, name: &str) -> Result<(), RestoreError> {
+        let admin = administration(&self.source.server, name).open().await?;
+        let taken = admin.client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await;
+        if taken.map_err(RestoreError::of("looking at the databases"))?.is_none() {
+            return Ok(());
+        }
+        Err(RestoreError::refused(format!("a database `{name}` is there already; nothing was changed"))
+            .hint("name another one: `--into NAME`"))
     }
 
     /// Says that a database which was made beside the one that lives is to stay. One that takes its name says so with the

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use mainstay_engine::pg::backup::Alone;
 use mainstay_engine::pg::{MigrationEvent, Patience};
 use mainstay_model::postgres::backup::Reason;
 use mainstay_model::postgres::migration::{MigrationPlan, is_production};
@@ -133,7 +134,7 @@ async fn back_up_first(
     }
     let found = std::mem::replace(&mut scene.chosen.found, Found { declared: None });
     let shelf = shelf::shelf(boot, found, None)?;
-    backup::make(boot, &shelf, Reason::Before("migration".into()), patience, interrupt).await.map_err(
+    backup::make(boot, &shelf, Reason::Before("migration".into()), Alone::Yes { patience }, interrupt).await.map_err(
         |mut problem| {
             problem.message = format!("no backup before the migration, so nothing was applied: {}", problem.message);
             problem.hint("when there is another way back: `--no-backup`")

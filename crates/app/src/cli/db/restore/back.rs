@@ -9,6 +9,7 @@ use mainstay_engine::pg::restore::{Swap, kept_before, kept_name};
 use super::Restore;
 use super::plan::{Plan, Step};
 use crate::boot::Boot;
+use crate::boot::interrupt::Interrupt;
 use crate::cli::db::remember;
 use crate::cli::db::shelf::Shelf;
 use crate::problem::{Outcome, Problem};
@@ -48,11 +49,13 @@ pub(super) async fn run(boot: &Boot, args: &Restore, shelf: &Shelf, name: &str) 
         return Ok(ExitCode::SUCCESS);
     }
     plan.agree(boot, args).await?;
+    let interrupt = Interrupt::listen(&boot.ui);
+    let guard = super::alone(boot, args, &server, &interrupt).await?;
     let put_away = kept_name(&live, &Timestamp::now().strftime("%Y%m%d_%H%M%S").to_string());
     let meter = Meter::new(&boot.ui);
     let patience = args.wait;
     let swap = Swap { server: &server, live: &live, new: &chosen, kept: &put_away, is_marked: false, patience };
-    swap.run(&mut |text| meter.set(|| text)).await?;
+    swap.run(guard, &mut |text| meter.set(|| text)).await?;
     drop(meter);
     let sentence = format!("`{chosen}` is `{live}` again; the restored one is kept as `{put_away}`");
     remember::write(boot, shelf, "db restore --back", &sentence).await;

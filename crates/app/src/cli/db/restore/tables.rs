@@ -1,10 +1,9 @@
 //! Some tables.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use mainstay_engine::pg::backup::{BackupError, Source};
+use mainstay_engine::pg::backup::{Alone, BackupError, Source};
 use mainstay_engine::pg::drill::{Failed, RestoredCopy, Wanted};
 use mainstay_engine::pg::restore::{Counted, RestoreError, Tables};
 use mainstay_model::postgres::backup::{Reason, compare};
@@ -17,8 +16,6 @@ use crate::cli::db::{backup, remember};
 use crate::problem::{Outcome, Problem};
 use crate::ui::meter::Meter;
 use crate::ui::since::ago;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// As `--json` gives it.
 #[derive(Serialize)]
@@ -83,11 +80,14 @@ async fn with(task: &Task<'_>, source: &Source, copy: &RestoredCopy, meter: &Met
         return Ok(ExitCode::SUCCESS);
     }
     plan.agree(boot, args).await?;
+    let guard = super::alone(boot, args, &source.server, interrupt).await?;
     let mut before = None;
     if !args.no_backup {
-        let made = backup::make(boot, shelf, Reason::Before("restore of tables".into()), PATIENCE, interrupt).await?;
+        let reason = Reason::Before("restore of tables".into());
+        let made = backup::make(boot, shelf, reason, Alone::No, interrupt).await?;
         before = Some(made.id.to_string());
     }
+    guard.must_hold().await?;
     tables.restore(&counted, &mut |text| meter.set(|| text)).await?;
     let sentence = format!(
         "{} of `{}` restored from backup {}",

@@ -1,11 +1,10 @@
 //! A whole database.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use mainstay_engine::pg::backup::{BackupError, Source};
-use mainstay_engine::pg::restore::{Changed, RestoreError, Swap, Whole, changed_since, kept_name};
+use mainstay_engine::pg::backup::{Alone, BackupError, Source};
+use mainstay_engine::pg::restore::{Changed, Guard, RestoreError, Swap, Whole, changed_since, kept_name};
 use mainstay_model::postgres::backup::{Difference, Reason};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +19,8 @@ use crate::ui::meter::Meter;
 use crate::ui::show::count;
 use crate::ui::since::ago;
 
-/// How long another backup, migration or cleanup is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Before the name of the database that is kept.
+const LATE: &str = "written since that was shown; it is not in what is restored, and is kept in";
 /// So many tables are shown.
 const SHOWN: usize = 20;
 
@@ -41,7 +40,8 @@ pub(super) async fn run(task: &Task<'_>) -> Outcome {
     let Task { boot, shelf, manifest, .. } = *task;
     let reached = shelf.found.reach(boot).await?;
     let image = shelf.found.declared.as_ref().and_then(|entry| entry.database.image.clone());
-    let source = Source::open(&boot.docker().await?, reached, image.as_deref(), shelf.vault.of()).await?;
+    let opened = Source::open(&boot.docker().await?, reached, image.as_deref(), shelf.vault.of()).await;
+    let source = opened.map_err(RestoreError::from)?;
     let ended = restore(task, &source).await;
     source.give_back().await;
     ended.map_err(|problem| {
@@ -83,11 +83,19 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     let interrupt = Interrupt::listen(&boot.ui);
     let names = Names::of(args, source.server.name().database);
     let in_place = args.in_place > 1;
+    let whole = Whole { source, vault, manifest };
+    if let Some(name) = &args.into {
+        whole.must_be_free(name).await?;
+    }
     let changed = match args.into.is_some() {
         true => Vec::new(),
-        false => changed_since(source, manifest, PATIENCE, interrupt.token()).await?,
+        false => {
+            let alone = Alone::Yes { patience: super::patience(args) };
+            let mut waiting = |holder: String| boot.ui.talk(&format!("waiting for {holder}"));
+            changed_since(source, manifest, alone, interrupt.token(), &mut waiting).await?
+        }
     };
-    let plan = planned(task, source, &names);
+    let plan = planned(task, source, &names, &changed);
     let age = ago(&manifest.snapshot_at, Timestamp::now());
     boot.ui.talk(&format!("backup {} of {}, {age} old, at {}", manifest.id, manifest.of(), vault.place()));
     tell_changed(boot, &changed);
@@ -98,16 +106,33 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     if args.into.is_none() {
         plan.agree(boot, args).await?;
     }
+    // What lives is not touched by a new database beside it.
+    let guard = match args.into.is_some() {
+        true => None,
+        false => Some(super::alone(boot, args, &source.server, &interrupt).await?),
+    };
+    let mut changed = changed;
+    if guard.as_ref().is_some_and(Guard::waited) {
+        changed = changed_since(source, manifest, Alone::No, interrupt.token(), &mut |_| {}).await?;
+        tell_changed(boot, &changed);
+        if args.confirm.is_some() {
+            planned(task, source, &names, &changed).agree(boot, args).await?;
+        }
+    }
+    // They have the time in them, and another restore may have gone before this one.
+    let names = Names::of(args, names.live);
     let mut before = None;
     if args.into.is_none() && !args.no_backup {
-        let made = backup::make(boot, shelf, Reason::Before("restore".into()), PATIENCE, &interrupt).await?;
+        let made = backup::make(boot, shelf, Reason::Before("restore".into()), Alone::No, &interrupt).await?;
         before = Some(made.id.to_string());
     }
     let meter = Meter::new(&boot.ui);
     let mut told = |text: String| meter.set(|| text);
-    let whole = Whole { source, vault, manifest };
-    let roles = if in_place {
-        overwrite(task, &whole, interrupt.token(), &mut told).await?
+    let (roles, held) = if in_place {
+        if let Some(guard) = &guard {
+            guard.must_hold().await?;
+        }
+        (overwrite(task, &whole, interrupt.token(), &mut told).await?, None)
     } else {
         for name in whole.sweep().await? {
             meter.say(&format!("`{name}` was left half done by a restore that was killed; it is dropped"));
@@ -116,17 +141,31 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
         if made.as_ref().is_err_and(|problem| problem.kind == Kind::Interrupted) {
             whole.forget(&names.new).await;
         }
-        made?
+        let mut made = made?;
+        (std::mem::take(&mut made.roles), Some(made))
     };
-    if let Some(kept) = names.kept.as_ref().filter(|_| !in_place) {
+    if let (Some(kept), Some(guard), false) = (&names.kept, guard, in_place) {
         let (server, live, new) = (&source.server, names.live.as_str(), names.new.as_str());
+        told("looking what was written meanwhile".into());
+        let looked = changed_since(source, manifest, Alone::No, interrupt.token(), &mut |_| {}).await;
+        let late = match looked {
+            Ok(now) => since_shown(&std::mem::replace(&mut changed, now.clone()), &now),
+            Err(error) => {
+                whole.forget(new).await;
+                return Err(error.into());
+            }
+        };
+        if !late.is_empty() {
+            meter.say(&format!("{LATE} `{kept}`:"));
+            lines(&late).iter().for_each(|line| meter.say(line));
+        }
         // Whoever is killed now leaves it written what was about to happen.
         let sentence = format!("`{new}`, restored from backup {}, is about to become `{live}`", manifest.id);
         remember::write(boot, shelf, "db restore", &format!("{sentence}; the one before it to be kept as `{kept}`"))
             .await;
         // From here on it is a moment, and done or not done.
         let swap = Swap { server, live, new, kept, is_marked: true, patience: args.wait };
-        if let Err(error) = swap.run(&mut told).await {
+        if let Err(error) = swap.run(guard, &mut told).await {
             // When it was done all the same, there is nothing of that name.
             whole.forget(new).await;
             return Err(error.into());
@@ -134,7 +173,7 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     } else if !in_place {
         whole.keep(&names.new).await?;
     }
-    drop(meter);
+    drop((meter, held));
     report(task, &names, &changed, before, &roles, in_place).await
 }
 
@@ -167,7 +206,15 @@ async fn cancellable<T>(
     }
 }
 
-fn planned(task: &Task<'_>, source: &Source, names: &Names) -> Plan<Option<String>> {
+/// What consent is to, beside the steps.
+#[derive(Serialize)]
+struct Counted<'c> {
+    into: Option<&'c str>,
+    /// What a restore takes away.
+    changed_since: &'c [Changed],
+}
+
+fn planned<'c>(task: &Task<'c>, source: &Source, names: &Names, changed: &'c [Changed]) -> Plan<Counted<'c>> {
     let Task { args, shelf, manifest, .. } = *task;
     let name = source.server.name();
     let (live, new) = (&names.live, &names.new);
@@ -198,7 +245,7 @@ fn planned(task: &Task<'_>, source: &Source, names: &Names) -> Plan<Option<Strin
         database: name.database,
         backup: Some(manifest.id.to_string()),
         steps,
-        counted: args.into.clone(),
+        counted: Counted { into: args.into.as_deref(), changed_since: changed },
     }
 }
 
@@ -207,7 +254,13 @@ fn tell_changed(boot: &Boot, changed: &[Changed]) {
         return;
     }
     boot.ui.warn(&format!("{} not as in the backup; what was written since is not in it:", were(changed.len())));
-    for one in changed.iter().take(SHOWN) {
+    for line in lines(changed) {
+        boot.ui.talk(&line);
+    }
+}
+
+fn lines(changed: &[Changed]) -> Vec<String> {
+    let told = changed.iter().take(SHOWN).map(|one| {
         let text = match (one.backed_up, one.now) {
             (Some(then), Some(now)) if then == now => format!("{}: {then} rows in both, and others", one.table),
             (Some(then), Some(now)) => format!("{}: {then} rows in the backup, {now} now", one.table),
@@ -216,11 +269,15 @@ fn tell_changed(boot: &Boot, changed: &[Changed]) {
                 format!("{}: {} rows in the backup, and not there now", one.table, then.unwrap_or_default())
             }
         };
-        boot.ui.talk(&format!("  {text}"));
-    }
-    if changed.len() > SHOWN {
-        boot.ui.talk(&format!("  and {} more", changed.len() - SHOWN));
-    }
+        format!("  {text}")
+    });
+    let more = (changed.len() > SHOWN).then(|| format!("  and {} more", changed.len() - SHOWN));
+    told.chain(more).collect()
+}
+
+/// Those that are not as they were when they were shown.
+fn since_shown(shown: &[Changed], now: &[Changed]) -> Vec<Changed> {
+    now.iter().filter(|one| !shown.contains(one)).cloned().collect()
 }
 
 fn were(tables: usize) -> String {

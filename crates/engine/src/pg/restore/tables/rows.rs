@@ -24,6 +24,11 @@ fn list(columns: &[String], of: &str) -> String {
 }
 
 impl Chosen {
+    /// As a statement names it that means its rows, and not those of tables that inherit from it.
+    pub(super) fn its_own(&self) -> String {
+        if self.is_partitioned { self.name.clone() } else { format!("ONLY {}", self.name) }
+    }
+
     fn columns_plain(&self) -> String {
         self.columns.join(", ")
     }
@@ -61,7 +66,7 @@ impl Tables<'_> {
             self.count_against(live, index, one).await
         } else {
             let of_copy = self.copy.server().open().await?;
-            let sql = format!("SELECT count(*) FROM {}", one.name);
+            let sql = format!("SELECT count(*) FROM {}", one.its_own());
             let rows = number(&of_copy.one(&sql, "counting rows").await?, 0);
             Ok(self.counted_anew(one, rows))
         }
@@ -76,6 +81,7 @@ impl Tables<'_> {
             come_back: rows,
             go: 0,
             set_back: 0,
+            digest_now: None,
         }
     }
 
@@ -88,12 +94,12 @@ impl Tables<'_> {
         let (beside, columns) = (beside(index), one.columns_plain());
         let make = format!(
             "CREATE TEMPORARY TABLE {beside} ON COMMIT DROP AS SELECT {columns} FROM {} WITH NO DATA",
-            one.name
+            one.its_own()
         );
         let doing = || format!("bringing the rows of {}", one.name);
         live.client.batch_execute(&make).await.map_err(RestoreError::of(doing()))?;
         let of_copy = self.copy.server().open().await?;
-        let out = format!("COPY (SELECT {columns} FROM {}) TO STDOUT", one.name);
+        let out = format!("COPY (SELECT {columns} FROM {}) TO STDOUT", one.its_own());
         let out = of_copy.client.copy_out(&out).await.map_err(RestoreError::of(doing()))?;
         let into: CopyInSink<bytes::Bytes> = live
             .client
@@ -109,9 +115,9 @@ impl Tables<'_> {
     }
 
     async fn count_against(&self, live: &Session, index: usize, one: &Chosen) -> Result<Counted, RestoreError> {
-        let (table, beside) = (&one.name, beside(index));
+        let (table, beside) = (one.its_own(), beside(index));
         let sql = if one.key.is_empty() {
-            let (now, then) = (one.as_texts(table), one.as_texts(&beside));
+            let (now, then) = (one.as_texts(&table), one.as_texts(&beside));
             format!(
                 "SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {beside}), \
                  (SELECT count(*) FROM ({then} EXCEPT ALL {now}) AS a), (SELECT count(*) FROM ({now} EXCEPT ALL {then}) AS b), 0::bigint"
@@ -127,16 +133,27 @@ impl Tables<'_> {
             )
         };
         let row = live.client.query_one(&sql, &[]).await;
-        let row = row.map_err(RestoreError::of(format!("counting the rows of {table}")))?;
+        let row = row.map_err(RestoreError::of(format!("counting the rows of {}", one.name)))?;
         Ok(Counted {
-            table: table.clone(),
+            table: one.name.clone(),
             is_made: !one.is_there,
             rows_now: number(&row, 0),
             rows_backed_up: number(&row, 1),
             come_back: number(&row, 2),
             go: number(&row, 3),
             set_back: number(&row, 4),
+            digest_now: if one.is_there { Some(self.digest(live, one).await?) } else { None },
         })
+    }
+
+    /// Of all rows of the table, as it is now. The transaction's own settings stay as they are.
+    async fn digest(&self, live: &Session, one: &Chosen) -> Result<String, RestoreError> {
+        let doing = "reading the rows";
+        live.simple(&format!("SAVEPOINT looking; {PINS}"), doing).await?;
+        let sql = format!("SELECT {SUMS} FROM ({} OFFSET 0) AS q(r)", one.as_texts(&one.its_own()));
+        let digest = live.client.query_one(&sql, &[]).await.map_err(RestoreError::of(doing))?.get(0);
+        live.simple("ROLLBACK TO SAVEPOINT looking; RELEASE SAVEPOINT looking", doing).await?;
+        Ok(digest)
     }
 
     /// What goes, last first; then what comes back, first first. Triggers of the user keep still: they would do now what was
@@ -149,11 +166,12 @@ impl Tables<'_> {
         for one in &self.chosen {
             triggers.extend(quiet(live, one).await?);
         }
-        for (index, one) in self.chosen.iter().enumerate().rev() {
+        // One that was made a moment ago has no rows; in a publication, none could be taken out of it before it has its key.
+        for (index, one) in self.chosen.iter().enumerate().rev().filter(|(_, one)| one.is_there) {
             let sql = if one.key.is_empty() {
-                format!("DELETE FROM {}", one.name)
+                format!("DELETE FROM {}", one.its_own())
             } else {
-                let (table, beside, same) = (&one.name, beside(index), one.same_key());
+                let (table, beside, same) = (one.its_own(), beside(index), one.same_key());
                 format!("DELETE FROM {table} AS t WHERE NOT EXISTS (SELECT 1 FROM {beside} AS i WHERE {same})")
             };
             live.client
@@ -173,10 +191,10 @@ impl Tables<'_> {
     }
 
     async fn come_back(&self, live: &Session, index: usize, one: &Chosen) -> Result<(), RestoreError> {
-        let (table, beside, columns) = (&one.name, beside(index), one.columns_plain());
+        let (table, beside, columns) = (one.its_own(), beside(index), one.columns_plain());
         let mut statements = Vec::new();
         let mut only_new = String::new();
-        if !one.key.is_empty() {
+        if !one.key.is_empty() && one.is_there {
             if !one.settable.is_empty() {
                 let set: Vec<String> = one.settable.iter().map(|column| format!("{column} = i.{column}")).collect();
                 statements.push(format!(
@@ -189,11 +207,12 @@ impl Tables<'_> {
             only_new = format!(" WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {})", one.same_key());
         }
         statements.push(format!(
-            "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {} FROM {beside} AS i{only_new}",
+            "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {} FROM {beside} AS i{only_new}",
+            one.name,
             list(&one.columns, "i")
         ));
         for sql in statements {
-            let doing = format!("bringing rows back into {table}");
+            let doing = format!("bringing rows back into {}", one.name);
             live.client.batch_execute(&sql).await.map_err(RestoreError::of(doing))?;
         }
         Ok(())
@@ -202,7 +221,7 @@ impl Tables<'_> {
     /// A row that goes must not take rows of other tables with it, or change them.
     async fn takes_nothing_along(&self, live: &Session, index: usize, one: &Chosen) -> Result<(), RestoreError> {
         let doing = "looking at what refers to the rows";
-        let sql = "SELECT format('%I.%I', n.nspname, c.relname), k.conname::text, \
+        let sql = "SELECT format('%I.%I', n.nspname, c.relname), k.conname::text, c.relkind = 'p', \
                    (SELECT string_agg(format('o.%I = t.%I', a.attname, f.attname), ' AND ') \
                     FROM unnest(k.conkey, k.confkey) AS u(a, f) JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.a \
                     JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = u.f) \
@@ -211,7 +230,9 @@ impl Tables<'_> {
                    AND k.conparentid = 0";
         let keys = live.client.query(sql, &[&one.name]).await.map_err(RestoreError::of(doing))?;
         for key in keys {
-            let (other, constraint, same): (String, String, String) = (key.get(0), key.get(1), key.get(2));
+            let (other, constraint, same): (String, String, String) = (key.get(0), key.get(1), key.get(3));
+            // A key holds for the rows of its own table, or of its partitions.
+            let only = if key.get(2) { "" } else { "ONLY " };
             // One that is restored as well is put right by its own rows.
             if self.is_chosen(live, &other).await? {
                 continue;
@@ -221,7 +242,8 @@ impl Tables<'_> {
             } else {
                 format!("NOT EXISTS (SELECT 1 FROM {} AS i WHERE {})", beside(index), one.same_key())
             };
-            let sql = format!("SELECT count(*) FROM {other} AS o JOIN {} AS t ON {same} WHERE {goes}", one.name);
+            let sql =
+                format!("SELECT count(*) FROM {only}{other} AS o JOIN {} AS t ON {same} WHERE {goes}", one.its_own());
             let row = live.client.query_one(&sql, &[]).await.map_err(RestoreError::of(doing))?;
             let rows = number(&row, 0);
             if rows > 0 {
@@ -250,7 +272,7 @@ impl Tables<'_> {
             session.simple(PINS, "comparing").await?;
         }
         for one in &self.chosen {
-            let rows = format!("SELECT {SUMS} FROM ({} OFFSET 0) AS q(r)", one.as_texts(&one.name));
+            let rows = format!("SELECT {SUMS} FROM ({} OFFSET 0) AS q(r)", one.as_texts(&one.its_own()));
             let security = format!(
                 "SELECT relrowsecurity::text || ' ' || relforcerowsecurity::text || ' ' || \
                  (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid)::text FROM pg_class c WHERE c.oid = to_regclass({})",
@@ -284,9 +306,9 @@ async fn quiet(live: &Session, one: &Chosen) -> Result<Vec<String>, RestoreError
             "A" => "ENABLE ALWAYS TRIGGER",
             _ => "ENABLE TRIGGER",
         };
-        let still = format!("ALTER TABLE {} DISABLE TRIGGER {name}", one.name);
+        let still = format!("ALTER TABLE {} DISABLE TRIGGER {name}", one.its_own());
         live.client.batch_execute(&still).await.map_err(RestoreError::of("stilling the triggers"))?;
-        back.push(format!("ALTER TABLE {} {how} {name}", one.name));
+        back.push(format!("ALTER TABLE {} {how} {name}", one.its_own()));
     }
     Ok(back)
 }
