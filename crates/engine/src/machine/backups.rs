@@ -12,7 +12,7 @@ use mainstay_model::postgres::migration::{MigrationPlan, MigrationSet};
 
 use super::Machine;
 use super::databases::carried;
-use crate::pg::backup::{BackupError, BackupEvent, Order, Source, Vault, back_up};
+use crate::pg::backup::{Alone, BackupError, BackupEvent, Order, Source, Vault, back_up};
 use crate::pg::{Migrator, Patience, Reached, Server};
 use crate::secrets::Secrets;
 use crate::timetable::{Keys, Kind, Memory, Seen, clocks};
@@ -129,7 +129,7 @@ impl Machine {
             database: name.to_owned(),
             reason: Reason::Before(BEFORE.to_owned()),
             made_by: self.vaults.made_by.clone(),
-            patience: Patience::default().runner,
+            alone: Alone::Yes { patience: Patience::default().runner },
         };
         let teller = Teller { name, progress, told: Mutex::new(None) };
         let made = back_up(&source, vault, &order, &context.cancel, &|event| teller.hear(&event)).await;
