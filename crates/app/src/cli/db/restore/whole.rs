@@ -146,19 +146,11 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     };
     if let (Some(kept), Some(guard), false) = (&names.kept, guard, in_place) {
         let (server, live, new) = (&source.server, names.live.as_str(), names.new.as_str());
-        told("looking what was written meanwhile".into());
-        let looked = changed_since(source, manifest, Alone::No, interrupt.token(), &mut |_| {}).await;
-        let late = match looked {
-            Ok(now) => since_shown(&std::mem::replace(&mut changed, now.clone()), &now),
-            Err(error) => {
-                whole.forget(new).await;
-                return Err(error.into());
-            }
-        };
-        if !late.is_empty() {
-            meter.say(&format!("{LATE} `{kept}`:"));
-            lines(&late).iter().for_each(|line| meter.say(line));
+        let looked = cancellable(interrupt.token(), written_meanwhile(task, source, &changed, kept, &meter)).await;
+        if looked.is_err() {
+            whole.forget(new).await;
         }
+        changed = looked?;
         // Whoever is killed now leaves it written what was about to happen.
         let sentence = format!("`{new}`, restored from backup {}, is about to become `{live}`", manifest.id);
         remember::write(boot, shelf, "db restore", &format!("{sentence}; the one before it to be kept as `{kept}`"))
@@ -175,6 +167,24 @@ async fn restore(task: &Task<'_>, source: &Source) -> Result<(), Problem> {
     }
     drop((meter, held));
     report(task, &names, &changed, before, &roles, in_place).await
+}
+
+/// Apps go on while the backup is restored beside the database: looks at it once more, and tells what is not as it was shown.
+async fn written_meanwhile(
+    task: &Task<'_>,
+    source: &Source,
+    shown: &[Changed],
+    kept: &str,
+    meter: &Meter,
+) -> Result<Vec<Changed>, RestoreError> {
+    meter.set(|| "looking what was written meanwhile".to_owned());
+    let now = changed_since(source, task.manifest, Alone::No, &CancellationToken::new(), &mut |_| {}).await?;
+    let late = since_shown(shown, &now);
+    if !late.is_empty() {
+        meter.say(&format!("{LATE} `{kept}`:"));
+        lines(&late).iter().for_each(|line| meter.say(line));
+    }
+    Ok(now)
 }
 
 /// Over the database itself. What comes after that is no reason to say that nothing was done.
