@@ -140,8 +140,8 @@ pub(super) struct Session {
 
 /// A server that waits for a lock, or computes, does not look whether its client is still there: after a `kill -9` its
 /// statement would go on beside the next run's. Servers from 14 on can, where their system lets them.
-const NOTICES_OUR_END: &str = "SELECT set_config('client_connection_check_interval', '1s', false) FROM pg_settings \
-                               WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%'";
+const NOTICES_OUR_END: &str = "SELECT set_config(s, '1s', false) FROM (VALUES ('client_connection_check_interval')) v (s) \
+                               WHERE current_setting(s, true) IS NOT NULL AND version() LIKE '%linux%'";
 
 impl Session {
     pub async fn of(client: Client, application: String, role: Option<String>) -> Result<Session, PgError> {
