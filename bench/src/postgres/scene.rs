@@ -116,7 +116,8 @@ impl Scene {
     }
 
     pub fn psql(&self, database: &str, sql: &str, rows: Option<u64>) -> String {
-        let rows = format!("rows={}", rows.unwrap_or_default());
+        // With the rows of 2 GB, what is made of their numbers is larger than an `integer`.
+        let rows = format!("rows={}::bigint", rows.unwrap_or_default());
         let mut command = Command::new("docker");
         command.args([
             "exec",
