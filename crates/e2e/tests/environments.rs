@@ -97,6 +97,15 @@ fn prod_sim_is_whole_on_one_machine_and_knows_nothing_of_dev() {
     let without = scene.on("one", &["up", "--env", "none"]).code(5).says("`one.localhost` is not served any more");
     assert!(!without.stderr.contains("with `--env"), "{}", without.stderr);
     assert_eq!(edge.get("one.localhost", "/").status, 200, "nothing was changed");
+    let by_name = scene.mainstay(&["--stack", &scene.name("one"), "plan", "--env", "none"]);
+    assert!(by_name.stdout.contains("one.localhost is not served any more"), "{by_name:?}");
+    // Of several, one environment for all would be wrong for some.
+    scene.stack("two", "services: { web: { image: 'mainstay-test/tiny:1', stop_grace_period: 1s } }\n");
+    scene.on("two", &["up"]).ok();
+    let [one, two] = ["one", "two"].map(|name| scene.dir(name).display().to_string());
+    let both = ["--stack", &one, "--stack", &two, "up", "--yes"];
+    scene.mainstay(&both).code(2).says("was brought up with `--env prod-sim`").says("without one");
+    assert_eq!(edge.get("one.localhost", "/").status, 200, "the first keeps what it was up with");
     // An environment without files of its own is most likely mistyped.
     let mistyped = scene.on("one", &["plan", "--env", "prodsim"]);
     assert_ne!(mistyped.code, Some(0), "{mistyped:?}");
